@@ -1,0 +1,104 @@
+import { TokenServiceError } from './errors.ts'
+import type { Owner, OwnerScope } from './owner.ts'
+import type { Session } from './store.ts'
+
+/** What a client, or an owner's token, may be allowed to do. Any other scope is the application's own business. */
+export const serviceScopes = ['create_token', 'introspect_token', 'manage_token'] as const
+export type ServiceScope = (typeof serviceScopes)[number]
+
+/** Who makes a request. Bad credentials never end here: they are an error, not an anonymous caller. */
+export type Caller = AnonymousCaller | ClientCaller | OwnerCaller
+
+export interface AnonymousCaller {
+  readonly kind: 'anonymous'
+}
+
+export interface ClientCaller {
+  readonly kind: 'client'
+  readonly clientId: string
+  readonly scopes: readonly string[]
+}
+
+/** What a live token says. */
+export interface ActiveToken {
+  readonly active: true
+  readonly session: Session
+  readonly scopes: readonly string[]
+  readonly issuedAt: Date
+  readonly expiresAt: Date
+  /** The client that asked for the session. */
+  readonly clientId: string
+}
+
+/** Whoever holds a live access token. */
+export interface OwnerCaller {
+  readonly kind: 'owner'
+  readonly token: ActiveToken
+}
+
+export const anonymous: AnonymousCaller = { kind: 'anonymous' }
+
+/** How the log names a caller: never with anything secret. */
+export function callerLabel(caller: Caller): string {
+  switch (caller.kind) {
+    case 'anonymous':
+      return 'anonymous'
+    case 'client':
+      return `client:${caller.clientId}`
+    case 'owner':
+      return `owner:${caller.token.session.owner.realm}/${caller.token.session.owner.username}`
+    default:
+      return caller satisfies never
+  }
+}
+
+/** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN */
+export function assertScope(
+  caller: Caller,
+  scope: ServiceScope,
+  toDo: string,
+): asserts caller is ClientCaller | OwnerCaller {
+  if (caller.kind === 'anonymous')
+    throw new TokenServiceError('ERR_UNAUTHENTICATED', `To ${toDo}, authenticate as a client with the scope ${scope}.`)
+  if (!scopesOf(caller).includes(scope))
+    throw new TokenServiceError(
+      'ERR_FORBIDDEN',
+      `To ${toDo}, the scope ${scope} is needed; this caller does not have it.`,
+    )
+}
+
+/** The client behind a caller: itself, or the one that asked for the owner's session. */
+export function clientOf(caller: ClientCaller | OwnerCaller): string {
+  return caller.kind === 'client' ? caller.clientId : caller.token.clientId
+}
+
+/**
+ * Nobody hands out more than they have: our own scopes go into a token only if the caller holds them too. Without
+ * this, whoever may create tokens could create one that may manage all of them.
+ *
+ * @throws TokenServiceError ERR_FORBIDDEN
+ */
+export function assertMayGrant(caller: ClientCaller | OwnerCaller, scopes: readonly string[]): void {
+  const beyond = serviceScopes.find((scope) => scopes.includes(scope) && !scopesOf(caller).includes(scope))
+  if (beyond !== undefined)
+    throw new TokenServiceError('ERR_FORBIDDEN', `The scope ${beyond} can only be granted by a caller that has it.`)
+}
+
+/**
+ * An owner may end their own tokens; all else by name needs `manage_token`. A username alone covers that name in every
+ * realm, so it is never "one's own". The refusal does not say whether the name exists.
+ *
+ * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+ */
+export function assertMayInvalidateOwner(caller: Caller, scope: OwnerScope): void {
+  if (caller.kind === 'owner' && scope.kind === 'realm-user' && isSameOwner(caller.token.session.owner, scope)) return
+  assertScope(caller, 'manage_token', 'invalidate the tokens of an owner')
+}
+
+function scopesOf(caller: ClientCaller | OwnerCaller): readonly string[] {
+  return caller.kind === 'client' ? caller.scopes : caller.token.scopes
+}
+
+function isSameOwner(one: Owner, other: Owner): boolean {
+  return one.realm === other.realm && one.username === other.username
+}

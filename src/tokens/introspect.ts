@@ -1,0 +1,33 @@
+import { timingSafeEqual } from 'node:crypto'
+import { type ActiveToken, assertScope, type Caller } from './caller.ts'
+import type { TokensDependencies } from './dependencies.ts'
+import { readTokenText } from './owner.ts'
+import { sessionOf } from './pair.ts'
+import type { StoredHalf } from './store.ts'
+import { type PresentedToken, readToken } from './token.ts'
+
+/** RFC 7662 §2.2: an inactive answer says nothing else, so every reason for "no" looks the same. */
+export type Introspection = { readonly active: false } | ActiveToken
+
+const inactive: Introspection = { active: false }
+
+export async function introspect(mind: TokensDependencies, token: string, caller: Caller): Promise<Introspection> {
+  assertScope(caller, 'introspect_token', 'introspect a token')
+  const presented = readToken(readTokenText('token', token))
+  return presented === undefined ? inactive : introspectPresented(mind, presented)
+}
+
+export async function introspectPresented(mind: TokensDependencies, presented: PresentedToken): Promise<Introspection> {
+  const pair = await mind.store.find(presented)
+  const half = pair?.[presented.half]
+  if (pair === undefined || half === undefined || !isThisHalf(half, presented)) return inactive
+  const isSpent = presented.half === 'refresh' && pair.spent !== undefined
+  if (half.isInvalidated || isSpent || half.expiresAt <= mind.clock()) return inactive
+  const { scopes, issuedAt, clientId } = pair
+  return { active: true, session: sessionOf(pair), scopes, issuedAt, expiresAt: half.expiresAt, clientId }
+}
+
+/** The expiry stands in the token for guards to read, outside the digest: a forged one must not pass here. */
+function isThisHalf(half: StoredHalf, presented: PresentedToken): boolean {
+  return timingSafeEqual(half.digest, presented.digest) && half.expiresAt.getTime() === presented.expiresAt.getTime()
+}

@@ -1,0 +1,76 @@
+import type { TokensDependencies } from './dependencies.ts'
+import { readTokenText } from './owner.ts'
+import { handOut, type IssuedPair, newHalves, sessionOf, slotFor } from './pair.ts'
+import type { Spent, StoredPair } from './store.ts'
+import { mintSalt, type PresentedToken, readToken } from './token.ts'
+
+export type RefreshRefusal = 'invalid' | 'expired' | 'already-used' | 'invalidated'
+
+export type RefreshAnswer =
+  | { readonly outcome: 'refreshed'; readonly pair: IssuedPair }
+  | { readonly outcome: 'refused'; readonly reason: RefreshRefusal }
+
+export async function refresh(mind: TokensDependencies, refreshToken: string): Promise<RefreshAnswer> {
+  const presented = readToken(readTokenText('refreshToken', refreshToken))
+  if (presented?.half !== 'refresh') return refused('invalid')
+  const at = mind.clock()
+  const salt = mintSalt()
+  const secrets = presented.deriveSuccessor(salt)
+  const halves = newHalves(secrets, at, mind.lifetimes)
+  const slot = slotFor(halves, mind.lifetimes)
+
+  const answer = await mind.store.refresh({ presented, at, salt, successor: { slot, ...halves } })
+  switch (answer.outcome) {
+    case 'refreshed': {
+      const to = { scopes: answer.pair.scopes, session: sessionOf(answer.pair) }
+      return refreshed(handOut(secrets, { slot, id: answer.successorId, ...halves }, to, at))
+    }
+    case 'spent-before':
+      return isWithinGrace(mind, answer.spent, at)
+        ? replay(mind, presented, answer.spent, at)
+        : endReused(mind, answer.pair, at)
+    case 'unknown':
+      return refused('invalid')
+    case 'expired':
+    case 'invalidated':
+      return refused(answer.outcome)
+    default:
+      return answer satisfies never
+  }
+}
+
+/** Parallel tabs and lost answers: the same pair once more, never a second one. */
+async function replay(
+  mind: TokensDependencies,
+  presented: PresentedToken,
+  spent: Spent,
+  at: Date,
+): Promise<RefreshAnswer> {
+  const successor = await mind.store.find(spent.successor)
+  if (successor === undefined) return refused('invalid')
+  const secrets = presented.deriveSuccessor(spent.salt)
+  return refreshed(handOut(secrets, successor, { scopes: successor.scopes, session: sessionOf(successor) }, at))
+}
+
+/**
+ * RFC 9700 §4.14.2: "The authorization server cannot determine which party submitted the invalid refresh token, but it
+ * will revoke the active refresh token. This stops the attack at the cost of forcing the legitimate client to obtain a
+ * fresh authorization grant."
+ */
+async function endReused(mind: TokensDependencies, pair: StoredPair, at: Date): Promise<RefreshAnswer> {
+  await mind.store.invalidateSession(sessionOf(pair), { at, caller: 'system:refresh-token-reuse' })
+  return refused('already-used')
+}
+
+/** Measured from the spending on, on the clock of whoever asks: a clock that is behind is within the window. */
+function isWithinGrace(mind: TokensDependencies, spent: Spent, at: Date): boolean {
+  return at.getTime() - spent.at.getTime() < mind.lifetimes.refreshGraceSeconds * 1000
+}
+
+function refreshed(pair: IssuedPair): RefreshAnswer {
+  return { outcome: 'refreshed', pair }
+}
+
+function refused(reason: RefreshRefusal): RefreshAnswer {
+  return { outcome: 'refused', reason }
+}
