@@ -1,0 +1,204 @@
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  index,
+  pgEnum,
+  pgSequence,
+  pgTable,
+  pgView,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core'
+
+/**
+ * The ground: append-only tables, one sequence, one view that holds the rule.
+ *
+ * A token row is written once and never changed. To invalidate is to append a row to `revocations`; that a refresh
+ * token was spent is a row of `spent_refresh_tokens`. Whoever asks whether a half is invalid asks the view
+ * `token_pair_states`: the rule stands there and nowhere else in SQL.
+ */
+
+const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' })
+
+/** Ids and revisions stay below 2^48 (they have 6 bytes in a token), so a JavaScript number holds each exactly. */
+const revisionColumn = (name: string) => bigint(name, { mode: 'number' })
+const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
+
+/**
+ * The one order that decides "before" and "after", shared by pairs and revocations.
+ * Its cache must stay 1: a cached block would hand out old numbers after newer ones.
+ */
+export const revision = pgSequence('revision', {
+  startWith: 1,
+  increment: 1,
+  minValue: 1,
+  maxValue: 281_474_976_710_655,
+  cache: 1,
+})
+
+/**
+ * One row for each issue and each refresh. Partitioned by list of `slot`, the retention ring (the migration adds it:
+ * drizzle-kit has no word for partitions), so that expired rows leave by truncating a partition.
+ *
+ * There is no index on the digests: a token carries its pair's slot and id, so a pair is found by primary key.
+ */
+export const tokenPairs = pgTable(
+  'token_pairs',
+  {
+    slot: smallint('slot').notNull(),
+    id: revisionColumn('id').notNull(),
+    /** The id of the first pair of the login. */
+    sessionId: revisionColumn('session_id').notNull(),
+    realm: text('realm').notNull(),
+    username: text('username').notNull(),
+    clientId: text('client_id').notNull(),
+    scopes: text('scopes').array().notNull(),
+    issuedAt: instant('issued_at').notNull(),
+    accessDigest: bytes('access_digest').notNull(),
+    accessExpiresAt: instant('access_expires_at').notNull(),
+    refreshDigest: bytes('refresh_digest'),
+    refreshExpiresAt: instant('refresh_expires_at'),
+    /** When the last of both halves expires: from then on the row is of no use. */
+    expiresAt: instant('expires_at').notNull().generatedAlwaysAs(sql`greatest(access_expires_at, refresh_expires_at)`),
+  },
+  (table) => [
+    primaryKey({ columns: [table.slot, table.id] }),
+    index('token_pairs_realm_username').on(table.realm, table.username, table.expiresAt),
+    index('token_pairs_username').on(table.username, table.expiresAt),
+    check('token_pairs_refresh', sql`(refresh_digest is null) = (refresh_expires_at is null)`),
+  ],
+)
+
+/** That a refresh token was spent, and on which pair. The primary key, not a check, makes it single use. */
+export const spentRefreshTokens = pgTable(
+  'spent_refresh_tokens',
+  {
+    slot: smallint('slot').notNull(),
+    pairId: revisionColumn('pair_id').notNull(),
+    successorId: revisionColumn('successor_id').notNull(),
+    successorSlot: smallint('successor_slot').notNull(),
+    /** With the spent token (which we do not keep) it re-derives the successor; alone it is worth nothing. */
+    salt: bytes('salt').notNull(),
+    spentAt: instant('spent_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.slot, table.pairId] })],
+)
+
+export const revocationSelector = pgEnum('revocation_selector', ['access_token', 'refresh_token', 'session', 'owner'])
+
+/** The log. A row is one invalidation: it takes effect when its insert commits. */
+export const revocations = pgTable(
+  'revocations',
+  {
+    revision: revisionColumn('revision').primaryKey(),
+    selector: revocationSelector('selector').notNull(),
+    /** The pair whose half was ended; only for a single token. */
+    pairId: revisionColumn('pair_id'),
+    sessionId: revisionColumn('session_id'),
+    realm: text('realm'),
+    username: text('username'),
+    /** Sessions with an id below it are covered; only for a session or an owner. */
+    bound: revisionColumn('bound'),
+    sparedSessionId: revisionColumn('spared_session_id'),
+    at: instant('at').notNull(),
+    caller: text('caller').notNull(),
+    /** Both null until the counting that follows an owner's or session's revocation is done. */
+    invalidated: bigint('invalidated', { mode: 'number' }),
+    previouslyInvalidated: bigint('previously_invalidated', { mode: 'number' }),
+  },
+  (table) => [
+    // "Newly" or "previously" is decided by this constraint: of any number of callers one inserts.
+    uniqueIndex('revocations_half').on(table.pairId, table.selector).where(sql`pair_id is not null`),
+    index('revocations_session').on(table.sessionId).where(sql`selector = 'session'`),
+    index('revocations_owner').on(table.realm, table.username, table.bound).where(sql`selector = 'owner'`),
+    check(
+      'revocations_shape',
+      sql`case
+        when selector = 'session' then pair_id is null and session_id is not null and bound is not null
+        when selector = 'owner' then pair_id is null and coalesce(realm, username) is not null and bound is not null
+        else pair_id is not null and bound is null
+      end`,
+    ),
+  ],
+)
+
+export const clients = pgTable('clients', {
+  id: text('id').primaryKey(),
+  secretDigest: bytes('secret_digest').notNull(),
+  scopes: text('scopes').array().notNull(),
+  createdAt: instant('created_at').notNull(),
+})
+
+/**
+ * Every pair with the answer to "is this half invalid?".
+ *
+ * A half is invalid when it has its own revocation, or a session's or owner's revocation covers it: the scope matches,
+ * the bound is above the pair's *session* id, and the session is not the one spared. The login's revision decides,
+ * not the pair's, so no refresh escapes a revocation that ran beside it.
+ *
+ * `*_ended` is the same for the account: a pair that had no live half when it was covered was not ended by that
+ * revocation (nor counted in it), so its halves still count as new when they are named one by one.
+ */
+export const tokenPairStates = pgView('token_pair_states', {
+  slot: smallint('slot').notNull(),
+  id: revisionColumn('id').notNull(),
+  sessionId: revisionColumn('session_id').notNull(),
+  realm: text('realm').notNull(),
+  username: text('username').notNull(),
+  clientId: text('client_id').notNull(),
+  scopes: text('scopes').array().notNull(),
+  issuedAt: instant('issued_at').notNull(),
+  accessDigest: bytes('access_digest').notNull(),
+  accessExpiresAt: instant('access_expires_at').notNull(),
+  refreshDigest: bytes('refresh_digest'),
+  refreshExpiresAt: instant('refresh_expires_at'),
+  accessInvalidated: boolean('access_invalidated').notNull(),
+  refreshInvalidated: boolean('refresh_invalidated').notNull(),
+  accessEnded: boolean('access_ended').notNull(),
+  refreshEnded: boolean('refresh_ended').notNull(),
+  successorSlot: smallint('successor_slot'),
+  successorId: revisionColumn('successor_id'),
+  salt: bytes('salt'),
+  spentAt: instant('spent_at'),
+}).as(sql`
+  select
+    pair.slot, pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.scopes, pair.issued_at,
+    pair.access_digest, pair.access_expires_at, pair.refresh_digest, pair.refresh_expires_at,
+    access.revision is not null or cover.revision is not null as access_invalidated,
+    refresh.revision is not null or cover.revision is not null as refresh_invalidated,
+    access.revision is not null or coalesce(cover.was_live, false) as access_ended,
+    refresh.revision is not null or coalesce(cover.was_live, false) as refresh_ended,
+    spent.successor_slot, spent.successor_id, spent.salt, spent.spent_at
+  from token_pairs pair
+  left join revocations access on access.pair_id = pair.id and access.selector = 'access_token'
+  left join revocations refresh on refresh.pair_id = pair.id and refresh.selector = 'refresh_token'
+  left join spent_refresh_tokens spent on spent.slot = pair.slot and spent.pair_id = pair.id
+  left join lateral (
+    select
+      covering.revision,
+      (pair.access_expires_at > covering.at and coalesce(access.revision > covering.revision, true))
+        or coalesce(pair.refresh_expires_at > covering.at and coalesce(refresh.revision > covering.revision, true), false)
+        as was_live
+    from (
+      select revision, at, bound, spared_session_id from revocations
+        where selector = 'session' and session_id = pair.session_id
+      union all
+      select revision, at, bound, spared_session_id from revocations
+        where selector = 'owner' and realm = pair.realm and username = pair.username and bound > pair.session_id
+      union all
+      select revision, at, bound, spared_session_id from revocations
+        where selector = 'owner' and realm = pair.realm and username is null and bound > pair.session_id
+      union all
+      select revision, at, bound, spared_session_id from revocations
+        where selector = 'owner' and realm is null and username = pair.username and bound > pair.session_id
+    ) covering
+    where covering.bound > pair.session_id and covering.spared_session_id is distinct from pair.session_id
+    order by covering.revision
+    limit 1
+  ) cover on true`)
