@@ -1,0 +1,87 @@
+import { GraphQLError, type GraphQLErrorExtensions, type GraphQLSchema } from 'graphql'
+import { type ErrorCode, TokenServiceError } from '../tokens/errors.ts'
+import { createRedactor } from './redact.ts'
+
+/** What GraphQL callers see of an error: `extensions.code`, and the HTTP status it is sent with. */
+interface Presentation {
+  readonly code: string
+  readonly http: {
+    readonly status: number
+    readonly spec?: boolean
+    readonly headers?: Readonly<Record<string, string>>
+  }
+}
+
+/** RFC 9110 §11.6.1: a 401 names the ways to authenticate. */
+export const challenge = 'Bearer realm="invalidate-token", Basic realm="invalidate-token", charset="UTF-8"'
+
+function presentationOf(code: ErrorCode): Presentation | undefined {
+  switch (code) {
+    case 'ERR_BAD_INPUT':
+      // `spec`: clients that accept only `application/json` read 200, as GraphQL over HTTP has it.
+      return { code: 'BAD_USER_INPUT', http: { status: 400, spec: true } }
+    case 'ERR_UNAUTHENTICATED':
+      return { code: 'UNAUTHENTICATED', http: { status: 401, headers: { 'www-authenticate': challenge } } }
+    case 'ERR_FORBIDDEN':
+      return { code: 'FORBIDDEN', http: { status: 403 } }
+    case 'ERR_STORAGE_UNAVAILABLE':
+      // Never a 401: clients throw good tokens away for it.
+      return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }
+    case 'ERR_CONFIGURATION':
+    case 'ERR_DATA_DIR_IN_USE':
+      return undefined
+    default:
+      return code satisfies never
+  }
+}
+
+/**
+ * Turns whatever went wrong into what may be shown.
+ *
+ * Ours become their code and sentence. graphql-js's own complaints about a request become `BAD_USER_INPUT` without the
+ * values they repeat. All else is a fault of ours: it goes to `report` and the caller reads "Unexpected error.".
+ */
+export function createErrorPresenter(
+  schema: GraphQLSchema,
+  report: (error: unknown) => void,
+): (error: unknown) => GraphQLError {
+  const redact = createRedactor(schema)
+
+  return (error) => {
+    const located = error instanceof GraphQLError ? error : undefined
+    const origin = originOf(error)
+    if (origin instanceof TokenServiceError) {
+      const presentation = presentationOf(origin.code)
+      if (origin.code === 'ERR_STORAGE_UNAVAILABLE') report(origin)
+      if (presentation !== undefined) return present(origin.message, { ...presentation }, located)
+    }
+    if (origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
+      return present(redact(origin), badInputExtensions(origin), located)
+    report(origin)
+    return present('Unexpected error.', { code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } }, located)
+  }
+}
+
+function present(message: string, extensions: GraphQLErrorExtensions, located: GraphQLError | undefined): GraphQLError {
+  const { source, positions, path } = located ?? {}
+  return new GraphQLError(message, {
+    source: source ?? null,
+    positions: positions ?? null,
+    path: path ?? null,
+    extensions,
+  })
+}
+
+/** Keeps the HTTP status that Yoga chose (405, 415, …), and nothing else: it puts the parser's message in there. */
+function badInputExtensions({ extensions }: GraphQLError): GraphQLErrorExtensions {
+  const http = extensions['http']
+  return {
+    code: 'BAD_USER_INPUT',
+    http: typeof http === 'object' && http !== null ? http : { status: 400, spec: true },
+  }
+}
+
+/** The first error: graphql-js and Yoga wrap it, sometimes more than once. */
+function originOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? originOf(error.originalError) : error
+}

@@ -1,0 +1,76 @@
+import type { ActiveToken } from '../tokens/caller.ts'
+import type { Introspection } from '../tokens/introspect.ts'
+import type { Builder } from './builder.ts'
+import type { SessionRef } from './session.ts'
+
+/** `currentToken` and `introspectToken`. */
+export function defineIntrospection(builder: Builder, tokenSession: SessionRef): void {
+  const tokenIntrospection = builder.objectRef<Introspection>('TokenIntrospection').implement({
+    description:
+      'What is known of a token (RFC 7662). When `active` is false every other field is null, whatever the reason: unknown, malformed, expired, spent and invalidated all look the same.',
+    fields: (t) => ({
+      active: t.exposeBoolean('active', { description: 'Whether the token is good right now.' }),
+      realmName: t.string({
+        nullable: true,
+        description: 'The realm of its owner.',
+        resolve: ifActive((token) => token.session.owner.realm),
+      }),
+      username: t.string({
+        nullable: true,
+        description: 'Its owner within the realm.',
+        resolve: ifActive((token) => token.session.owner.username),
+      }),
+      scopes: t.stringList({
+        nullable: true,
+        description: 'What it may be used for.',
+        resolve: ifActive((token) => [...token.scopes]),
+      }),
+      issuedAt: t.field({
+        type: 'DateTime',
+        nullable: true,
+        description: 'When it was handed out.',
+        resolve: ifActive((token) => token.issuedAt),
+      }),
+      expiresAt: t.field({
+        type: 'DateTime',
+        nullable: true,
+        description: 'When it expires unless it is invalidated before.',
+        resolve: ifActive((token) => token.expiresAt),
+      }),
+      clientId: t.string({
+        nullable: true,
+        description: 'The client that created its session.',
+        resolve: ifActive((token) => token.clientId),
+      }),
+      session: t.field({
+        type: tokenSession,
+        nullable: true,
+        description: 'The login that it descends from.',
+        resolve: ifActive((token) => token.session),
+      }),
+    }),
+  })
+
+  builder.queryField('currentToken', (t) =>
+    t.field({
+      type: tokenIntrospection,
+      nullable: true,
+      description:
+        'The access token that this request was made with (`Authorization: Bearer …`), so that no token travels in an argument. Null when it was made without one.',
+      resolve: (_, _args, { caller }) => (caller.kind === 'owner' ? caller.token : null),
+    }),
+  )
+
+  builder.queryField('introspectToken', (t) =>
+    t.field({
+      type: tokenIntrospection,
+      description: 'Whether an access or refresh token is good right now. Needs the scope `introspect_token`.',
+      args: { token: t.arg.string({ required: true, description: 'An access token or a refresh token.' }) },
+      resolve: (_, { token }, { tokens, caller }) => tokens.introspect(token, caller),
+    }),
+  )
+}
+
+function ifActive<Value>(read: (token: ActiveToken) => Value): (token: Introspection) => Value | null {
+  return (token) => (token.active ? read(token) : null)
+}
