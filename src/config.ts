@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
+import type { DatabaseLocation } from './storage/database.ts'
+import { TokenServiceError } from './tokens/errors.ts'
+import type { Lifetimes } from './tokens/pair.ts'
+
+export interface Config {
+  readonly port: number
+  readonly host: string
+  readonly database: DatabaseLocation
+  /** The admin client's secret; without it one is made at the first start. */
+  readonly adminSecret: string | undefined
+  readonly lifetimes: Lifetimes
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The process's environment over a `.env` file in the working folder: what is exported wins. */
+export function readEnvironment(): Environment {
+  return { ...readEnvFile('.env'), ...process.env }
+}
+
+/**
+ * Settings from an environment. All faults are named at once, so that nobody mends them one start at a time.
+ *
+ * @throws TokenServiceError ERR_CONFIGURATION
+ */
+export function readConfig(environment: Environment): Config {
+  const faults: string[] = []
+  const text = (name: string) => environment[name]?.trim() || undefined
+
+  const config: Config = {
+    port: wholeNumber('PORT', 4000, 0, 65_535),
+    host: text('HOST') ?? '127.0.0.1',
+    database: readDatabase(),
+    adminSecret: readAdminSecret(),
+    lifetimes: {
+      accessTokenSeconds: wholeNumber('ACCESS_TOKEN_SECONDS', 1200, 1, 3600),
+      refreshTokenSeconds: wholeNumber('REFRESH_TOKEN_SECONDS', 86_400, 1, 31_536_000),
+      refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS', 30, 0, 300),
+    },
+  }
+  if (faults.length === 0) return config
+  throw new TokenServiceError(
+    'ERR_CONFIGURATION',
+    ['These settings are wrong:', ...faults.map((fault) => `  - ${fault}`)].join('\n'),
+  )
+
+  function wholeNumber(name: string, fallback: number, least: number, most: number): number {
+    const raw = text(name)
+    if (raw === undefined) return fallback
+    const value = /^\d{1,9}$/.test(raw) ? Number(raw) : Number.NaN
+    if (value >= least && value <= most) return value
+    faults.push(`${name} must be a whole number from ${least} to ${most}, got \`${raw}\``)
+    return fallback
+  }
+
+  function readDatabase(): DatabaseLocation {
+    const url = postgresUrl('DATABASE_URL')
+    const directUrl = postgresUrl('DATABASE_DIRECT_URL')
+    if (directUrl !== undefined && url === undefined)
+      faults.push(
+        'DATABASE_DIRECT_URL is set without DATABASE_URL: it is the way around a pooler that DATABASE_URL leads to',
+      )
+    if (url === undefined) return { kind: 'embedded', folder: text('DATA_DIR') ?? '.data' }
+    return { kind: 'postgres', url, directUrl: directUrl ?? url }
+  }
+
+  function postgresUrl(name: string): string | undefined {
+    const raw = text(name)
+    if (raw === undefined) return undefined
+    // The value is not repeated: it usually holds a password.
+    if (!/^postgres(ql)?:$/.test(URL.canParse(raw) ? new URL(raw).protocol : ''))
+      faults.push(`${name} must look like postgres://user:password@host:5432/database`)
+    return raw
+  }
+
+  function readAdminSecret(): string | undefined {
+    const secret = text('ADMIN_SECRET')
+    if (secret !== undefined && !/^[\x21-\x7e]{32,512}$/.test(secret))
+      faults.push(
+        `ADMIN_SECRET must have 32 to 512 visible ASCII characters without spaces, got ${secret.length} characters`,
+      )
+    return secret
+  }
+}
+
+function readEnvFile(path: string): Environment {
+  try {
+    return parseEnv(readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw new TokenServiceError('ERR_CONFIGURATION', `The file ${path} is there and can't be read.`, error)
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * invalidate-token as a module, at three heights: the verbs (`createTokens`), a fetch handler to mount anywhere
+ * (`createHandler`), and the whole service (`startService`).
+ */
+export { type Config, readConfig } from './config.ts'
+export { createSchema } from './graph/schema.ts'
+export { createHandler, type Handler, type HandlerDependencies } from './http/handler.ts'
+export { type Service, startService } from './service.ts'
+export { createClientStore } from './storage/client-store.ts'
+export { type Database, type DatabaseLocation, openDatabase } from './storage/database.ts'
+export { createTokenStore } from './storage/token-store.ts'
+export type { Credentials } from './tokens/authenticate.ts'
+export { type ActiveToken, anonymous, type Caller, type ServiceScope } from './tokens/caller.ts'
+export { type Client, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
+export type { TokensDependencies } from './tokens/dependencies.ts'
+export { type ErrorCode, TokenServiceError } from './tokens/errors.ts'
+export type { Introspection } from './tokens/introspect.ts'
+export type { InvalidationAnswer, InvalidationError, InvalidationTarget } from './tokens/invalidate.ts'
+export type { IssueRequest } from './tokens/issue.ts'
+export type { Owner, OwnerScope } from './tokens/owner.ts'
+export type { IssuedPair, Lifetimes } from './tokens/pair.ts'
+export type { RefreshAnswer, RefreshRefusal } from './tokens/refresh.ts'
+export type { InvalidationCounts, Session, TokenStore } from './tokens/store.ts'
+export { createTokens, type Tokens } from './tokens/tokens.ts'

@@ -1,0 +1,29 @@
+import pino, { type Logger } from 'pino'
+import { tokenLookalike } from './tokens/token.ts'
+
+export type { Logger }
+
+/**
+ * JSON lines, one for each event. The last thing before a line leaves: whatever looks like a token is taken out. No
+ * token should have come so far; this is for the messages of strangers.
+ */
+export function createLogger(write: (line: string) => void = (line) => void process.stderr.write(line)): Logger {
+  return pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError } },
+    { write: (line: string) => write(line.replace(tokenLookalike, '[token]')) },
+  )
+}
+
+interface ErrorDescription {
+  readonly name: string
+  readonly message: string
+  readonly stack: string | undefined
+  readonly cause: ErrorDescription | undefined
+}
+
+function describeError(error: unknown): ErrorDescription {
+  if (!(error instanceof Error))
+    return { name: typeof error, message: String(error), stack: undefined, cause: undefined }
+  const { name, message, stack, cause } = error
+  return { name, message, stack, cause: cause === undefined ? undefined : describeError(cause) }
+}
