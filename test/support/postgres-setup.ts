@@ -1,0 +1,13 @@
+import type { TestProject } from 'vitest/node'
+import { migratePostgres } from '../../src/storage/migrate.ts'
+import { startPostgres } from './postgres.ts'
+import { describePostgres } from './postgres-binaries.ts'
+
+/** A real server for the whole run, with a migrated database that each test file copies. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  process.stdout.write(`${describePostgres()}\n`)
+  const postgres = await startPostgres()
+  await migratePostgres(await postgres.createDatabase('migrated'))
+  project.provide('ground', { kind: 'postgres', url: postgres.url, template: 'migrated' })
+  return () => postgres.stop()
+}

@@ -1,0 +1,41 @@
+import { defineConfig } from 'vitest/config'
+
+/**
+ * What needs a database lies in test/ground and runs twice: on PGlite and on a real PostgreSQL that the run starts
+ * itself. Everything else runs once.
+ */
+const shared = {
+  // Pothos and we must see the same copy of graphql, or its `instanceof` fails ("another module or realm").
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
+}
+const timing = { testTimeout: 30_000, hookTimeout: 60_000 }
+
+export default defineConfig({
+  ...shared,
+  test: {
+    // Two cores: a third worker only makes the others wait.
+    maxWorkers: 2,
+    projects: [
+      { ...shared, test: { ...timing, name: 'plain', include: ['test/plain/**/*.test.ts'] } },
+      {
+        ...shared,
+        test: {
+          ...timing,
+          name: 'pglite',
+          include: ['test/ground/**/*.test.ts'],
+          globalSetup: 'test/support/pglite-setup.ts',
+        },
+      },
+      {
+        ...shared,
+        test: {
+          ...timing,
+          name: 'postgres',
+          include: ['test/{ground,postgres}/**/*.test.ts'],
+          globalSetup: 'test/support/postgres-setup.ts',
+        },
+      },
+      { ...shared, test: { ...timing, name: 'service', include: ['test/service/**/*.test.ts'] } },
+    ],
+  },
+})
