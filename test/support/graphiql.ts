@@ -14,8 +14,10 @@ export interface OpenPage {
 type Editor = 'operation.graphql' | 'request-headers.json' | 'response.json'
 
 /** Debian's Chromium; without these flags it asks for Google's hosts on its own account. */
+export const chromiumPath = '/usr/bin/chromium'
+
 const launchOptions = {
-  executablePath: '/usr/bin/chromium',
+  executablePath: chromiumPath,
   args: [
     '--no-sandbox',
     '--disable-gpu',

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { readConfig } from '../../src/config.ts'
+
+test('nothing set: the embedded database, port 4000 on the loopback, and Elasticsearch’s lifetimes', () => {
+  expect(readConfig({})).toEqual({
+    port: 4000,
+    host: '127.0.0.1',
+    database: { kind: 'embedded', folder: '.data' },
+    adminSecret: undefined,
+    lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
+  })
+})
+
+test('an empty value is as good as none', () => {
+  expect(readConfig({ PORT: '', DATABASE_URL: ' ', ADMIN_SECRET: '' })).toEqual(readConfig({}))
+})
+
+test('a url leads to Postgres, and a direct one past its pooler', () => {
+  const url = 'postgres://app:pw@pooler:6432/tokens'
+  const directUrl = 'postgresql://app:pw@db:5432/tokens'
+
+  expect(readConfig({ DATABASE_URL: url }).database).toEqual({ kind: 'postgres', url, directUrl: url })
+  expect(readConfig({ DATABASE_URL: url, DATABASE_DIRECT_URL: directUrl }).database).toEqual({
+    kind: 'postgres',
+    url,
+    directUrl,
+  })
+})
+
+test('all faults are named at once, and no value that may be a secret', () => {
+  const environment = {
+    PORT: '70000',
+    DATABASE_URL: 'mysql://app:hunter2@db/tokens',
+    ADMIN_SECRET: 'hunter3',
+    ACCESS_TOKEN_SECONDS: '1.5',
+    REFRESH_TOKEN_SECONDS: '0',
+    REFRESH_GRACE_SECONDS: '-1',
+  }
+
+  expect(() => readConfig(environment)).toThrowErrorMatchingInlineSnapshot(`
+    [TokenServiceError: These settings are wrong:
+      - PORT must be a whole number from 0 to 65535, got \`70000\`
+      - DATABASE_URL must look like postgres://user:password@host:5432/database
+      - ADMIN_SECRET must have 32 to 512 visible ASCII characters without spaces, got 7 characters
+      - ACCESS_TOKEN_SECONDS must be a whole number from 1 to 3600, got \`1.5\`
+      - REFRESH_TOKEN_SECONDS must be a whole number from 1 to 31536000, got \`0\`
+      - REFRESH_GRACE_SECONDS must be a whole number from 0 to 300, got \`-1\`]
+  `)
+})
+
+test('a direct url alone is a mistake', () => {
+  expect(() => readConfig({ DATABASE_DIRECT_URL: 'postgres://db/tokens' })).toThrow(
+    'DATABASE_DIRECT_URL is set without DATABASE_URL',
+  )
+})
+
+test.each([
+  ['ACCESS_TOKEN_SECONDS', ['1', '3600'], ['0', '3601', '1e3', 'twenty', '+5']],
+  ['REFRESH_GRACE_SECONDS', ['0', '300'], ['301', '-0', '0x10']],
+  ['PORT', ['0', '65535'], ['65536', '99999999999']],
+] as const)('%s has its bounds', (name, good, bad) => {
+  for (const value of good) expect(() => readConfig({ [name]: value })).not.toThrow()
+  for (const value of bad) expect(() => readConfig({ [name]: value })).toThrow(name)
+})

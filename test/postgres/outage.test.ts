@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHandler, type Handler } from '../../src/http/handler.ts'
+import { createClientStore } from '../../src/storage/client-store.ts'
+import { type Database, openDatabase } from '../../src/storage/database.ts'
+import { createTokenStore } from '../../src/storage/token-store.ts'
+import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
+import { createTokens } from '../../src/tokens/tokens.ts'
+import { adminSecret, asAdmin, ask } from '../support/ground.ts'
+import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+
+let postgres: RunningPostgres
+let database: Database
+let handler: Handler
+const reports: unknown[] = []
+
+beforeAll(async () => {
+  postgres = await startPostgres()
+  const url = await postgres.createDatabase('outage')
+  database = await openDatabase({ kind: 'postgres', url, directUrl: url })
+  const clients = createClientStore(database)
+  await clients.putClient({ id: 'admin', secretDigest: digestClientSecret(adminSecret), scopes: adminScopes })
+  const tokens = createTokens({
+    store: createTokenStore(database),
+    clients,
+    lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
+    clock: () => new Date(),
+  })
+  handler = createHandler({ tokens, assertReady: database.ping, report: (error) => reports.push(error) })
+})
+afterAll(async () => {
+  await database.close()
+  await postgres.stop()
+})
+
+const create = 'mutation { createTokenPair(input: { realmName: "staff", username: "alice" }) { accessToken } }'
+const invalidate = (token: string) =>
+  `mutation { invalidateToken(input: { token: "${token}" }) { invalidatedTokens previouslyInvalidatedTokens } }`
+const ready = async () => (await handler(new Request('http://localhost/ready'))).status
+const health = async () => (await handler(new Request('http://localhost/health'))).status
+
+test('while the database is down every verb says SERVICE_UNAVAILABLE, never 401; when it is back all goes on by itself', async () => {
+  const { accessToken } = (await ask(handler, create, { authorization: asAdmin })).data.createTokenPair
+  expect(await ready()).toBe(200)
+
+  await postgres.kill()
+
+  for (const request of [
+    ask(handler, invalidate(accessToken)),
+    ask(handler, create, { authorization: asAdmin }),
+    ask(handler, '{ currentToken { active } }', { authorization: `Bearer ${accessToken}` }),
+    ask(handler, 'mutation { invalidateToken(input: { owner: { realmName: "staff" } }) { errorCount } }', {
+      authorization: asAdmin,
+    }),
+  ]) {
+    const { status, headers, errors, data } = await request
+    expect({ status, code: errors?.[0]?.extensions.code, retryAfter: headers.get('retry-after') }).toEqual({
+      status: 503,
+      code: 'SERVICE_UNAVAILABLE',
+      retryAfter: '1',
+    })
+    expect(errors?.[0]?.message).toBe('The database is not available; try again in a moment.')
+    expect(data ?? null).toBeNull()
+  }
+  expect([await ready(), await health()]).toEqual([503, 200])
+  expect(reports.length).toBeGreaterThan(0)
+
+  await postgres.restart()
+
+  expect(await ready()).toBe(200)
+  const after = await ask(handler, invalidate(accessToken))
+  expect(after.data.invalidateToken).toEqual({ invalidatedTokens: 1, previouslyInvalidatedTokens: 0 })
+})

@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { runProcess, startProcess } from '../support/process.ts'
+
+let postgres: RunningPostgres
+beforeAll(async () => {
+  postgres = await startPostgres()
+})
+afterAll(() => postgres.stop())
+
+let databases = 0
+/** A new one: a tenth of a second, where a new embedded engine costs three. */
+const emptyDatabase = async () => ({ DATABASE_URL: await postgres.createDatabase(`service_${databases++}`) })
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'invalidate-token-service-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const dataDir = () => ({ DATA_DIR: join(folder, 'data') })
+
+async function ask(url: string, query: string, authorization?: string) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
+    body: JSON.stringify({ query }),
+  })
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  const { data, errors }: any = await response.json()
+  return { status: response.status, data, errors }
+}
+
+const create = 'mutation { createTokenPair(input: { realmName: "staff", username: "alice" }) { accessToken } }'
+const introspect = (token: string) => `{ introspectToken(token: "${token}") { active } }`
+const invalidate = (token: string) =>
+  `mutation { invalidateToken(input: { token: "${token}" }) { invalidatedTokens previouslyInvalidatedTokens } }`
+
+describe('on the embedded database', () => {
+  test('an invalidation survives a clean stop, and one that was acknowledged survives kill -9', async () => {
+    const first = await startProcess(dataDir())
+    const authorization = first.authorization ?? expect.unreachable()
+    const [one, other] = [await ask(first.url, create, authorization), await ask(first.url, create, authorization)]
+    const [stopped, killed] = [one.data.createTokenPair.accessToken, other.data.createTokenPair.accessToken]
+    expect((await ask(first.url, introspect(stopped), authorization)).data.introspectToken).toEqual({ active: true })
+    const newly = { invalidateToken: { invalidatedTokens: 1, previouslyInvalidatedTokens: 0 } }
+    expect((await ask(first.url, invalidate(stopped))).data).toEqual(newly)
+    expect(await first.end('SIGTERM')).toBe(0)
+
+    const second = await startProcess(dataDir())
+    expect(second.output()).not.toContain('its_')
+    expect((await ask(second.url, introspect(stopped), authorization)).data.introspectToken).toEqual({ active: false })
+    expect((await ask(second.url, invalidate(killed))).data).toEqual(newly)
+    await second.end('SIGKILL')
+
+    const third = await startProcess(dataDir())
+    expect((await ask(third.url, introspect(killed), authorization)).data.introspectToken).toEqual({ active: false })
+    expect((await ask(third.url, invalidate(killed))).data.invalidateToken).toEqual({
+      invalidatedTokens: 0,
+      previouslyInvalidatedTokens: 1,
+    })
+    await third.end('SIGINT')
+  })
+
+  test('a second process on the same folder is refused in one sentence, and the first goes on', async () => {
+    const first = await startProcess(dataDir())
+
+    const second = await runProcess(dataDir())
+
+    expect(second.code).toBe(1)
+    expect(second.output.trim()).toMatch(
+      /^The folder \S+ is in use by process \d+ on \S+: stop it, choose another DATA_DIR, or/,
+    )
+    expect(second.output.trim().split('\n')).toHaveLength(1)
+    expect((await ask(first.url, '{ currentToken { active } }')).data).toEqual({ currentToken: null })
+    await first.end()
+  })
+})
+
+test('ADMIN_SECRET sets the admin’s secret, also on a database that has one', async () => {
+  const database = await emptyDatabase()
+  const before = await startProcess(database)
+  await before.end()
+  const secret = 'a-secret-of-more-than-32-characters-for-admin'
+
+  const after = await startProcess({ ...database, ADMIN_SECRET: secret })
+
+  const authorization = `ApiKey ${Buffer.from(`admin:${secret}`).toString('base64')}`
+  expect((await ask(after.url, create, authorization)).errors).toBeUndefined()
+  expect((await ask(after.url, create, before.authorization)).status).toBe(401)
+  expect(after.output()).not.toContain(secret)
+  await after.end()
+})
+
+test('health and ready answer; other paths and methods say where to go', async () => {
+  const service = await startProcess(await emptyDatabase())
+  const origin = new URL(service.url).origin
+  const look = async (path: string, init: RequestInit = {}) => {
+    const { status, headers } = await fetch(`${origin}${path}`, init)
+    return { status, allow: headers.get('allow') }
+  }
+
+  expect(await look('/health')).toEqual({ status: 200, allow: null })
+  expect(await look('/ready')).toEqual({ status: 200, allow: null })
+  expect(await look('/ready', { method: 'POST' })).toEqual({ status: 405, allow: 'GET, HEAD' })
+  expect(await look('/nothing')).toEqual({ status: 404, allow: null })
+  await service.end()
+})
+
+test('a request under way is finished when the service stops', async () => {
+  const service = await startProcess(await emptyDatabase())
+  const requests = Array.from({ length: 20 }, () => ask(service.url, create, service.authorization))
+  // Wait until one was answered: then the others are inside.
+  await Promise.race(requests)
+
+  const ended = service.end('SIGTERM')
+
+  for (const { data } of await Promise.all(requests)) expect(data.createTokenPair.accessToken).toMatch(/^ita_/)
+  expect(await ended).toBe(0)
+})
+
+test('wrong settings end it at once, with all faults and no stack', async () => {
+  const { code, output } = await runProcess({ PORT: 'http', ACCESS_TOKEN_SECONDS: '0' })
+
+  expect(code).toBe(1)
+  expect(output).toContain('PORT must be')
+  expect(output).toContain('ACCESS_TOKEN_SECONDS must be')
+  expect(output).not.toMatch(/^\s+at /m)
+})
+
+test('a port that is taken, and a database that is not there, are one sentence each', async () => {
+  const first = await startProcess(await emptyDatabase())
+  const taken = await runProcess({ ...(await emptyDatabase()), PORT: new URL(first.url).port })
+  expect(taken.output.trim()).toMatch(
+    /^Port \d+ on 127\.0\.0\.1 is taken: stop the other program, or choose another PORT\.$/,
+  )
+  await first.end()
+
+  const lost = await runProcess({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' })
+  expect([taken.code, lost.code]).toEqual([1, 1])
+  expect(lost.output.trim()).toBe('The database is not available; try again in a moment.')
+})

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readConfig } from '../../src/config.ts'
+import { errorCodes } from '../../src/tokens/errors.ts'
+import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { startProcess } from '../support/process.ts'
+
+let readme: string
+let postgres: RunningPostgres
+beforeAll(async () => {
+  readme = await readFile('README.md', 'utf8')
+  postgres = await startPostgres()
+})
+afterAll(() => postgres.stop())
+
+function blocks(language: string): readonly string[] {
+  return [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, code = '']) => code)
+}
+
+async function run(command: string, args: readonly string[]): Promise<string> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return out + err
+}
+
+/** Tokens differ from run to run; the README shows the beginning of one. */
+const withoutTokens = (output: string) => output.replaceAll(/\b(it[ar]_)[\w-]+…?/g, '$1')
+
+test('the first steps print what the README says, also over a restart in the middle', async () => {
+  const database = { DATABASE_URL: await postgres.createDatabase('readme') }
+  const first = await startProcess(database)
+  const port = new URL(first.url).port
+  const prepare = (code: string) =>
+    code.replaceAll('127.0.0.1:4000', `127.0.0.1:${port}`).replace('Basic PASTE', first.authorization ?? 'none')
+  const shell = blocks('sh').map(prepare)
+  const restart = shell.findIndex(
+    (_, index) => index > 0 && readme.indexOf('Ctrl-C') < readme.indexOf(blocks('sh')[index] ?? ''),
+  )
+  expect(restart).toBeGreaterThan(2)
+
+  // The variables that the first half set are carried over by printing them.
+  const before = await run('bash', ['-c', [...shell.slice(0, restart), 'declare -p AUTH TOKEN REFRESH >&2'].join('\n')])
+  await first.end()
+  const second = await startProcess({ ...database, PORT: port })
+  const [printed = '', ...variables] = before.split(/(?=^declare )/m)
+  const after = await run('bash', ['-c', [shell[0], ...variables, ...shell.slice(restart)].join('\n')])
+  await second.end()
+
+  expect(withoutTokens(printed + after)).toBe(withoutTokens(blocks('json').join('')))
+})
+
+test('every TypeScript block compiles against the package as it is', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-readme-'))
+  try {
+    await symlink(process.cwd(), join(folder, 'project'))
+    await writeFile(
+      join(folder, 'readme.ts'),
+      blocks('ts')
+        .join('\n')
+        .replaceAll(/import (\{[^}]*\}) from 'invalidate-token'/g, "import $1 from './project/src/index.ts'"),
+    )
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+    const config = {
+      extends: './project/tsconfig.json',
+      include: ['readme.ts'],
+      compilerOptions: { noUnusedLocals: false, typeRoots: [join(process.cwd(), 'node_modules/@types')] },
+    }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
+
+    expect(await run('node_modules/.bin/tsc', ['--project', folder])).toBe('')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('the table of error codes is the one in src/tokens/errors.ts', () => {
+  const documented = [...readme.matchAll(/^\| `(ERR_\w+)` \| (.*) \|$/gm)].map(([, code, meaning]) => [code, meaning])
+
+  expect(documented).toEqual(Object.entries(errorCodes))
+})
+
+test('the table of settings names what is read, with its defaults', async () => {
+  const documented = [...readme.matchAll(/^\| `([A-Z_]+)` \| (?:`(\S+)`|[^|]*) \|/gm)].map(([, name = '', value]) => [
+    name,
+    value,
+  ])
+  const source = await readFile('src/config.ts', 'utf8')
+  const read = new Set(
+    [...source.matchAll(/'([A-Z]+(?:_[A-Z]+)*)'/g)]
+      .map(([, name]) => name)
+      .filter((name) => name !== 'ENOENT' && !name?.startsWith('ERR_')),
+  )
+
+  const settings = documented.filter(([name]) => read.has(name))
+  expect(settings.map(([name]) => name).toSorted()).toEqual([...read].toSorted())
+  const defaults = Object.fromEntries(
+    settings.filter(([name, value]) => value !== undefined && name !== 'DATABASE_DIRECT_URL'),
+  )
+  expect(readConfig(defaults)).toEqual(readConfig({}))
+})

@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+/** The service as `npm start` runs it, from source, in a process of its own. */
+export interface RunningService {
+  readonly url: string
+  /** All that it printed so far, on both streams. */
+  readonly output: () => string
+  /** What it printed for people to paste: `Basic …`; undefined after the first start. */
+  readonly authorization: string | undefined
+  readonly process: ChildProcess
+  /** Sends the signal and answers with the exit code, or null after a kill. */
+  end(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+type Environment = Readonly<Record<string, string>>
+
+/** Starts it on a free port and answers once it says that it is ready. */
+export async function startProcess(environment: Environment): Promise<RunningService> {
+  const { child, output } = launch({ PORT: '0', ...environment })
+  const ended = once(child, 'exit')
+  while (!output().includes('GraphiQL')) {
+    const [code] = await Promise.race([once(child.stdout, 'data').then(() => [undefined]), ended])
+    if (code !== undefined) throw new Error(`The service ended with ${code}:\n${output()}`)
+  }
+  return {
+    url: /http:\S+/.exec(output())?.[0] ?? '',
+    output,
+    authorization: /"(Basic \S+)"/.exec(output())?.[1],
+    process: child,
+    end: async (signal = 'SIGTERM') => {
+      child.kill(signal)
+      await ended
+      return child.exitCode
+    },
+  }
+}
+
+/** Runs it until it ends by itself. */
+export async function runProcess(
+  environment: Environment,
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const { child, output } = launch({ PORT: '0', ...environment })
+  await once(child, 'close')
+  return { code: child.exitCode, output: output() }
+}
+
+const children = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+
+function launch(environment: Environment) {
+  // `.env` is read from the working folder; the tests' own is the project's, which has none.
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts'], {
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  children.add(child)
+  child.once('exit', () => children.delete(child))
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      printed += chunk.toString()
+    })
+  return { child, output: () => printed }
+}
