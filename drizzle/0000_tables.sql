@@ -55,21 +55,21 @@ CREATE TABLE "spent_refresh_tokens_6" PARTITION OF "spent_refresh_tokens" FOR VA
 CREATE TABLE "spent_refresh_tokens_7" PARTITION OF "spent_refresh_tokens" FOR VALUES IN (7);
 --> statement-breakpoint
 CREATE TABLE "token_pairs" (
-	"slot" smallint NOT NULL,
 	"id" bigint NOT NULL,
 	"session_id" bigint NOT NULL,
+	"issued_at" timestamp with time zone NOT NULL,
+	"access_expires_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"slot" smallint NOT NULL,
+	"has_refresh" boolean GENERATED ALWAYS AS (refresh_digest is not null) STORED NOT NULL,
 	"realm" text NOT NULL,
 	"username" text NOT NULL,
 	"client_id" text NOT NULL,
-	"scopes" text[] NOT NULL,
-	"issued_at" timestamp with time zone NOT NULL,
+	"scopes" text NOT NULL,
 	"access_digest" "bytea" NOT NULL,
-	"access_expires_at" timestamp with time zone NOT NULL,
 	"refresh_digest" "bytea",
-	"refresh_expires_at" timestamp with time zone,
-	"expires_at" timestamp with time zone GENERATED ALWAYS AS (greatest(access_expires_at, refresh_expires_at)) STORED NOT NULL,
 	CONSTRAINT "token_pairs_slot_id_pk" PRIMARY KEY("slot","id"),
-	CONSTRAINT "token_pairs_refresh" CHECK ((refresh_digest is null) = (refresh_expires_at is null))
+	CONSTRAINT "token_pairs_expiry" CHECK (access_expires_at <= expires_at)
 ) PARTITION BY LIST ("slot");
 --> statement-breakpoint
 CREATE TABLE "token_pairs_0" PARTITION OF "token_pairs" FOR VALUES IN (0);
@@ -91,12 +91,11 @@ CREATE TABLE "token_pairs_7" PARTITION OF "token_pairs" FOR VALUES IN (7);
 CREATE UNIQUE INDEX "revocations_half" ON "revocations" USING btree ("pair_id","selector") WHERE pair_id is not null;--> statement-breakpoint
 CREATE INDEX "revocations_session" ON "revocations" USING btree ("session_id") WHERE selector = 'session';--> statement-breakpoint
 CREATE INDEX "revocations_owner" ON "revocations" USING btree ("realm","username","bound") WHERE selector = 'owner';--> statement-breakpoint
-CREATE INDEX "token_pairs_realm_username" ON "token_pairs" USING btree ("realm","username","expires_at");--> statement-breakpoint
-CREATE INDEX "token_pairs_username" ON "token_pairs" USING btree ("username","expires_at");--> statement-breakpoint
+CREATE INDEX "token_pairs_owner" ON "token_pairs" USING btree ("username","realm");--> statement-breakpoint
+CREATE INDEX "token_pairs_realm" ON "token_pairs" USING btree ("realm","has_refresh","expires_at","id");--> statement-breakpoint
 CREATE VIEW "public"."token_pair_states" AS (
   select
-    pair.slot, pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.scopes, pair.issued_at,
-    pair.access_digest, pair.access_expires_at, pair.refresh_digest, pair.refresh_expires_at,
+    pair.*,
     access.revision is not null or cover.revision is not null as access_invalidated,
     refresh.revision is not null or cover.revision is not null as refresh_invalidated,
     access.revision is not null or coalesce(cover.was_live, false) as access_ended,
@@ -110,7 +109,7 @@ CREATE VIEW "public"."token_pair_states" AS (
     select
       covering.revision,
       (pair.access_expires_at > covering.at and coalesce(access.revision > covering.revision, true))
-        or coalesce(pair.refresh_expires_at > covering.at and coalesce(refresh.revision > covering.revision, true), false)
+        or (pair.has_refresh and pair.expires_at > covering.at and coalesce(refresh.revision > covering.revision, true))
         as was_live
     from (
       select revision, at, bound, spared_session_id from revocations

@@ -40,6 +40,11 @@ export function readConfig(environment: Environment): Config {
       refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS', 30, 0, 300),
     },
   }
+  const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
+  if (refreshTokenSeconds < accessTokenSeconds)
+    faults.push(
+      `REFRESH_TOKEN_SECONDS must not be less than ACCESS_TOKEN_SECONDS, got \`${refreshTokenSeconds}\` and \`${accessTokenSeconds}\``,
+    )
   if (faults.length === 0) return config
   throw new TokenServiceError(
     'ERR_CONFIGURATION',

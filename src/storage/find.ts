@@ -35,13 +35,13 @@ export function storedPair(row: StateRow): StoredPair {
     sessionId: row.sessionId,
     owner: { realm: row.realm, username: row.username },
     clientId: row.clientId,
-    scopes: row.scopes,
+    scopes: row.scopes === '' ? [] : row.scopes.split(' '),
     issuedAt: row.issuedAt,
     access: { digest: row.accessDigest, expiresAt: row.accessExpiresAt, isInvalidated: row.accessInvalidated },
     refresh:
-      row.refreshDigest === null || row.refreshExpiresAt === null
+      row.refreshDigest === null
         ? undefined
-        : { digest: row.refreshDigest, expiresAt: row.refreshExpiresAt, isInvalidated: row.refreshInvalidated },
+        : { digest: row.refreshDigest, expiresAt: row.expiresAt, isInvalidated: row.refreshInvalidated },
     spent:
       row.successorSlot === null || row.successorId === null || row.salt === null || row.spentAt === null
         ? undefined

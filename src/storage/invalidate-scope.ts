@@ -73,16 +73,15 @@ async function countAsOf({ db }: Database, revision: number, scope: Scope, at: D
     })
     .from(sql`(
       select
-        1 + (pair.refresh_digest is not null)::int as halves,
-        (access.revision is null)::int + (pair.refresh_digest is not null and refresh.revision is null)::int as new_halves
+        1 + pair.has_refresh::int as halves,
+        (access.revision is null)::int + (pair.has_refresh and refresh.revision is null)::int as new_halves
       from token_pairs pair
       left join revocations access
         on access.pair_id = pair.id and access.selector = 'access_token' and access.revision < ${revision}
       left join revocations refresh
         on refresh.pair_id = pair.id and refresh.selector = 'refresh_token' and refresh.revision < ${revision}
       where ${covers(scope)} and pair.id < ${revision} and pair.expires_at > ${instant}
-        and (pair.access_expires_at > ${instant} and access.revision is null
-          or pair.refresh_expires_at > ${instant} and refresh.revision is null)
+        and (pair.access_expires_at > ${instant} and access.revision is null or pair.has_refresh and refresh.revision is null)
         and ${earlier(sql`cover.selector = 'session' and cover.session_id = pair.session_id`)}
         and ${earlier(sql`cover.selector = 'owner' and cover.realm = pair.realm and cover.username = pair.username`)}
         and ${earlier(sql`cover.selector = 'owner' and cover.realm = pair.realm and cover.username is null`)}

@@ -9,10 +9,10 @@ export function prepareIssue({ db }: Database): (pairs: readonly NewPair[]) => P
   const asked = db.$with('asked', {}).as(sql`
     select * from unnest(
       ${list('slots', 'smallint')}, ${list('realms', 'text')}, ${list('usernames', 'text')}, ${list('clientIds', 'text')},
-      ${list('scopes', 'text')}, ${list('issuedAt', 'timestamptz')}, ${list('accessDigests', 'bytea')},
-      ${list('accessExpiresAt', 'timestamptz')}, ${list('refreshDigests', 'bytea')}, ${list('refreshExpiresAt', 'timestamptz')}
+      ${list('scopes', 'text')}, ${list('issuedAt', 'timestamptz')}, ${list('accessExpiresAt', 'timestamptz')},
+      ${list('expiresAt', 'timestamptz')}, ${list('accessDigests', 'bytea')}, ${list('refreshDigests', 'bytea')}
     ) with ordinality asked (slot, realm, username, client_id, scopes, issued_at,
-      access_digest, access_expires_at, refresh_digest, refresh_expires_at, place)`)
+      access_expires_at, expires_at, access_digest, refresh_digest, place)`)
   const locked = db.$with('locked', {}).as(sql`
     select lock_names_shared(${list('realms', 'text')}, ${list('usernames', 'text')})`)
   // The number is taken after the locks: whoever revokes a scope has seen every login numbered before it.
@@ -22,9 +22,9 @@ export function prepareIssue({ db }: Database): (pairs: readonly NewPair[]) => P
     select asked.*, nextval('revision') as id from locked cross join asked`)
   const inserted = db.$with('inserted', {}).as(sql`
     insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at,
-      access_digest, access_expires_at, refresh_digest, refresh_expires_at)
-    select slot, id, id, realm, username, client_id, string_to_array(scopes, ' '), issued_at,
-      access_digest, access_expires_at, refresh_digest, refresh_expires_at
+      access_expires_at, expires_at, access_digest, refresh_digest)
+    select slot, id, id, realm, username, client_id, scopes, issued_at,
+      access_expires_at, expires_at, access_digest, refresh_digest
     from numbered order by id`)
   const statement = db
     .with(asked, locked, numbered, inserted)
@@ -41,10 +41,10 @@ export function prepareIssue({ db }: Database): (pairs: readonly NewPair[]) => P
       clientIds: column(pairs, (pair) => pair.clientId),
       scopes: column(pairs, (pair) => pair.scopes.join(' ')),
       issuedAt: column(pairs, (pair) => pair.issuedAt.toISOString()),
-      accessDigests: column(pairs, (pair) => pair.access.digest),
       accessExpiresAt: column(pairs, (pair) => pair.access.expiresAt.toISOString()),
+      expiresAt: column(pairs, (pair) => (pair.refresh ?? pair.access).expiresAt.toISOString()),
+      accessDigests: column(pairs, (pair) => pair.access.digest),
       refreshDigests: column(pairs, (pair) => pair.refresh?.digest ?? null),
-      refreshExpiresAt: column(pairs, (pair) => pair.refresh?.expiresAt.toISOString() ?? null),
     })
     return rows.map(({ id }) => id)
   }

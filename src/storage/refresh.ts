@@ -20,10 +20,10 @@ export function prepareRefresh({
   const asked = db.$with('asked', {}).as(sql`
     select * from unnest(
       ${list('slots', 'smallint')}, ${list('ids', 'bigint')}, ${list('digests', 'bytea')}, ${list('at', 'timestamptz')},
-      ${list('salts', 'bytea')}, ${list('successorSlots', 'smallint')}, ${list('accessDigests', 'bytea')},
-      ${list('accessExpiresAt', 'timestamptz')}, ${list('refreshDigests', 'bytea')}, ${list('refreshExpiresAt', 'timestamptz')}
+      ${list('salts', 'bytea')}, ${list('successorSlots', 'smallint')}, ${list('accessExpiresAt', 'timestamptz')},
+      ${list('expiresAt', 'timestamptz')}, ${list('accessDigests', 'bytea')}, ${list('refreshDigests', 'bytea')}
     ) with ordinality asked (slot, id, digest, at, salt, successor_slot,
-      access_digest, access_expires_at, refresh_digest, refresh_expires_at, place)`)
+      access_expires_at, expires_at, access_digest, refresh_digest, place)`)
   // Under the view's own name, so that drizzle reads its columns as the view's.
   const locked = db.$with('token_pair_states', {}).as(sql`
     select * from locked_pair_states(${list('slots', 'smallint')}, ${list('ids', 'bigint')})`)
@@ -33,7 +33,7 @@ export function prepareRefresh({
       state.session_id, state.realm, state.username, state.client_id, state.scopes
     from (select distinct on (slot, id) * from asked order by slot, id, place) asked
       join token_pair_states state on state.slot = asked.slot and state.id = asked.id and state.refresh_digest = asked.digest
-    where not state.refresh_invalidated and state.spent_at is null and state.refresh_expires_at > asked.at
+    where not state.refresh_invalidated and state.spent_at is null and state.expires_at > asked.at
     order by asked.id`)
   const spent = db.$with('spent', {}).as(sql`
     insert into spent_refresh_tokens (slot, pair_id, successor_slot, successor_id, salt, spent_at)
@@ -41,9 +41,9 @@ export function prepareRefresh({
     on conflict do nothing returning successor_id`)
   const succeeded = db.$with('succeeded', {}).as(sql`
     insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at,
-      access_digest, access_expires_at, refresh_digest, refresh_expires_at)
+      access_expires_at, expires_at, access_digest, refresh_digest)
     select successor_slot, successor_id, session_id, realm, username, client_id, scopes, at,
-      access_digest, access_expires_at, refresh_digest, refresh_expires_at
+      access_expires_at, expires_at, access_digest, refresh_digest
     from able join spent using (successor_id)`)
   const statement = db
     .with(asked, locked, able, spent, succeeded)
@@ -71,10 +71,10 @@ export function prepareRefresh({
       at: column(spendings, ({ at }) => at.toISOString()),
       salts: column(spendings, ({ salt }) => salt),
       successorSlots: column(spendings, ({ successor }) => successor.slot),
-      accessDigests: column(spendings, ({ successor }) => successor.access.digest),
       accessExpiresAt: column(spendings, ({ successor }) => successor.access.expiresAt.toISOString()),
+      expiresAt: column(spendings, ({ successor }) => successor.refresh.expiresAt.toISOString()),
+      accessDigests: column(spendings, ({ successor }) => successor.access.digest),
       refreshDigests: column(spendings, ({ successor }) => successor.refresh.digest),
-      refreshExpiresAt: column(spendings, ({ successor }) => successor.refresh.expiresAt.toISOString()),
     })
     const found = new Map(rows.map((row) => [row.place, row]))
     return spendings.map(({ at }, index) => answerOf(found.get(index + 1), at))

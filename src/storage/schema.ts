@@ -46,32 +46,35 @@ export const revision = pgSequence('revision', {
  * One row for each issue and each refresh. Partitioned by list of `slot`, the retention ring (the migration adds it:
  * drizzle-kit has no word for partitions), so that expired rows leave by truncating a partition.
  *
- * There is no index on the digests: a token carries its pair's slot and id, so a pair is found by primary key.
+ * There is no index on the digests: a token carries its pair's slot and id, so a pair is found by primary key. Columns
+ * stand in the order that wastes no padding, 8 bytes wide first (149 bytes a row, 240 with all indexes).
  */
 export const tokenPairs = pgTable(
   'token_pairs',
   {
-    slot: smallint('slot').notNull(),
     id: revisionColumn('id').notNull(),
     /** The id of the first pair of the login. */
     sessionId: revisionColumn('session_id').notNull(),
+    issuedAt: instant('issued_at').notNull(),
+    accessExpiresAt: instant('access_expires_at').notNull(),
+    /** When the pair is past use: its refresh token's expiry, or its access token's if it has none other. */
+    expiresAt: instant('expires_at').notNull(),
+    slot: smallint('slot').notNull(),
+    hasRefresh: boolean('has_refresh').notNull().generatedAlwaysAs(sql`refresh_digest is not null`),
     realm: text('realm').notNull(),
     username: text('username').notNull(),
     clientId: text('client_id').notNull(),
-    scopes: text('scopes').array().notNull(),
-    issuedAt: instant('issued_at').notNull(),
+    /** Joined by spaces, as RFC 6749 §3.3 writes them. */
+    scopes: text('scopes').notNull(),
     accessDigest: bytes('access_digest').notNull(),
-    accessExpiresAt: instant('access_expires_at').notNull(),
     refreshDigest: bytes('refresh_digest'),
-    refreshExpiresAt: instant('refresh_expires_at'),
-    /** When the last of both halves expires: from then on the row is of no use. */
-    expiresAt: instant('expires_at').notNull().generatedAlwaysAs(sql`greatest(access_expires_at, refresh_expires_at)`),
   },
   (table) => [
     primaryKey({ columns: [table.slot, table.id] }),
-    index('token_pairs_realm_username').on(table.realm, table.username, table.expiresAt),
-    index('token_pairs_username').on(table.username, table.expiresAt),
-    check('token_pairs_refresh', sql`(refresh_digest is null) = (refresh_expires_at is null)`),
+    index('token_pairs_owner').on(table.username, table.realm),
+    // All that counting a realm needs, so that it reads the index alone.
+    index('token_pairs_realm').on(table.realm, table.hasRefresh, table.expiresAt, table.id),
+    check('token_pairs_expiry', sql`access_expires_at <= expires_at`),
   ],
 )
 
@@ -146,18 +149,19 @@ export const clients = pgTable('clients', {
  * revocation (nor counted in it), so its halves still count as new when they are named one by one.
  */
 export const tokenPairStates = pgView('token_pair_states', {
-  slot: smallint('slot').notNull(),
   id: revisionColumn('id').notNull(),
   sessionId: revisionColumn('session_id').notNull(),
+  issuedAt: instant('issued_at').notNull(),
+  accessExpiresAt: instant('access_expires_at').notNull(),
+  expiresAt: instant('expires_at').notNull(),
+  slot: smallint('slot').notNull(),
+  hasRefresh: boolean('has_refresh').notNull(),
   realm: text('realm').notNull(),
   username: text('username').notNull(),
   clientId: text('client_id').notNull(),
-  scopes: text('scopes').array().notNull(),
-  issuedAt: instant('issued_at').notNull(),
+  scopes: text('scopes').notNull(),
   accessDigest: bytes('access_digest').notNull(),
-  accessExpiresAt: instant('access_expires_at').notNull(),
   refreshDigest: bytes('refresh_digest'),
-  refreshExpiresAt: instant('refresh_expires_at'),
   accessInvalidated: boolean('access_invalidated').notNull(),
   refreshInvalidated: boolean('refresh_invalidated').notNull(),
   accessEnded: boolean('access_ended').notNull(),
@@ -168,8 +172,7 @@ export const tokenPairStates = pgView('token_pair_states', {
   spentAt: instant('spent_at'),
 }).as(sql`
   select
-    pair.slot, pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.scopes, pair.issued_at,
-    pair.access_digest, pair.access_expires_at, pair.refresh_digest, pair.refresh_expires_at,
+    pair.*,
     access.revision is not null or cover.revision is not null as access_invalidated,
     refresh.revision is not null or cover.revision is not null as refresh_invalidated,
     access.revision is not null or coalesce(cover.was_live, false) as access_ended,
@@ -183,7 +186,7 @@ export const tokenPairStates = pgView('token_pair_states', {
     select
       covering.revision,
       (pair.access_expires_at > covering.at and coalesce(access.revision > covering.revision, true))
-        or coalesce(pair.refresh_expires_at > covering.at and coalesce(refresh.revision > covering.revision, true), false)
+        or (pair.has_refresh and pair.expires_at > covering.at and coalesce(refresh.revision > covering.revision, true))
         as was_live
     from (
       select revision, at, bound, spared_session_id from revocations

@@ -1,3 +1,4 @@
+import { TokenServiceError } from './errors.ts'
 import { slotOf, slotSeconds } from './retention.ts'
 import type { Grant, NewHalf, Session, StoredPair } from './store.ts'
 import type { PairKey, PairSecrets } from './token.ts'
@@ -6,10 +7,23 @@ import type { PairKey, PairSecrets } from './token.ts'
 export interface Lifetimes {
   /** 1 to 3,600; 1,200 by default, as in Elasticsearch. */
   readonly accessTokenSeconds: number
-  /** 86,400 by default. */
+  /** 86,400 by default; not less than an access token's. */
   readonly refreshTokenSeconds: number
   /** How long a spent refresh token still answers with the same successor: 0 to 300, 30 by default. */
   readonly refreshGraceSeconds: number
+}
+
+/**
+ * A pair ends with its refresh token; were its access token to live longer, its row would leave too early.
+ *
+ * @throws TokenServiceError ERR_CONFIGURATION
+ */
+export function assertLifetimes({ accessTokenSeconds, refreshTokenSeconds }: Lifetimes): void {
+  if (refreshTokenSeconds >= accessTokenSeconds) return
+  throw new TokenServiceError(
+    'ERR_CONFIGURATION',
+    `Expected refresh tokens to live as long as access tokens or longer, got ${refreshTokenSeconds} s and ${accessTokenSeconds} s.`,
+  )
 }
 
 /** What a successful issue or refresh hands out, once. */
@@ -42,9 +56,7 @@ export function newHalves(
 
 /** The slot of the retention ring for a pair: that of its last expiry. */
 export function slotFor(halves: Halves, lifetimes: Lifetimes): number {
-  const width = slotSeconds(Math.max(lifetimes.accessTokenSeconds, lifetimes.refreshTokenSeconds))
-  const last = Math.max(halves.access.expiresAt.getTime(), halves.refresh?.expiresAt.getTime() ?? 0)
-  return slotOf(new Date(last), width)
+  return slotOf((halves.refresh ?? halves.access).expiresAt, slotSeconds(lifetimes.refreshTokenSeconds))
 }
 
 /** The tokens themselves: the only moment in which they exist on our side. */

@@ -13,9 +13,9 @@ import { createHash, hkdfSync, randomBytes } from 'node:crypto'
  * forget a token in time without asking anybody. The checksum (the first 4 bytes of a SHA-256 over prefix and bytes)
  * refuses garbage before any query, and keeps secret scanners from false alarms.
  *
- * We keep the digest only: SHA-256 over the kind and the secret. Because the kind is hashed along, an access token can
- * never be found as a refresh token. Because the id is not, a row can be numbered by the statement that inserts it.
- * An id that was tampered with leads to another row, whose digest does not match.
+ * We keep the digest only: the first 24 bytes of a SHA-256 over the kind and the secret. Because the kind is hashed
+ * along, an access token can never be found as a refresh token. Because the id is not, a row can be numbered by the
+ * statement that inserts it; an id that was tampered with leads to another row, whose digest does not match.
  */
 
 export type Half = 'access' | 'refresh'
@@ -30,7 +30,7 @@ export interface PairKey {
 export interface HalfReference extends PairKey {
   readonly half: Half
   readonly expiresAt: Date
-  /** 32 bytes. */
+  /** 24 bytes. */
   readonly digest: Uint8Array
 }
 
@@ -55,6 +55,8 @@ export interface PairSecrets {
 const format = 1
 const secretBytes = 24
 const checksumBytes = 4
+/** As many bits as the secret has: more would cost 16 bytes a pair and prove nothing further. */
+const digestBytes = 24
 const bodyBytes = 42
 const prefixes = { access: 'ita_', refresh: 'itr_' } as const satisfies Record<Half, string>
 const shape = /^it[ar]_[\w-]{56}$/
@@ -95,8 +97,11 @@ export function fingerprint(reference: Pick<HalfReference, 'digest'>): string {
   return Buffer.from(reference.digest.subarray(0, 4)).toString('hex')
 }
 
-/** Any text that looks like one of our tokens, whole or torn: for scrubbing what strangers' errors repeat. */
-export const tokenLookalike = /\bit[ar]_[\w-]+/g
+/**
+ * Any text that looks like one of our tokens, or a client's secret, whole or torn: for scrubbing what strangers' errors
+ * repeat. It may begin within a word: in a JSON line, a token after a line break stands behind the n of `\n`.
+ */
+export const tokenLookalike = /it[ars]_[\w-]{8,}/g
 
 function pairSecrets(access: Uint8Array, refresh: Uint8Array): PairSecrets {
   return {
@@ -119,7 +124,7 @@ function write(half: Half, key: PairKey, expiresAt: Date, secret: Uint8Array): s
 }
 
 function digest(half: Half, secret: Uint8Array): Uint8Array {
-  return createHash('sha256').update(prefixes[half]).update(secret).digest()
+  return createHash('sha256').update(prefixes[half]).update(secret).digest().subarray(0, digestBytes)
 }
 
 function checksum(half: Half, body: Uint8Array): Buffer {

@@ -4,7 +4,7 @@ import type { TokensDependencies } from './dependencies.ts'
 import { type Introspection, introspect } from './introspect.ts'
 import { type InvalidationAnswer, type InvalidationTarget, invalidate } from './invalidate.ts'
 import { type IssueRequest, issue } from './issue.ts'
-import type { IssuedPair } from './pair.ts'
+import { assertLifetimes, type IssuedPair } from './pair.ts'
 import { type RefreshAnswer, refresh } from './refresh.ts'
 
 /**
@@ -58,7 +58,9 @@ export interface Tokens {
   invalidate(target: InvalidationTarget, caller: Caller): Promise<InvalidationAnswer>
 }
 
+/** @throws TokenServiceError ERR_CONFIGURATION: lifetimes that contradict each other */
 export function createTokens(dependencies: TokensDependencies): Tokens {
+  assertLifetimes(dependencies.lifetimes)
   return {
     authenticate: (credentials) => authenticate(dependencies, credentials),
     issue: (request, caller) => issue(dependencies, request, caller),

@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const run = promisify(execFile)
+
+/** An empty folder with the package installed from its tarball, beside its dependencies. */
+let folder: string
+let packed: readonly string[]
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'invalidate-token-package-'))
+  const { stdout } = await run('npm', ['pack', '--json', `--pack-destination=${folder}`])
+  const [{ filename, files }] = JSON.parse(stdout.slice(stdout.indexOf('[')))
+  packed = files.map(({ path }: { readonly path: string }) => path)
+  await mkdir(join(folder, 'node_modules'))
+  for (const name of await readdir('node_modules'))
+    await symlink(join(process.cwd(), 'node_modules', name), join(folder, 'node_modules', name))
+  await run('tar', ['-xzf', filename], { cwd: folder })
+  await run('mv', ['package', 'node_modules/invalidate-token'], { cwd: folder })
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('the tarball holds what a user needs and nothing else', () => {
+  const outside = packed.filter(
+    (path) => !/^(dist\/[\w/-]+\.(js|js\.map|d\.ts)|drizzle\/(\d{4}_\w+\.sql|meta\/\w+\.json))$/.test(path),
+  )
+
+  expect(outside.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'schema.graphql'])
+  expect(packed).toEqual(
+    expect.arrayContaining([
+      'dist/index.js',
+      'dist/index.d.ts',
+      'dist/guard/index.js',
+      'dist/cli.js',
+      'drizzle/0000_tables.sql',
+    ]),
+  )
+})
+
+test('installed in an empty folder it migrates, issues and invalidates', async () => {
+  const program = `
+    import { createClientStore, createTokenStore, createTokens, openDatabase } from 'invalidate-token'
+    import 'invalidate-token/guard'
+    import.meta.resolve('invalidate-token/schema.graphql')
+    const database = await openDatabase({ kind: 'embedded', folder: 'data' })
+    const tokens = createTokens({
+      store: createTokenStore(database), clients: createClientStore(database), clock: () => new Date(),
+      lifetimes: { accessTokenSeconds: 60, refreshTokenSeconds: 60, refreshGraceSeconds: 0 },
+    })
+    const caller = { kind: 'client', clientId: 'test', scopes: ['create_token'] }
+    const pair = await tokens.issue({ owner: { realm: 'r', username: 'u' } }, caller)
+    console.log(JSON.stringify(await tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, caller)))
+    await database.close()`
+  await writeFile(join(folder, 'program.mjs'), program)
+
+  const { stdout } = await run(process.execPath, ['program.mjs'], { cwd: folder })
+
+  expect(JSON.parse(stdout)).toEqual({ invalidated: 1, previouslyInvalidated: 0, errors: [] })
+})
