@@ -1,4 +1,5 @@
--- Written by drizzle-kit; "PARTITION BY LIST" and the partitions of the retention ring were added by hand.
+-- Written by drizzle-kit; "PARTITION BY LIST", the partitions of the retention ring and their unique indexes were
+-- added by hand.
 CREATE TYPE "public"."revocation_selector" AS ENUM('access_token', 'refresh_token', 'session', 'owner');--> statement-breakpoint
 CREATE SEQUENCE "public"."revision" INCREMENT BY 1 MINVALUE 1 MAXVALUE 281474976710655 START WITH 1 CACHE 1;--> statement-breakpoint
 CREATE TABLE "clients" (
@@ -68,25 +69,40 @@ CREATE TABLE "token_pairs" (
 	"scopes" text NOT NULL,
 	"access_digest" "bytea" NOT NULL,
 	"refresh_digest" "bytea",
-	CONSTRAINT "token_pairs_slot_id_pk" PRIMARY KEY("slot","id"),
 	CONSTRAINT "token_pairs_expiry" CHECK (access_expires_at <= expires_at)
 ) PARTITION BY LIST ("slot");
 --> statement-breakpoint
 CREATE TABLE "token_pairs_0" PARTITION OF "token_pairs" FOR VALUES IN (0);
 --> statement-breakpoint
+CREATE UNIQUE INDEX "token_pairs_0_id" ON "token_pairs_0" ("id");
+--> statement-breakpoint
 CREATE TABLE "token_pairs_1" PARTITION OF "token_pairs" FOR VALUES IN (1);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "token_pairs_1_id" ON "token_pairs_1" ("id");
 --> statement-breakpoint
 CREATE TABLE "token_pairs_2" PARTITION OF "token_pairs" FOR VALUES IN (2);
 --> statement-breakpoint
+CREATE UNIQUE INDEX "token_pairs_2_id" ON "token_pairs_2" ("id");
+--> statement-breakpoint
 CREATE TABLE "token_pairs_3" PARTITION OF "token_pairs" FOR VALUES IN (3);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "token_pairs_3_id" ON "token_pairs_3" ("id");
 --> statement-breakpoint
 CREATE TABLE "token_pairs_4" PARTITION OF "token_pairs" FOR VALUES IN (4);
 --> statement-breakpoint
+CREATE UNIQUE INDEX "token_pairs_4_id" ON "token_pairs_4" ("id");
+--> statement-breakpoint
 CREATE TABLE "token_pairs_5" PARTITION OF "token_pairs" FOR VALUES IN (5);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "token_pairs_5_id" ON "token_pairs_5" ("id");
 --> statement-breakpoint
 CREATE TABLE "token_pairs_6" PARTITION OF "token_pairs" FOR VALUES IN (6);
 --> statement-breakpoint
+CREATE UNIQUE INDEX "token_pairs_6_id" ON "token_pairs_6" ("id");
+--> statement-breakpoint
 CREATE TABLE "token_pairs_7" PARTITION OF "token_pairs" FOR VALUES IN (7);
+--> statement-breakpoint
+CREATE UNIQUE INDEX "token_pairs_7_id" ON "token_pairs_7" ("id");
 --> statement-breakpoint
 CREATE UNIQUE INDEX "revocations_half" ON "revocations" USING btree ("pair_id","selector") WHERE pair_id is not null;--> statement-breakpoint
 CREATE INDEX "revocations_session" ON "revocations" USING btree ("session_id") WHERE selector = 'session';--> statement-breakpoint
