@@ -11,6 +11,8 @@ export interface Config {
   /** The admin client's secret; without it one is made at the first start. */
   readonly adminSecret: string | undefined
   readonly lifetimes: Lifetimes
+  /** How long the record of a revocation is kept at least. */
+  readonly revocationDays: number
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -39,6 +41,7 @@ export function readConfig(environment: Environment): Config {
       refreshTokenSeconds: wholeNumber('REFRESH_TOKEN_SECONDS', 86_400, 1, 31_536_000),
       refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS', 30, 0, 300),
     },
+    revocationDays: wholeNumber('REVOCATION_DAYS', 30, 0, 3650),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
   if (refreshTokenSeconds < accessTokenSeconds)

@@ -8,6 +8,7 @@ export { createHandler, type Handler, type HandlerDependencies } from './http/ha
 export { type Service, startService } from './service.ts'
 export { createClientStore } from './storage/client-store.ts'
 export { type Database, type DatabaseLocation, openDatabase } from './storage/database.ts'
+export { emptyExpired, startRetention } from './storage/retention.ts'
 export { createTokenStore } from './storage/token-store.ts'
 export type { Credentials } from './tokens/authenticate.ts'
 export { type ActiveToken, anonymous, type Caller, type ServiceScope } from './tokens/caller.ts'

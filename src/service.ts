@@ -3,6 +3,7 @@ import { createHandler } from './http/handler.ts'
 import { startServer } from './server.ts'
 import { createClientStore } from './storage/client-store.ts'
 import { type Database, openDatabase } from './storage/database.ts'
+import { startRetention } from './storage/retention.ts'
 import { createTokenStore } from './storage/token-store.ts'
 import { createLogger, type Logger } from './telemetry.ts'
 import { adminScopes, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
@@ -34,9 +35,13 @@ export async function startService(config: Config, logger: Logger = createLogger
     })
     opened.push(database.close)
 
+    const clock = () => new Date()
+    const { lifetimes, revocationDays } = config
+    opened.push(startRetention(database, { revocationDays, clock, onFault: report }))
+
     const clients = createClientStore(database)
     const store = createTokenStore(database)
-    const tokens = createTokens({ store, clients, lifetimes: config.lifetimes, clock: () => new Date() })
+    const tokens = createTokens({ store, clients, lifetimes, clock })
 
     const readiness = createReadiness(database)
     const handler = createHandler({ tokens, report, assertReady: readiness.assert })

@@ -8,6 +8,7 @@ test('nothing set: the embedded database, port 4000 on the loopback, and Elastic
     database: { kind: 'embedded', folder: '.data' },
     adminSecret: undefined,
     lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
+    revocationDays: 30,
   })
 })
 

@@ -46,3 +46,28 @@ begin
     select state.* from (select distinct slot, id from unnest(slots, ids) named (slot, id)) named
       join token_pair_states state using (slot, id);
 end $$;
+--> statement-breakpoint
+-- Empties a slot of the retention ring if every pair in it is past use at `cut`; answers whether it did.
+--
+-- The walk over the rows is done before the lock. Under the lock only the newest pair is looked at again: none may have
+-- come meanwhile. A reader that is in the way wins after 100 ms, and the next round tries again.
+create function empty_slot(slot int, cut timestamptz) returns boolean
+language plpgsql set lock_timeout = '100ms' as $$
+declare
+  pairs text := 'token_pairs_' || slot;
+  newest bigint;
+  newest_now bigint;
+  is_past_use boolean;
+begin
+  execute format('select id, expires_at <= $1 from %I order by id desc limit 1', pairs) into newest, is_past_use using cut;
+  if newest is null or not is_past_use then return false; end if;
+  execute format('select not exists (select from %I where expires_at > $1)', pairs) into is_past_use using cut;
+  if not is_past_use then return false; end if;
+  execute format('lock table %I, %I in access exclusive mode', pairs, 'spent_refresh_tokens_' || slot);
+  execute format('select max(id) from %I', pairs) into newest_now;
+  if newest_now is distinct from newest then return false; end if;
+  execute format('truncate %I, %I', pairs, 'spent_refresh_tokens_' || slot);
+  return true;
+exception when lock_not_available then
+  return false;
+end $$;

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'drizzle-orm'
+import { retentionSlots } from '../tokens/retention.ts'
+import type { Database } from './database.ts'
+import { guardStorage } from './errors.ts'
+import { revocations, tokenPairs } from './schema.ts'
+
+export interface RetentionOptions {
+  /** How long a revocation stays for the record after nothing that it covers can be alive. */
+  readonly revocationDays: number
+  readonly clock: () => Date
+}
+
+export interface Emptied {
+  readonly slots: readonly number[]
+  readonly revocations: number
+}
+
+/** Clocks of several machines may differ by this much; a pair past use is kept so long. */
+const marginSeconds = 300
+/** Small enough that a bite is over before anybody notices, large enough that a million take seconds. */
+const biteRows = 5_000
+
+/**
+ * Lets go of what is past use. Any number of processes may do so at once.
+ *
+ * Pairs leave by the slot: a truncate costs the same for a million rows as for one. Revocations leave in bites, oldest
+ * first, once they are older than `revocationDays` and than the oldest pair that is kept: a pair that was issued after
+ * a revocation is not covered by it, so from then on there is nothing that the revocation could keep dead.
+ */
+export async function emptyExpired(database: Database, { revocationDays, clock }: RetentionOptions): Promise<Emptied> {
+  const now = clock().getTime()
+  const slots: number[] = []
+  for (let slot = 0; slot < retentionSlots; slot++)
+    if (await emptySlot(database, slot, new Date(now - marginSeconds * 1000))) slots.push(slot)
+  return { slots, revocations: await forgetRevocations(database, new Date(now - revocationDays * 86_400_000)) }
+}
+
+async function emptySlot({ db }: Database, slot: number, cut: Date): Promise<boolean> {
+  const [row] = await db
+    .select({ isEmptied: sql<boolean>`empty_slot(${slot}, ${cut.toISOString()}::timestamptz)` })
+    .from(sql`(select) one`)
+  return row?.isEmptied ?? false
+}
+
+async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
+  for (let forgotten = 0; ; ) {
+    const bite = await db
+      .delete(revocations)
+      .where(sql`${revocations.revision} in (
+        select revision from revocations
+        where revision < coalesce((select min(id) from ${tokenPairs}), 281474976710655) and at < ${cut.toISOString()}::timestamptz
+        order by revision limit ${biteRows} for update skip locked)`)
+      .returning({ revision: revocations.revision })
+    forgotten += bite.length
+    if (bite.length < biteRows) return forgotten
+  }
+}
+
+/** Empties every minute, for as long as the process lives or until it is stopped. A fault is told and tried again. */
+export function startRetention(
+  database: Database,
+  options: RetentionOptions & { readonly onFault: (fault: unknown) => void },
+): () => Promise<void> {
+  const stopping = new AbortController()
+  const running = run()
+  return async () => {
+    stopping.abort()
+    await running
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await guardStorage(() => emptyExpired(database, options)).catch(options.onFault)
+      // Not all processes at the same second.
+      const pauseMs = 45_000 + Math.random() * 30_000
+      await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {
+        // Aborted: the loop ends.
+      })
+    }
+  }
+}
