@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
-import { openDatabase } from '../../src/storage/database.ts'
+import { openDatabase } from '../../src/storage/open.ts'
 import { clients, tokenPairs } from '../../src/storage/schema.ts'
 import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 

@@ -1,0 +1,17 @@
+import type { Database, DatabaseLocation, DatabaseOptions } from './database.ts'
+
+/**
+ * Opens the database and brings its tables up to date. The caller closes it. Only the engine that is asked for is loaded.
+ *
+ * @throws TokenServiceError ERR_DATA_DIR_IN_USE: another process has the embedded folder open
+ */
+export async function openDatabase(location: DatabaseLocation, options: DatabaseOptions = {}): Promise<Database> {
+  switch (location.kind) {
+    case 'embedded':
+      return (await import('./embedded.ts')).openEmbedded(location.folder)
+    case 'postgres':
+      return (await import('./postgres.ts')).openPostgres(location, options)
+    default:
+      return location satisfies never
+  }
+}
