@@ -15,11 +15,13 @@ interface Presentation {
 /** RFC 9110 §11.6.1: a 401 names the ways to authenticate. */
 export const challenge = 'Bearer realm="invalidate-token", Basic realm="invalidate-token", charset="UTF-8"'
 
+/** `spec`: clients that accept only `application/json` read 200, as GraphQL over HTTP has it. */
+const badInputHttp = { status: 400, spec: true }
+
 function presentationOf(code: ErrorCode): Presentation | undefined {
   switch (code) {
     case 'ERR_BAD_INPUT':
-      // `spec`: clients that accept only `application/json` read 200, as GraphQL over HTTP has it.
-      return { code: 'BAD_USER_INPUT', http: { status: 400, spec: true } }
+      return { code: 'BAD_USER_INPUT', http: badInputHttp }
     case 'ERR_UNAUTHENTICATED':
       return { code: 'UNAUTHENTICATED', http: { status: 401, headers: { 'www-authenticate': challenge } } }
     case 'ERR_FORBIDDEN':
@@ -53,10 +55,10 @@ export function createErrorPresenter(
     if (origin instanceof TokenServiceError) {
       const presentation = presentationOf(origin.code)
       if (origin.code === 'ERR_STORAGE_UNAVAILABLE') report(origin)
-      if (presentation !== undefined) return present(origin.message, { ...presentation }, located)
+      if (presentation !== undefined) return present(origin.message, { ...presentation, ...httpOf(located) }, located)
     }
-    if (origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
-      return present(redact(origin), badInputExtensions(origin), located)
+    if (located !== undefined && origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
+      return present(redact(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)
     report(origin)
     return present('Unexpected error.', { code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } }, located)
   }
@@ -72,13 +74,10 @@ function present(message: string, extensions: GraphQLErrorExtensions, located: G
   })
 }
 
-/** Keeps the HTTP status that Yoga chose (405, 415, …), and nothing else: it puts the parser's message in there. */
-function badInputExtensions({ extensions }: GraphQLError): GraphQLErrorExtensions {
-  const http = extensions['http']
-  return {
-    code: 'BAD_USER_INPUT',
-    http: typeof http === 'object' && http !== null ? http : { status: 400, spec: true },
-  }
+/** The HTTP status that the door chose (405, 413, …), and nothing else: Yoga puts the parser's message in there. */
+function httpOf(located: GraphQLError | undefined): GraphQLErrorExtensions {
+  const http = located?.extensions['http']
+  return typeof http === 'object' && http !== null ? { http } : {}
 }
 
 /** The first error: graphql-js and Yoga wrap it, sometimes more than once. */

@@ -1,6 +1,6 @@
 import {
   type ASTNode,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   isEnumType,
   isInputObjectType,
@@ -11,8 +11,9 @@ import { tokenLookalike } from '../tokens/token.ts'
 
 /**
  * graphql-js repeats what it was sent: `Variable "$input" got invalid value { token: "itr_…" }` stands in its answer,
- * and from there in every gateway's log (graphql-js#2629). Here its messages lose every value and keep every word of
- * the schema, so that they still say what is wrong and where.
+ * and from there in every gateway's log (graphql-js#2629). Here its messages lose their values. Of the words that are
+ * left only known ones stay: those of the schema, those that its sentences are made of, and short names that the
+ * operation gave. So a message that we never met may lose a word too many, and never tells a secret.
  *
  *     Variable "$input" got invalid value { token: "itr_Ab…", refreshToken: "x" }; Exactly one key must be specified …
  *     Variable "$input" got an invalid value; Exactly one key must be specified …
@@ -21,71 +22,108 @@ export function createRedactor(schema: GraphQLSchema): (error: GraphQLError) => 
   const vocabulary = wordsOf(schema)
 
   return (error) => {
-    const named = new Set(error.nodes?.map(nameOf))
-    const isHarmless = (quoted: string) => vocabulary.has(quoted) || named.has(quoted) || harmlessWord.test(quoted)
-    return error.message
-      .replace(
-        invalidValue,
-        (_, path: string | undefined) =>
-          `got an invalid value${path && isPath(path, isHarmless) ? ` at "${path}"` : ''}; `,
-      )
-      .replace(unquotedValue, '$1')
-      .replace(quotation, (whole: string, inside: string | undefined) =>
-        inside !== undefined && isHarmless(inside) ? whole : '"…"',
-      )
+    const given = new Set([...(error.nodes ?? []).map(nameOf), ...(error.nodes ?? []).map(aliasOf), keyOf(error)])
+    const isHarmless = (word: string) =>
+      vocabulary.has(word) ||
+      sentenceWords.has(word.toLowerCase()) ||
+      given.has(word.replace(/^\$/, '')) ||
+      harmlessMark.test(word)
+    return shorten(withoutValues(error))
+      .replace(words, (word) => (isHarmless(word) ? word : '…'))
       .replace(tokenLookalike, '…')
+      .replace(holes, '…')
   }
 }
 
-/** The value as graphql-js's `inspect` prints it, up to the reason, which begins with one of a few words. */
-const invalidValue =
-  /got invalid value [\s\S]*?(?: at "([^"]*)")?; (?=(?:Expected|Field|Exactly|Value|Enum|[A-Z]\w* cannot represent)(?![\s\S]*; (?:Expected|Field|Exactly|Value|Enum|[A-Z]\w* cannot represent)))/
+/** What is between white space and punctuation; an index of a list keeps its brackets. */
+const words = /\[\d{1,3}\]|[^\s"'`.,;:(){}[\]<>!?@-]+/g
+const holes = /…(?:[^\w…]*…)+/g
+/** A list's index, or a single character that the parser met. */
+const harmlessMark = /^(?:\[\d+\]|U\+[\dA-F]{4,6}|[$&=|%*+/\\^~#])$/
+/** Secrets have 32 characters or more: a name has fewer, or it is not repeated. */
+const longestName = 31
+/** graphql-js's own sentences are shorter. */
+const longestMessage = 400
 
-/** `String cannot represent a non string value: 12` and its like print the value to the end of the message. */
-const unquotedValue = /(cannot represent [^:]*?value): [\s\S]*|(has invalid value) [\s\S]*/
-const quotation = /"""[\s\S]*?"""|"((?:[^"\\]|\\.)*)"/g
-/** A variable as the operation names it, punctuation that the parser missed, or a character that it met. */
-const harmlessWord = /^(?:\$[A-Za-z_]\w{0,30}|[^\w"]{1,3})$/
+/** What graphql-js, its executor and Yoga say when they refuse a request. */
+const sentenceWords = new Set(
+  `0 1000 16 32 a aborted after aliases an and anonymous are argument arguments array as at batching be because
+  bigint bit blockstring body boolean both but by can cannot character code comment comments composite condition
+  configured conflict conflicting constant contains content could defined definition definitions depth description
+  descriptions determine did different differing digit directive document does double empty enum eof error errors
+  escape exactly exceeded executable execute execution exist expected expecting extensions fetch field fields find
+  float for found fragment fragment_definition fragment_spread from get given got graphql has have header here if in
+  include inline inline_fragment input int integer intentional introspection invalid is it iterable itself json key
+  kind large least length limit limited location many maximum may mean more most multiple must mutation name named
+  never no non not null nullable number numeric object objects of on once one oneof only operation operationname
+  operations or output param parameter params parsing per perform position post processing provide provided queries
+  query quote reached represent request requests required reserved return runtime schema selected selection sequence
+  shorthand signed since single source specified specify spread string subfields subscription such support supported
+  supports syntax than that the there they this to tokens too type types undefined unexpected unicode units unknown
+  unterminated use used utf validation value values variable variable_definition variables via was what when which
+  with within you`.split(/\s+/),
+)
 
-function isPath(path: string, isHarmless: (word: string) => boolean): boolean {
-  return path
-    .replace(/\[\d+\]/g, '')
-    .split('.')
-    .every((word, index) => isHarmless(index === 0 ? `$${word}` : word))
+/** The value as graphql-js prints it, up to the end or to the reason. */
+const values: readonly (readonly [value: RegExp, replacement: string])[] = [
+  [/ (got|has) invalid value [\s\S]*/, ' $1 an invalid value'],
+  [/( cannot represent [\w -]{0,40}value): [\s\S]*/, '$1'],
+  [/^(Expected value of type "[^"]*"), found [\s\S]*/, '$1'],
+  [/^(Syntax Error: .{0,40}String) "[\s\S]*/, '$1'],
+]
+
+function withoutValues({ message, originalError }: GraphQLError): string {
+  const reason = originalError instanceof GraphQLError ? `; ${originalError.message}` : ''
+  if (reason === '' || !message.endsWith(reason)) return withoutValue(message)
+  const complaint = message.slice(0, -reason.length)
+  const [path = ''] = / at "[^"]+"$/.exec(complaint) ?? []
+  return `${withoutValue(complaint)}${path}${withoutValue(reason)}`
+}
+
+function withoutValue(text: string): string {
+  return values.reduce((shorter, [value, replacement]) => shorter.replace(value, replacement), text)
+}
+
+function shorten(text: string): string {
+  const half = longestMessage / 2
+  return text.length <= longestMessage ? text : `${text.slice(0, half)} … ${text.slice(-half)}`
 }
 
 /** What an operation calls a thing: a name, never a value. */
 function nameOf(node: ASTNode): string | undefined {
-  const name = 'name' in node ? node.name?.value : undefined
-  return name !== undefined && name.length <= 64 ? name : undefined
+  if (node.kind === 'Name') return ifShort(node.value)
+  if (node.kind === 'VariableDefinition') return ifShort(node.variable.name.value)
+  return 'name' in node ? ifShort(node.name?.value) : undefined
+}
+
+function aliasOf(node: ASTNode): string | undefined {
+  return node.kind === 'Field' ? ifShort(node.alias?.value) : undefined
+}
+
+/** What a variable or the body calls a field that is not there. */
+function keyOf({ message, originalError }: GraphQLError): string | undefined {
+  const [, key] = unknownKey.exec(originalError instanceof GraphQLError ? originalError.message : message) ?? []
+  return ifShort(key)
+}
+
+const unknownKey = /^(?:Field|Unexpected parameter) "([A-Za-z_]\w*)" (?:is not defined by type|in the request body)/
+
+function ifShort(name: string | undefined): string | undefined {
+  return name !== undefined && name.length <= longestName ? name : undefined
 }
 
 function wordsOf(schema: GraphQLSchema): ReadonlySet<string> {
-  const words = new Set<string>()
-  const add = (word: string) => words.add(word)
-  for (const directive of schema.getDirectives()) {
-    add(directive.name)
-    for (const arg of directive.args) add(arg.name)
+  const found = new Set<string>(['__typename', '__schema', '__type'])
+  const addAll = (named: readonly { readonly name: string }[]) => {
+    for (const { name } of named) found.add(name)
   }
+  for (const directive of schema.getDirectives()) addAll([directive, ...directive.args])
   for (const type of Object.values(schema.getTypeMap())) {
-    for (const suffix of ['', '!', ']', ']!']) for (const prefix of ['', '[']) add(`${prefix}${type.name}${suffix}`)
-    add(`[${type.name}!]`)
-    add(`[${type.name}!]!`)
-    if (isEnumType(type)) for (const value of type.getValues()) add(value.name)
-    if (isInputObjectType(type)) for (const field of Object.values(type.getFields())) addField(type.name, field.name)
+    addAll([type])
+    if (isEnumType(type)) addAll(type.getValues())
+    if (isInputObjectType(type)) addAll(Object.values(type.getFields()))
     if (isObjectType(type) || isInterfaceType(type))
-      for (const field of Object.values(type.getFields())) {
-        addField(type.name, field.name)
-        for (const arg of field.args) {
-          add(arg.name)
-          add(`${type.name}.${field.name}(${arg.name}:)`)
-        }
-      }
+      for (const field of Object.values(type.getFields())) addAll([field, ...field.args])
   }
-  return words
-
-  function addField(type: string, field: string): void {
-    add(field)
-    add(`${type}.${field}`)
-  }
+  return found
 }

@@ -2,10 +2,9 @@ import { type GraphQLError, type GraphQLSchema, parse } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import { createErrorPresenter } from '../graph/errors.ts'
 import { anonymous, type Caller } from '../tokens/caller.ts'
-import { TokenServiceError } from '../tokens/errors.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { readCredentials } from './credentials.ts'
-import { readGetParams, readPostParams } from './params.ts'
+import { malformed, readGetParams, readPostParams } from './params.ts'
 
 export interface GraphqlDependencies {
   readonly schema: GraphQLSchema
@@ -54,12 +53,14 @@ async function authenticate(tokens: Tokens, request: Request): Promise<Caller> {
 /** One plugin, because each costs microseconds at every request. */
 function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
   return {
-    onRequestParse({ request, setRequestParser, endResponse, fetchAPI }) {
+    onRequestParse({ request, setRequestParser }) {
+      // Yoga finds this out when it writes the answer: after a mutation has had its effect.
+      if (!takesAnswer(request.headers.get('accept'))) throw malformed('Expected `Accept` to allow JSON', 406)
       if (request.method === 'GET') setRequestParser(readGetParams)
       if (request.method !== 'POST') return
-      if (/^application\/(graphql\+)?json *(;|,|$)/i.test(request.headers.get('content-type') ?? ''))
-        setRequestParser(readPostParams)
-      else endResponse(fetchAPI.Response.json(unsupportedMediaType(present), { status: 415 }))
+      if (!/^application\/(graphql\+)?json *(;|,|$)/i.test(request.headers.get('content-type') ?? ''))
+        throw malformed('Expected `Content-Type: application/json`', 415)
+      setRequestParser(readPostParams)
     },
     onParse({ setParseFn }) {
       setParseFn((source, options) => parse(source, { ...options, maxTokens: mostTokens }))
@@ -71,6 +72,16 @@ function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
   }
 }
 
-function unsupportedMediaType(present: (error: unknown) => GraphQLError): { readonly errors: readonly GraphQLError[] } {
-  return { errors: [present(new TokenServiceError('ERR_BAD_INPUT', 'Expected `Content-Type: application/json`.'))] }
+/** Whether any of the types that Yoga can write is acceptable; it writes UTF-8 and does not weigh `q`. */
+function takesAnswer(accept: string | null): boolean {
+  return (accept || '*/*').toLowerCase().split(',').some(isWritable)
 }
+
+function isWritable(entry: string): boolean {
+  const [type = '', ...parameters] = entry.replace(/\s/g, '').split(';')
+  const charset = parameters.find((parameter) => parameter.includes('charset='))
+  return (charset === undefined || charset === 'charset=utf-8') && writableType.test(type)
+}
+
+const writableType =
+  /^(?:\*\/\*|application\/(?:\*|json|graphql-response\+json)|text\/(?:\*|event-stream)|multipart\/(?:\*|mixed))$/

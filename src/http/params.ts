@@ -1,5 +1,5 @@
+import { GraphQLError } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
-import type { TokenServiceError } from '../tokens/errors.ts'
 import { badInput } from '../tokens/owner.ts'
 
 /** More than the largest operation that means something here needs, and too little to keep a server busy. */
@@ -12,7 +12,7 @@ export const mostBodyBytes = 64 * 1024
  * Read here and not by Yoga because Yoga pipes every body through a counting stream (twice the cost of a request)
  * and replaces ill-formed UTF-8, by which two names become one.
  *
- * @throws TokenServiceError ERR_BAD_INPUT
+ * @throws GraphQLError `malformed`
  */
 export async function readPostParams(request: Request): Promise<GraphQLParams> {
   const bytes = await readBody(request)
@@ -20,30 +20,50 @@ export async function readPostParams(request: Request): Promise<GraphQLParams> {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw badInput('Expected the body to be UTF-8, got ill-formed bytes')
+    throw malformed('Expected the body to be UTF-8, got ill-formed bytes')
   }
-  return readJson(text, 'body')
+  return withQuery(readJson(text, 'body'))
 }
 
-/** The parameters of a GET (GraphQL over HTTP §5.2). Mutations by GET are refused further in. */
+/**
+ * The parameters of a GET (GraphQL over HTTP §5.2). Mutations by GET are refused further in.
+ *
+ * @throws GraphQLError `malformed`
+ */
 export function readGetParams(request: Request): GraphQLParams {
   const given = new URL(request.url).searchParams
   const variables = given.get('variables')
   const extensions = given.get('extensions')
   const query = given.get('query')
   const operationName = given.get('operationName')
-  return {
+  return withQuery({
     ...(query && { query }),
     ...(operationName && { operationName }),
     ...(variables && { variables: readJson(variables, 'variables') }),
     ...(extensions && { extensions: readJson(extensions, 'extensions') }),
-  }
+  })
+}
+
+/**
+ * What is no GraphQL request is refused with an HTTP status of its own, whatever the caller accepts: the 200 that
+ * clients of `application/json` read with every error is for requests that are well-formed (GraphQL over HTTP §6.4.1).
+ */
+export function malformed(message: string, status = 400): GraphQLError {
+  return new GraphQLError(message, { originalError: badInput(message), extensions: { http: { status } } })
+}
+
+/** Yoga checks the rest of the parameters, and would answer a missing query with a 200. */
+function withQuery(params: GraphQLParams | null): GraphQLParams {
+  if (Array.isArray(params)) throw malformed('Expected one operation, got a list: there is no batching')
+  if (typeof params !== 'object' || params === null) throw malformed('Expected the body to be a JSON object')
+  if (params.query == null) throw malformed('Expected `query` to be a GraphQL document, got none')
+  return params
 }
 
 async function readBody(request: Request): Promise<Uint8Array> {
   const announced = request.headers.get('content-length')
-  if (announced !== null) {
-    // The HTTP parser sees to it that a body is as long as announced.
+  // Where it is a number, the HTTP parser sees to it that the body is as long as announced.
+  if (announced !== null && /^\d+$/.test(announced)) {
     if (Number(announced) > mostBodyBytes) throw tooLarge()
     return new Uint8Array(await request.arrayBuffer())
   }
@@ -66,10 +86,10 @@ function readJson<Value>(text: string, where: string): Value {
     return JSON.parse(text)
   } catch {
     // The parser's own message repeats what it stumbled over.
-    throw badInput(`Expected the ${where} to be JSON`)
+    throw malformed(`Expected the ${where} to be JSON`)
   }
 }
 
-function tooLarge(): TokenServiceError {
-  return badInput(`Expected a body of at most ${mostBodyBytes} bytes`)
+function tooLarge(): GraphQLError {
+  return malformed(`Expected a body of at most ${mostBodyBytes} bytes`, 413)
 }

@@ -1,0 +1,14 @@
+import type { Tokens } from '../../src/tokens/tokens.ts'
+
+/** For doors that turn a request away before it comes to any token: every verb fails. */
+export const noTokens: Tokens = {
+  authenticate: refuse,
+  issue: refuse,
+  refresh: refuse,
+  introspect: refuse,
+  invalidate: refuse,
+}
+
+function refuse(): Promise<never> {
+  return Promise.reject(new Error('This request came further than it should'))
+}
