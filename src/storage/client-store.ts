@@ -4,12 +4,12 @@ import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
 import { clients } from './schema.ts'
 
-export function createClientStore({ db }: Database): ClientStore {
+export function createClientStore({ db, statementName }: Database): ClientStore {
   const byId = db
     .select()
     .from(clients)
     .where(eq(clients.id, sql.placeholder('id')))
-    .prepare('client')
+    .prepare(statementName('client'))
 
   return {
     findClient: (id) => guardStorage(async () => (await byId.execute({ id }))[0]),

@@ -9,6 +9,11 @@ export interface Database {
   readonly db: Db
   /** For people, without a password: what it is and where. */
   readonly description: string
+  /**
+   * The name to prepare a statement under. Behind a pooler in transaction mode it is empty: there the next statement may
+   * come to another server connection, which has never heard of the name.
+   */
+  statementName(name: string): string
   /** Resolves when the database answers a query now. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -19,7 +24,7 @@ export type DatabaseLocation =
   | {
       readonly kind: 'postgres'
       readonly url: string
-      /** Past any pooler: migrations lock a session, which a pooler would hand on to somebody else. */
+      /** Past any pooler: migrations lock a session, which a pooler would hand on. The same as `url` without one. */
       readonly directUrl: string
     }
 

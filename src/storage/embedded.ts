@@ -33,6 +33,7 @@ export function embeddedDatabase(
   return {
     db,
     description,
+    statementName: (name) => name,
     ping: async () => void (await db.execute(sql`select 1`)),
     close: async () => {
       await engine.close()

@@ -11,12 +11,15 @@ export type StateRow = typeof tokenPairStates.$inferSelect
 export const stateColumns = getViewSelectedFields(tokenPairStates)
 
 /** The pairs at these places, each as it is now: a read that waits for nobody. */
-export function prepareFind({ db }: Database): (keys: readonly PairKey[]) => Promise<readonly (StoredPair | null)[]> {
+export function prepareFind({
+  db,
+  statementName,
+}: Database): (keys: readonly PairKey[]) => Promise<readonly (StoredPair | null)[]> {
   const statement = db
     .select({ place: sql`named.place`.mapWith(Number), ...stateColumns })
     .from(sql`unnest(${list('slots', 'smallint')}, ${list('ids', 'bigint')}) with ordinality named (slot, id, place)`)
     .innerJoin(tokenPairStates, sql`${tokenPairStates.slot} = named.slot and ${tokenPairStates.id} = named.id`)
-    .prepare('find')
+    .prepare(statementName('find'))
 
   return async (keys) => {
     const rows = await statement.execute({

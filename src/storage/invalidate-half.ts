@@ -19,6 +19,7 @@ export type HalfOutcome = 'newly' | 'previously' | 'unknown'
  */
 export function prepareInvalidateHalves({
   db,
+  statementName,
 }: Database): (invalidations: readonly HalfInvalidation[]) => Promise<readonly HalfOutcome[]> {
   const asked = db.$with('asked', {}).as(sql`
     select slot, id, selector::revocation_selector as selector, digest, at, caller, place from unnest(
@@ -45,7 +46,7 @@ export function prepareInvalidateHalves({
     })
     .from(sql`known`)
     .leftJoin(sql`ended`, sql`ended.pair_id = known.id and ended.selector = known.selector`)
-    .prepare('invalidate_halves')
+    .prepare(statementName('invalidate_halves'))
 
   return async (invalidations) => {
     const rows = await statement.execute({

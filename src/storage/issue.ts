@@ -5,7 +5,10 @@ import type { Database } from './database.ts'
 import { tokenPairs } from './schema.ts'
 
 /** Appends new sessions, each with its first pair, and answers their ids in order: one statement, one commit. */
-export function prepareIssue({ db }: Database): (pairs: readonly NewPair[]) => Promise<readonly number[]> {
+export function prepareIssue({
+  db,
+  statementName,
+}: Database): (pairs: readonly NewPair[]) => Promise<readonly number[]> {
   const asked = db.$with('asked', {}).as(sql`
     select * from unnest(
       ${list('slots', 'smallint')}, ${list('realms', 'text')}, ${list('usernames', 'text')}, ${list('clientIds', 'text')},
@@ -31,7 +34,7 @@ export function prepareIssue({ db }: Database): (pairs: readonly NewPair[]) => P
     .select({ id: numbered.id })
     .from(numbered)
     .orderBy(numbered.place)
-    .prepare('issue')
+    .prepare(statementName('issue'))
 
   return async (pairs) => {
     const rows = await statement.execute({

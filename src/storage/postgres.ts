@@ -28,6 +28,7 @@ export async function openPostgres(location: PostgresLocation, options: Database
   return {
     db,
     description: `PostgreSQL at ${describeUrl(url)}`,
+    statementName: (name) => (url === directUrl ? name : ''),
     ping: async () => void (await db.execute(sql`select 1`)),
     close: () => pool.end(),
   }

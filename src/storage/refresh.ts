@@ -16,6 +16,7 @@ export const outpaced = 'outpaced'
  */
 export function prepareRefresh({
   db,
+  statementName,
 }: Database): (spendings: readonly Spending[]) => Promise<readonly (SpendingAnswer | typeof outpaced)[]> {
   const asked = db.$with('asked', {}).as(sql`
     select * from unnest(
@@ -27,11 +28,12 @@ export function prepareRefresh({
   // Under the view's own name, so that drizzle reads its columns as the view's.
   const locked = db.$with('token_pair_states', {}).as(sql`
     select * from locked_pair_states(${list('slots', 'smallint')}, ${list('ids', 'bigint')})`)
-  // Two of one batch with the same token: the first may spend it, the other finds out by asking again.
+  // Two of one batch with the same token: the first may spend it, the other finds out by asking again. The digest is
+  // part of the choice, or a forged token for the same pair (its place is no secret) could stand first, again and again.
   const able = db.$with('able', {}).as(sql`
     select asked.*, nextval('revision') as successor_id,
       state.session_id, state.realm, state.username, state.client_id, state.scopes
-    from (select distinct on (slot, id) * from asked order by slot, id, place) asked
+    from (select distinct on (slot, id, digest) * from asked order by slot, id, digest, place) asked
       join token_pair_states state on state.slot = asked.slot and state.id = asked.id and state.refresh_digest = asked.digest
     where not state.refresh_invalidated and state.spent_at is null and state.expires_at > asked.at
     order by asked.id`)
@@ -61,7 +63,7 @@ export function prepareRefresh({
       sql`(select place, successor_id from able join spent using (successor_id)) won`,
       sql`won.place = asked.place`,
     )
-    .prepare('refresh')
+    .prepare(statementName('refresh'))
 
   return async (spendings) => {
     const rows = await statement.execute({

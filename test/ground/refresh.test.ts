@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { outpaced, prepareRefresh } from '../../src/storage/refresh.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { RefreshAnswer } from '../../src/tokens/refresh.ts'
-import { readToken } from '../../src/tokens/token.ts'
+import { mintSalt, mintSecrets, type PresentedToken, readToken } from '../../src/tokens/token.ts'
 import { admin, type Ground, openGround } from '../support/ground.ts'
 
 let ground: Ground
@@ -150,6 +151,24 @@ describe('a refusal says why', () => {
 
     expect((await refresh(pair)).outcome).toBe('refreshed')
   })
+})
+
+test('forged tokens for the place of a genuine one, in the same batch and before it, do not keep it from buying', async () => {
+  const pair = await issue()
+  const genuine = readToken(refreshTokenOf(pair)) ?? expect.unreachable()
+  const forged = readToken(mintSecrets().refreshToken(genuine, genuine.expiresAt)) ?? expect.unreachable()
+  const spending = (presented: PresentedToken) => {
+    const half = { digest: new Uint8Array(24), expiresAt: genuine.expiresAt }
+    return { presented, at: ground.clock.now(), salt: mintSalt(), successor: { slot: 0, access: half, refresh: half } }
+  }
+
+  const answers = await prepareRefresh(ground.database)([spending(forged), spending(genuine), spending(forged)])
+
+  expect(answers.map((answer) => (answer === outpaced ? outpaced : answer.outcome))).toEqual([
+    'unknown',
+    'refreshed',
+    'unknown',
+  ])
 })
 
 test('a refused refresh leaves no row', async () => {

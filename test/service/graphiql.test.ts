@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   chromiumPath,
   type OpenPage,
@@ -18,18 +18,6 @@ let service: RunningService
 let graphiql: OpenPage
 const isInstalled = existsSync(chromiumPath)
 
-beforeAll(async () => {
-  if (!isInstalled) return
-  postgres = await startPostgres()
-  service = await startProcess({ DATABASE_URL: await postgres.createDatabase('graphiql') })
-  graphiql = await openPage(service.url)
-})
-afterAll(async () => {
-  await graphiql?.close()
-  await service?.end()
-  await postgres?.stop()
-})
-
 async function result(): Promise<unknown> {
   await run(graphiql.page)
   return readResult(graphiql.page)
@@ -40,9 +28,19 @@ const counts = (invalidatedTokens: number, previouslyInvalidatedTokens: number) 
 })
 
 // Reason for the skip: a browser is no npm package; .ci/run installs Debian's, so CI never skips.
-test.skipIf(!isInstalled)(
-  'in a browser with no internet, a newcomer creates a pair, invalidates it and reads the counts',
-  async () => {
+describe.skipIf(!isInstalled)('in a browser with no internet', () => {
+  beforeAll(async () => {
+    postgres = await startPostgres()
+    service = await startProcess({ DATABASE_URL: await postgres.createDatabase('graphiql') })
+    graphiql = await openPage(service.url)
+  })
+  afterAll(async () => {
+    await graphiql.close()
+    await service.end()
+    await postgres.stop()
+  })
+
+  test('a newcomer creates a pair, invalidates it and reads the counts', async () => {
     const { page } = graphiql
     await openTab(page, 'CreatePair')
     await writeHeaders(page, JSON.stringify({ Authorization: service.authorization }))
@@ -61,22 +59,22 @@ test.skipIf(!isInstalled)(
     expect(page.url()).not.toContain('ita_')
     expect(graphiql.externalRequests).toEqual([])
     expect(graphiql.complaints).toEqual([])
-  },
-)
+  })
 
-test.skipIf(!isInstalled)('the page comes compressed and is asked for once', async () => {
-  const ask = (headers: Readonly<Record<string, string>>) =>
-    fetch(service.url, { headers: { accept: 'text/html', ...headers } })
+  test('the page comes compressed and is asked for once', async () => {
+    const ask = (headers: Readonly<Record<string, string>>) =>
+      fetch(service.url, { headers: { accept: 'text/html', ...headers } })
 
-  const page = await ask({ 'accept-encoding': 'gzip' })
-  const again = await ask({ 'accept-encoding': 'gzip', 'if-none-match': page.headers.get('etag') ?? '' })
-  const plain = await ask({ 'accept-encoding': 'identity' })
+    const page = await ask({ 'accept-encoding': 'gzip' })
+    const again = await ask({ 'accept-encoding': 'gzip', 'if-none-match': page.headers.get('etag') ?? '' })
+    const plain = await ask({ 'accept-encoding': 'identity' })
 
-  expect([page.headers.get('content-encoding'), page.headers.get('content-type')]).toEqual([
-    'gzip',
-    'text/html; charset=utf-8',
-  ])
-  expect(Number(page.headers.get('content-length') ?? 0)).toBeLessThan(3_000_000)
-  expect([again.status, plain.headers.get('content-encoding')]).toEqual([304, null])
-  expect(await plain.text()).toBe(await page.text())
+    expect([page.headers.get('content-encoding'), page.headers.get('content-type')]).toEqual([
+      'gzip',
+      'text/html; charset=utf-8',
+    ])
+    expect(Number(page.headers.get('content-length') ?? 0)).toBeLessThan(3_000_000)
+    expect([again.status, plain.headers.get('content-encoding')]).toEqual([304, null])
+    expect(await plain.text()).toBe(await page.text())
+  })
 })
