@@ -1,5 +1,7 @@
 import type { Config } from './config.ts'
+import { createSchema } from './graph/schema.ts'
 import { createHandler } from './http/handler.ts'
+import { createShortcut } from './http/shortcut.ts'
 import { startServer } from './server.ts'
 import { createClientStore } from './storage/client-store.ts'
 import type { Database } from './storage/database.ts'
@@ -45,8 +47,10 @@ export async function startService(config: Config, logger: Logger = createLogger
     const tokens = createTokens({ store, clients, lifetimes, clock })
 
     const readiness = createReadiness(database)
-    const handler = createHandler({ tokens, report, assertReady: readiness.assert })
-    const server = await startServer(handler, config.port, config.host)
+    const schema = createSchema()
+    const handler = createHandler({ schema, tokens, report, assertReady: readiness.assert })
+    const shortcut = createShortcut({ schema, tokens, report })
+    const server = await startServer({ handler, shortcut, port: config.port, host: config.host })
     opened.push(server.stop, readiness.end)
 
     // Last, because a secret that was made and then not shown is lost.

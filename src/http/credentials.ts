@@ -1,5 +1,7 @@
 import type { Credentials } from '../tokens/authenticate.ts'
+import { anonymous, type Caller } from '../tokens/caller.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
+import type { Tokens } from '../tokens/tokens.ts'
 
 /**
  * What an `Authorization` header presents; undefined when there is none.
@@ -24,6 +26,12 @@ export function readCredentials(header: string | null): Credentials | undefined 
     default:
       throw unreadable()
   }
+}
+
+/** Who makes a request with this `Authorization` header: nobody in particular when there is none. */
+export async function authenticateHeader(tokens: Tokens, header: string | null): Promise<Caller> {
+  const credentials = readCredentials(header)
+  return credentials === undefined ? anonymous : tokens.authenticate(credentials)
 }
 
 function readClient(base64: string): Credentials {

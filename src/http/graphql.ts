@@ -1,9 +1,8 @@
 import { type GraphQLError, type GraphQLSchema, parse } from 'graphql'
 import { createYoga, type Plugin } from 'graphql-yoga'
 import { createErrorPresenter } from '../graph/errors.ts'
-import { anonymous, type Caller } from '../tokens/caller.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { readCredentials } from './credentials.ts'
+import { authenticateHeader } from './credentials.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 
 export interface GraphqlDependencies {
@@ -15,7 +14,10 @@ export interface GraphqlDependencies {
 }
 
 /** GraphiQL's introspection has some 300 tokens. The limit also bounds depth and aliases, before anything recurses. */
-const mostTokens = 1000
+export const mostTokens = 1000
+
+/** RFC 6749 §5.1: an answer that may hold a token is kept by nobody. */
+export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
 /** The GraphQL route: Yoga, with its doors narrowed. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): (request: Request) => Promise<Response> {
@@ -24,7 +26,10 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
   const yoga = createYoga({
     schema,
     graphqlEndpoint: endpoint,
-    context: async ({ request }) => ({ tokens, caller: await authenticate(tokens, request) }),
+    context: async ({ request }) => ({
+      tokens,
+      caller: await authenticateHeader(tokens, request.headers.get('authorization')),
+    }),
     plugins: [narrowDoors(present)],
     // All errors, also Yoga's own, are presented in one place: `narrowDoors`.
     maskedErrors: false,
@@ -38,16 +43,9 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
   })
   return async (request) => {
     const response = await yoga.fetch(request)
-    // RFC 6749 §5.1: an answer that may hold a token is kept by nobody.
-    response.headers.set('cache-control', 'no-store')
-    response.headers.set('x-content-type-options', 'nosniff')
+    for (const [name, value] of Object.entries(answerHeaders)) response.headers.set(name, value)
     return response
   }
-}
-
-async function authenticate(tokens: Tokens, request: Request): Promise<Caller> {
-  const credentials = readCredentials(request.headers.get('authorization'))
-  return credentials === undefined ? anonymous : tokens.authenticate(credentials)
 }
 
 /** One plugin, because each costs microseconds at every request. */

@@ -1,10 +1,16 @@
+import type { GraphQLSchema } from 'graphql'
 import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { createGraphiqlPage, wantsPage } from './graphiql.ts'
 import { createGraphqlHandler } from './graphql.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 
+/** Where GraphQL and GraphiQL are. */
+export const endpoint = '/graphql'
+
 export interface HandlerDependencies {
+  /** The one to serve, where a shortcut serves it too; otherwise a new one. */
+  readonly schema?: GraphQLSchema
   readonly tokens: Tokens
   /** Rejects while the database does not answer, or while the process is stopping. */
   readonly assertReady: () => Promise<void>
@@ -21,8 +27,7 @@ interface Route {
 
 /** The whole service as one fetch handler, to mount in any server. */
 export function createHandler(dependencies: HandlerDependencies): Handler {
-  const endpoint = '/graphql'
-  const schema = createSchema()
+  const { schema = createSchema() } = dependencies
   const graphql = createGraphqlHandler({ ...dependencies, schema, endpoint })
   const graphiql = createGraphiqlPage({ schema, endpoint })
 
