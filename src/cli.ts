@@ -8,11 +8,15 @@ try {
   process.stdout.write(announcement(service))
   stopOnSignals(service)
 } catch (error) {
-  // A fault that has a sentence for people needs no stack; anything else is ours and does.
-  process.stderr.write(
-    `${error instanceof TokenServiceError ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
-  )
+  process.stderr.write(`${describeFault(error)}\n`)
   process.exitCode = 1
+}
+
+/** A fault that has a sentence for people needs no stack, only what is behind it; anything else is ours and does. */
+function describeFault(error: unknown): string {
+  if (!(error instanceof TokenServiceError))
+    return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message
 }
 
 function stopOnSignals(service: Service): void {

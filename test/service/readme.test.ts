@@ -96,7 +96,7 @@ test('the table of settings names what is read, with its defaults', async () => 
   )
 
   const settings = documented.filter(([name]) => read.has(name))
-  expect(settings.map(([name]) => name).toSorted()).toEqual([...read].toSorted())
+  expect(new Set(settings.map(([name]) => name))).toEqual(read)
   const defaults = Object.fromEntries(
     settings.filter(([name, value]) => value !== undefined && name !== 'DATABASE_DIRECT_URL'),
   )
