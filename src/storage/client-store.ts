@@ -1,18 +1,25 @@
-import { eq, sql } from 'drizzle-orm'
-import type { ClientStore } from '../tokens/clients.ts'
+import { sql } from 'drizzle-orm'
+import type { Client, ClientStore } from '../tokens/clients.ts'
+import { createBatcher } from './batch.ts'
+import { list } from './columns.ts'
 import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
 import { clients } from './schema.ts'
 
 export function createClientStore({ db, statementName }: Database): ClientStore {
-  const byId = db
+  const byIds = db
     .select()
     .from(clients)
-    .where(eq(clients.id, sql.placeholder('id')))
-    .prepare(statementName('client'))
+    .where(sql`${clients.id} = any(${list('ids', 'text')})`)
+    .prepare(statementName('clients'))
+  // Each request of a client looks it up: those that come at the same time share the statement.
+  const findClient = createBatcher(async (ids: readonly string[]): Promise<readonly (Client | null)[]> => {
+    const found = new Map((await byIds.execute({ ids: [...new Set(ids)] })).map((client) => [client.id, client]))
+    return ids.map((id) => found.get(id) ?? null)
+  })
 
   return {
-    findClient: (id) => guardStorage(async () => (await byId.execute({ id }))[0]),
+    findClient: (id) => guardStorage(async () => (await findClient(id)) ?? undefined),
 
     addFirstClient: (client) =>
       guardStorage(async () => {

@@ -1,4 +1,4 @@
-import { createHash, hkdfSync, randomBytes } from 'node:crypto'
+import { hash, hkdfSync, randomBytes } from 'node:crypto'
 
 /**
  * What a token is. The only file that knows how one is made, read and derived.
@@ -59,6 +59,7 @@ const checksumBytes = 4
 const digestBytes = 24
 const bodyBytes = 42
 const prefixes = { access: 'ita_', refresh: 'itr_' } as const satisfies Record<Half, string>
+const prefixBytes = { access: Buffer.from(prefixes.access), refresh: Buffer.from(prefixes.refresh) }
 const shape = /^it[ar]_[\w-]{56}$/
 
 /** New random secrets for both halves. */
@@ -124,11 +125,16 @@ function write(half: Half, key: PairKey, expiresAt: Date, secret: Uint8Array): s
 }
 
 function digest(half: Half, secret: Uint8Array): Uint8Array {
-  return createHash('sha256').update(prefixes[half]).update(secret).digest().subarray(0, digestBytes)
+  return sha256(half, secret).subarray(0, digestBytes)
 }
 
 function checksum(half: Half, body: Uint8Array): Buffer {
-  return createHash('sha256').update(prefixes[half]).update(body).digest().subarray(0, checksumBytes)
+  return sha256(half, body).subarray(0, checksumBytes)
+}
+
+/** `hash` in one call costs half of a `createHash` object, and this runs twice for every token presented. */
+function sha256(half: Half, bytes: Uint8Array): Buffer {
+  return hash('sha256', Buffer.concat([prefixBytes[half], bytes]), 'buffer')
 }
 
 function derive(secret: Uint8Array, salt: Uint8Array, half: Half): Uint8Array {
