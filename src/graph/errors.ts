@@ -13,7 +13,7 @@ interface Presentation {
 }
 
 /** RFC 9110 §11.6.1: a 401 names the ways to authenticate. */
-export const challenge = 'Bearer realm="invalidate-token", Basic realm="invalidate-token", charset="UTF-8"'
+const challenge = 'Bearer realm="invalidate-token", Basic realm="invalidate-token", charset="UTF-8"'
 
 /** `spec`: clients that accept only `application/json` read 200, as GraphQL over HTTP has it. */
 const badInputHttp = { status: 400, spec: true }

@@ -14,7 +14,7 @@ import type { Tokens } from '../tokens/tokens.ts'
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
-export function readCredentials(header: string | null): Credentials | undefined {
+function readCredentials(header: string | null): Credentials | undefined {
   if (header === null) return undefined
   const [, scheme = '', value = ''] = /^([A-Za-z]+) +([^\s,]+)$/.exec(header.trim()) ?? []
   switch (scheme.toLowerCase()) {

@@ -38,7 +38,7 @@ export async function guardStorage<Answer>(run: () => Promise<Answer>): Promise<
   }
 }
 
-export function toStorageError(error: unknown): Error {
+function toStorageError(error: unknown): Error {
   if (error instanceof TokenServiceError) return error
   const driver = error instanceof DrizzleQueryError ? error.cause : error
   if (isUnavailable(driver))

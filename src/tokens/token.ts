@@ -93,11 +93,6 @@ export function readToken(text: string): PresentedToken | undefined {
   }
 }
 
-/** The first 8 hex digits of a digest: enough to find a token again in a log, useless for anything else. */
-export function fingerprint(reference: Pick<HalfReference, 'digest'>): string {
-  return Buffer.from(reference.digest.subarray(0, 4)).toString('hex')
-}
-
 /**
  * Any text that looks like one of our tokens, or a client's secret, whole or torn: for scrubbing what strangers' errors
  * repeat. It may begin within a word: in a JSON line, a token after a line break stands behind the n of `\n`.

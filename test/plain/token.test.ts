@@ -1,6 +1,6 @@
 import { fc, test as property } from '@fast-check/vitest'
 import { expect, test } from 'vitest'
-import { fingerprint, mintSalt, mintSecrets, readToken } from '../../src/tokens/token.ts'
+import { mintSalt, mintSecrets, readToken } from '../../src/tokens/token.ts'
 
 const key = { slot: 7, id: 281_474_976_710_655 }
 const expiresAt = new Date('2026-11-21T09:20:00.123Z')
@@ -73,8 +73,4 @@ test.each([
   access + access,
 ])('not a token: %j', (text) => {
   expect(readToken(text)).toBeUndefined()
-})
-
-test('a fingerprint is 8 hex digits of the digest', () => {
-  expect(fingerprint({ digest: pair.accessDigest })).toBe(Buffer.from(pair.accessDigest).toString('hex').slice(0, 8))
 })
