@@ -12,7 +12,7 @@ export interface Scope {
 }
 
 export interface CountQuestion {
-  readonly scope: Scope
+  readonly scope: Omit<Scope, 'selector'>
   /** What is counted is a function of the log up to here. */
   readonly revision: number
   /** Halves that had expired by then are dead. */
@@ -82,7 +82,7 @@ async function readEarlier({ db }: Database, { revision, scope }: CountQuestion)
   return row ?? { floor: 0, hasHalves: true, hasSessions: true, hasOwners: true }
 }
 
-function inScope({ sessionId, realm, username }: Scope): SQL {
+function inScope({ sessionId, realm, username }: CountQuestion['scope']): SQL {
   const byRealm = realm === null ? nothing : sql`and pair.realm = ${realm}`
   const byUsername = username === null ? nothing : sql`and pair.username = ${username}`
   const bySession = sessionId === null ? nothing : sql`and pair.session_id = ${sessionId}`

@@ -1,4 +1,4 @@
-import { eq, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
 import type { OwnerScope } from '../tokens/owner.ts'
 import type { Attribution, InvalidationCounts, Session } from '../tokens/store.ts'
 import { countAsOf, type Scope } from './count.ts'
@@ -24,8 +24,44 @@ export function invalidateOwner(database: Database, scope: OwnerScope, by: Attri
 async function invalidateScope(database: Database, scope: Scope, by: Attribution): Promise<InvalidationCounts> {
   const revision = await append(database, scope, by)
   const counts = await countAsOf(database, { revision, scope, at: by.at })
-  await database.db.update(revocations).set(counts).where(eq(revocations.revision, revision))
+  // The revocation stands and its count is known: a fault from here on must not call it a failure.
+  await record(database, revision, counts).catch(leaveToCompletion)
   return counts
+}
+
+async function record({ db }: Database, revision: number, counts: InvalidationCounts): Promise<void> {
+  await db.update(revocations).set(counts).where(eq(revocations.revision, revision))
+}
+
+function leaveToCompletion(): void {
+  // `completeCounts` writes it within minutes.
+}
+
+/** How old an uncounted revocation must be before it is taken for abandoned: counting takes seconds at the most. */
+const abandonedSeconds = 120
+
+/**
+ * Counts the revocations whose process ended, or lost the database, between the commit and the count, so that the log
+ * is complete. The count is a function of the log up to the revocation: later it is the same. Answers how many.
+ */
+export async function completeCounts(database: Database, now: Date): Promise<number> {
+  const { revision, selector, sessionId, realm, username, at } = revocations
+  const abandoned = await database.db
+    .select({ revision, selector, sessionId, realm, username, at })
+    .from(revocations)
+    .where(
+      and(
+        inArray(selector, ['session', 'owner']),
+        isNull(revocations.invalidated),
+        lt(at, new Date(now.getTime() - abandonedSeconds * 1000)),
+      ),
+    )
+    .limit(100)
+  for (const row of abandoned) {
+    const counts = await countAsOf(database, { revision: row.revision, scope: row, at: row.at })
+    await record(database, row.revision, counts)
+  }
+  return abandoned.length
 }
 
 async function append({ db }: Database, scope: Scope, by: Attribution): Promise<number> {

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { retentionSlots } from '../tokens/retention.ts'
 import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
+import { completeCounts } from './invalidate-scope.ts'
 import { revocations, tokenPairs } from './schema.ts'
 
 export interface RetentionOptions {
@@ -57,7 +58,13 @@ async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
   }
 }
 
-/** Empties every minute, for as long as the process lives or until it is stopped. A fault is told and tried again. */
+async function keepHouse(database: Database, options: RetentionOptions): Promise<void> {
+  // Before anything is let go that it may have to count.
+  await completeCounts(database, options.clock())
+  await emptyExpired(database, options)
+}
+
+/** Completes and empties every minute, for as long as the process lives or until it is stopped. A fault is told and tried again. */
 export function startRetention(
   database: Database,
   options: RetentionOptions & { readonly onFault: (fault: unknown) => void },
@@ -71,7 +78,7 @@ export function startRetention(
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await guardStorage(() => emptyExpired(database, options)).catch(options.onFault)
+      await guardStorage(() => keepHouse(database, options)).catch(options.onFault)
       // Not all processes at the same second.
       const pauseMs = 45_000 + Math.random() * 30_000
       await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {

@@ -1,4 +1,6 @@
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
@@ -91,6 +93,27 @@ test('an old revocation stays while an older pair does, and goes while younger o
 
   expect((await rows()).revocations).toBe(0)
   expect([await isActive(old), await isActive(young), await isActive(younger)]).toEqual([false, false, true])
+})
+
+test('counts that could not be recorded are answered all the same, and the log is completed later', async () => {
+  const { db } = ground.database
+  await issue()
+  await db.execute(sql`create function cut() returns trigger language plpgsql as 'begin raise sqlstate ''57P01''; end'`)
+  await db.execute(sql`create trigger cut before update on revocations execute function cut()`)
+  expect(await endAll()).toMatchObject({ invalidated: 2, previouslyInvalidated: 0 })
+  await db.execute(sql`drop trigger cut on revocations`)
+  await db.execute(sql`drop function cut`)
+  await issue()
+  await endAll()
+  const log = async () =>
+    (await db.select().from(revocations).orderBy(revocations.revision)).map(({ invalidated }) => invalidated)
+  expect(await log()).toEqual([null, 2])
+
+  expect(await completeCounts(ground.database, ground.clock.now())).toBe(0)
+  ground.clock.advance(hour)
+  expect(await completeCounts(ground.database, ground.clock.now())).toBe(1)
+
+  expect(await log()).toEqual([2, 2])
 })
 
 test('more than one bite leaves in one go', async () => {
