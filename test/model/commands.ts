@@ -1,0 +1,242 @@
+import { desc } from 'drizzle-orm'
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
+import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { admin, type Ground } from '../support/ground.ts'
+import { accessTokenSeconds, graceSeconds, type Half, type Life, type Pair, refreshTokenSeconds } from './life.ts'
+
+type Command = fc.AsyncCommand<Life, Ground>
+
+const realms = ['staff', 'guests'] as const
+const usernames = ['alice', 'bob'] as const
+
+/** All commands; some are directed, as chance alone would hardly ever come to them. */
+export function commandArbitraries(): fc.Arbitrary<Command>[] {
+  const owner = fc.record({ realm: fc.constantFrom(...realms), username: fc.constantFrom(...usernames) })
+  const scope: fc.Arbitrary<OwnerScope> = fc.oneof(
+    owner.map(({ realm }) => ({ kind: 'realm', realm }) as const),
+    owner.map(({ username }) => ({ kind: 'username', username }) as const),
+    owner.map((each) => ({ kind: 'realm-user', ...each }) as const),
+  )
+  const nth = fc.nat(1000)
+  const half = fc.constantFrom<Half>('access', 'refresh')
+  const weighted: readonly (readonly [weight: number, command: fc.Arbitrary<Command>])[] = [
+    [9, fc.tuple(owner, fc.boolean(), fc.boolean()).map(([each, one, other]) => issue(each, one && other))],
+    [5, nth.map(refreshNewest)],
+    [1, nth.map(refreshAny)],
+    [4, fc.tuple(nth, half).map(([n, which]) => invalidateHalf(n, which))],
+    [2, fc.tuple(nth, half).map(([n, which]) => introspect(n, which))],
+    [5, scope.map(sweep)],
+    [2, fc.tuple(nth, half, fc.boolean()).map(([n, which, isByName]) => sweepUsedUp(n, which, isByName))],
+    [2, fc.tuple(nth, fc.integer({ min: 0, max: graceSeconds - 1 })).map(([n, seconds]) => replayInside(n, seconds))],
+    [2, fc.tuple(nth, fc.constantFrom(0, 1, 300)).map(([n, seconds]) => replayOutside(n, seconds))],
+    [1, fc.tuple(nth, fc.constantFrom(0, 1, 300)).map(([n, seconds]) => refreshExpired(n, seconds))],
+    [2, fc.constantFrom(1, 29, 30, 600, 1199, 1200, 43_200).map(advance)],
+  ]
+  return weighted.flatMap(([weight, command]) => Array.from({ length: weight }, () => command))
+}
+
+/** Forgets all tokens, so that a run begins with an empty log. Faster than truncating, for so few rows. */
+export async function forgetAll({ database: { db } }: Ground): Promise<void> {
+  for (const table of [revocations, spentRefreshTokens, tokenPairs]) await db.delete(table)
+}
+
+/** Every half is as alive as the model has it. */
+export async function compareAll(life: Life, ground: Ground): Promise<void> {
+  await Promise.all(
+    life.pairs.flatMap((pair) => (['access', 'refresh'] as const).map((half) => compareHalf(life, ground, pair, half))),
+  )
+}
+
+function issue(owner: Owner, withoutRefreshToken: boolean): Command {
+  return command(`issue to ${owner.realm}/${owner.username}${withoutRefreshToken ? ', access only' : ''}`, {
+    run: async (life, ground) => {
+      const tokens = await ground.tokens.issue({ owner, withoutRefreshToken }, admin)
+      assertLifetimes(ground, tokens)
+      life.add(tokens)
+    },
+  })
+}
+
+function refreshNewest(nth: number): Command {
+  return onPair(`refresh newest ${nth}`, nth, ({ pairs }) => pairs.filter(({ spent }) => spent === undefined), refresh)
+}
+
+function refreshAny(nth: number): Command {
+  return onPair(`refresh any ${nth}`, nth, ({ pairs }) => pairs, refresh)
+}
+
+/** An ancestor whose successor may be an ancestor itself by now. */
+function replayInside(nth: number, seconds: number): Command {
+  return onPair(`replay ${nth} within the window after ${seconds} s`, nth, spendable, async (life, ground, pair) => {
+    if (pair.spent === undefined) await refresh(life, ground, pair)
+    const passed = (life.now() - (pair.spent?.at ?? 0)) / 1000
+    if (passed < seconds) pass(life, ground, seconds - passed)
+    await refresh(life, ground, pair)
+  })
+}
+
+function replayOutside(nth: number, seconds: number): Command {
+  return onPair(`replay ${nth} ${seconds} s after the window`, nth, spendable, async (life, ground, pair) => {
+    if (pair.spent === undefined) await refresh(life, ground, pair)
+    const passed = (life.now() - (pair.spent?.at ?? 0)) / 1000
+    if (passed < graceSeconds + seconds) pass(life, ground, graceSeconds + seconds - passed)
+    await refresh(life, ground, pair)
+  })
+}
+
+function refreshExpired(nth: number, seconds: number): Command {
+  return onPair(
+    `refresh ${nth} ${seconds} s after its expiry`,
+    nth,
+    ({ pairs }) => pairs,
+    async (life, ground, pair) => {
+      const left = (pair.expiresAt.refresh - life.now()) / 1000
+      if (left + seconds > 0) pass(life, ground, left + seconds)
+      await refresh(life, ground, pair)
+    },
+  )
+}
+
+function invalidateHalf(nth: number, half: Half): Command {
+  return onPair(
+    `invalidate ${half} ${nth}`,
+    nth,
+    ({ pairs }) => pairs,
+    (life, ground, pair) => invalidate(life, ground, pair, half),
+  )
+}
+
+function introspect(nth: number, half: Half): Command {
+  return onPair(
+    `introspect ${half} ${nth}`,
+    nth,
+    ({ pairs }) => pairs,
+    (life, ground, pair) => compareHalf(life, ground, pair, half),
+  )
+}
+
+function sweep(scope: OwnerScope): Command {
+  return command(`sweep ${Object.values(scope).join(' ')}`, {
+    run: (life, ground) => sweepScope(life, ground, scope),
+  })
+}
+
+/** A pair without a live half is covered by a sweep and not ended by it: named alone, its halves still count as new. */
+function sweepUsedUp(nth: number, half: Half, isByName: boolean): Command {
+  const way = isByName ? 'named' : 'expired'
+  return onPair(
+    `sweep ${nth} when its access token is ${way}, name ${half}`,
+    nth,
+    uncovered,
+    async (life, ground, pair) => {
+      if (pair.hasRefresh) await invalidate(life, ground, pair, 'refresh')
+      const left = (pair.expiresAt.access - life.now()) / 1000
+      if (isByName) await invalidate(life, ground, pair, 'access')
+      else if (left > 0) pass(life, ground, left)
+      await sweepScope(life, ground, { kind: 'realm-user', ...pair.owner })
+      await invalidate(life, ground, pair, half)
+      await invalidate(life, ground, pair, half)
+    },
+  )
+}
+
+function uncovered({ pairs }: Life): readonly Pair[] {
+  return pairs.filter(({ cover }) => cover === undefined)
+}
+
+function advance(seconds: number): Command {
+  return command(`advance ${seconds} s`, { run: async (life, ground) => pass(life, ground, seconds) })
+}
+
+async function invalidate(life: Life, ground: Ground, pair: Pair, half: Half): Promise<void> {
+  const target = { kind: half === 'access' ? 'access-token' : 'refresh-token', token: tokenOf(pair, half) } as const
+  expect(await ground.tokens.invalidate(target, admin)).toEqual({ ...life.invalidate(pair, half), errors: [] })
+  await compareHalf(life, ground, pair, half)
+}
+
+async function sweepScope(life: Life, ground: Ground, scope: OwnerScope): Promise<void> {
+  const expected = life.sweep(scope)
+  expect(await ground.tokens.invalidate({ kind: 'owner', scope }, admin)).toEqual({ ...expected, errors: [] })
+  expect(await lastRecorded(ground)).toEqual(expected)
+}
+
+async function refresh(life: Life, ground: Ground, pair: Pair): Promise<void> {
+  const prediction = life.refresh(pair)
+  const answer = await ground.tokens.refresh(tokenOf(pair, 'refresh'))
+  switch (prediction.outcome) {
+    case 'new':
+      if (answer.outcome !== 'refreshed') throw new Error(`Expected a new pair, got ${JSON.stringify(answer)}`)
+      expect(life.pairs.map(({ tokens }) => tokens.accessToken)).not.toContain(answer.pair.accessToken)
+      expect(answer.pair).toMatchObject({ session: pair.tokens.session, scopes: pair.tokens.scopes })
+      assertLifetimes(ground, answer.pair)
+      return life.add(answer.pair, pair)
+    case 'replay': {
+      const { tokens, expiresAt } = prediction.successor
+      const expiresInSeconds = Math.max(0, (expiresAt.access - life.now()) / 1000)
+      return expect(answer).toEqual({ outcome: 'refreshed', pair: { ...tokens, expiresInSeconds } })
+    }
+    case 'refused':
+      expect(answer).toEqual({ outcome: 'refused', reason: prediction.reason })
+      if (prediction.ended !== undefined) expect(await lastRecorded(ground)).toEqual(prediction.ended)
+      return
+    default:
+      return prediction satisfies never
+  }
+}
+
+function assertLifetimes({ clock }: Ground, { expiresInSeconds, refresh }: IssuedPair): void {
+  expect(expiresInSeconds).toBe(accessTokenSeconds)
+  const expiresAt = new Date(clock.now().getTime() + refreshTokenSeconds * 1000)
+  expect(refresh?.expiresAt ?? expiresAt).toEqual(expiresAt)
+}
+
+async function compareHalf(life: Life, ground: Ground, pair: Pair, half: Half): Promise<void> {
+  const { active } = await ground.tokens.introspect(tokenOf(pair, half), admin)
+  expect({ half, active }).toEqual({ half, active: life.isLive(pair, half) })
+}
+
+async function lastRecorded(ground: Ground): Promise<unknown> {
+  const { invalidated, previouslyInvalidated } = revocations
+  const newest = ground.database.db.select({ invalidated, previouslyInvalidated }).from(revocations)
+  return (await newest.orderBy(desc(revocations.revision)).limit(1))[0]
+}
+
+function pass(life: Life, ground: Ground, seconds: number): void {
+  life.advance(seconds)
+  ground.clock.advance(seconds)
+}
+
+/** Pairs whose refresh token was, or could now be, spent: what a replay needs. */
+function spendable({ pairs, isLive }: Life): readonly Pair[] {
+  return pairs.filter((pair) => pair.spent !== undefined || isLive(pair, 'refresh'))
+}
+
+function tokenOf({ tokens }: Pair, half: Half): string {
+  return half === 'access' ? tokens.accessToken : (tokens.refresh?.token ?? 'none')
+}
+
+function onPair(
+  name: string,
+  nth: number,
+  choose: (life: Life) => readonly Pair[],
+  run: (life: Life, ground: Ground, pair: Pair) => Promise<void>,
+): Command {
+  return command(name, {
+    check: (life) => choose(life).length > 0,
+    run: async (life, ground) => {
+      const choices = choose(life)
+      const pair = choices[nth % choices.length]
+      if (pair !== undefined) await run(life, ground, pair)
+    },
+  })
+}
+
+function command(
+  name: string,
+  { check = () => true, run }: { readonly check?: (life: Life) => boolean; readonly run: Command['run'] },
+): Command {
+  return { check, run, toString: () => name }
+}

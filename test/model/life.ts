@@ -1,0 +1,124 @@
+import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import type { RefreshRefusal } from '../../src/tokens/refresh.ts'
+import type { InvalidationCounts } from '../../src/tokens/store.ts'
+
+/**
+ * A token's life as design.md §4 tells it, without a database: what every verb must answer next.
+ *
+ * It knows no revisions and no log. Whatever was there when a sweep came is covered by it, once and for good.
+ */
+export interface Life {
+  readonly pairs: readonly Pair[]
+  /** Milliseconds since the start. */
+  now(): number
+  advance(seconds: number): void
+  /** A pair that was handed out now: by an issue, or by spending `ancestor`. */
+  add(tokens: IssuedPair, ancestor?: Pair): void
+  isLive(pair: Pair, half: Half): boolean
+  /** What spending its refresh token must answer; a reuse ends the session, and counts so many halves. */
+  refresh(pair: Pair): RefreshPrediction
+  invalidate(pair: Pair, half: Half): InvalidationCounts
+  sweep(scope: OwnerScope): InvalidationCounts
+}
+
+export type Half = 'access' | 'refresh'
+
+export type RefreshPrediction =
+  | { readonly outcome: 'new' }
+  | { readonly outcome: 'replay'; readonly successor: Pair }
+  | { readonly outcome: 'refused'; readonly reason: RefreshRefusal; readonly ended?: InvalidationCounts }
+
+export interface Pair {
+  readonly tokens: IssuedPair
+  readonly owner: Owner
+  /** The session's number. */
+  readonly session: number
+  readonly expiresAt: Readonly<Record<Half, number>>
+  readonly hasRefresh: boolean
+  /** Halves that were invalidated by name. */
+  readonly named: Set<Half>
+  /** Set by the first sweep that covered it: whether it had a live half then, so that it was counted. */
+  cover: { readonly wasLive: boolean } | undefined
+  spent: { readonly successor: Pair; readonly at: number } | undefined
+}
+
+export const accessTokenSeconds = 1200
+export const refreshTokenSeconds = 86_400
+export const graceSeconds = 30
+
+export function createLife(): Life {
+  const pairs: Pair[] = []
+  let now = 0
+
+  const isOpen = (pair: Pair, half: Half) =>
+    (half === 'access' || pair.hasRefresh) && !pair.named.has(half) && pair.expiresAt[half] > now
+  const isInvalidated = (pair: Pair, half: Half) => pair.named.has(half) || pair.cover !== undefined
+
+  /** A live pair counts both halves, each as new or previous; one that is not live, or was covered before, nothing. */
+  function cover(covered: readonly Pair[]): InvalidationCounts {
+    const fresh = covered.filter((pair) => pair.cover === undefined)
+    let [invalidated, previouslyInvalidated] = [0, 0]
+    for (const pair of fresh) {
+      const wasLive = isOpen(pair, 'access') || isOpen(pair, 'refresh')
+      pair.cover = { wasLive }
+      if (!wasLive) continue
+      previouslyInvalidated += pair.named.size
+      invalidated += (pair.hasRefresh ? 2 : 1) - pair.named.size
+    }
+    return { invalidated, previouslyInvalidated }
+  }
+
+  return {
+    pairs,
+    now: () => now,
+    advance: (seconds) => {
+      now += seconds * 1000
+    },
+    add: (tokens, ancestor) => {
+      const pair: Pair = {
+        tokens,
+        owner: tokens.session.owner,
+        session: tokens.session.id,
+        expiresAt: { access: now + accessTokenSeconds * 1000, refresh: now + refreshTokenSeconds * 1000 },
+        hasRefresh: tokens.refresh !== undefined,
+        named: new Set(),
+        cover: undefined,
+        spent: undefined,
+      }
+      pairs.push(pair)
+      if (ancestor !== undefined) ancestor.spent = { successor: pair, at: now }
+    },
+    isLive: (pair, half) =>
+      isOpen(pair, half) && pair.cover === undefined && (half === 'access' || pair.spent === undefined),
+    refresh: (pair) => {
+      if (!pair.hasRefresh) return { outcome: 'refused', reason: 'invalid' }
+      if (pair.expiresAt.refresh <= now) return { outcome: 'refused', reason: 'expired' }
+      if (isInvalidated(pair, 'refresh')) return { outcome: 'refused', reason: 'invalidated' }
+      if (pair.spent === undefined) return { outcome: 'new' }
+      if (now - pair.spent.at < graceSeconds * 1000) return { outcome: 'replay', successor: pair.spent.successor }
+      const ended = cover(pairs.filter(({ session }) => session === pair.session))
+      return { outcome: 'refused', reason: 'already-used', ended }
+    },
+    invalidate: (pair, half) => {
+      if (half === 'refresh' && !pair.hasRefresh) return { invalidated: 0, previouslyInvalidated: 0 }
+      if (pair.named.has(half) || pair.cover?.wasLive === true) return { invalidated: 0, previouslyInvalidated: 1 }
+      pair.named.add(half)
+      return { invalidated: 1, previouslyInvalidated: 0 }
+    },
+    sweep: (scope) => cover(pairs.filter(({ owner }) => isIn(scope, owner))),
+  }
+}
+
+function isIn(scope: OwnerScope, { realm, username }: Owner): boolean {
+  switch (scope.kind) {
+    case 'realm':
+      return scope.realm === realm
+    case 'username':
+      return scope.username === username
+    case 'realm-user':
+      return scope.realm === realm && scope.username === username
+    default:
+      return scope satisfies never
+  }
+}
