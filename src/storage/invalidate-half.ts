@@ -29,23 +29,23 @@ export function prepareInvalidateHalves({
   const state = db.$with('state', {}).as(sql`
     select * from locked_pair_states(${list('slots', 'smallint')}, ${list('ids', 'bigint')})`)
   const known = db.$with('known', {}).as(sql`
-    select asked.*, case asked.selector when 'access_token' then state.access_ended else state.refresh_ended end as is_ended,
+    select asked.*, nextval('revision') as revision,
+      case asked.selector when 'access_token' then state.access_ended else state.refresh_ended end as is_ended,
       row_number() over (partition by asked.id, asked.selector order by asked.place) = 1 as is_first
     from asked join state on state.slot = asked.slot and state.id = asked.id
       and asked.digest = case asked.selector when 'access_token' then state.access_digest else state.refresh_digest end`)
   // In one order, or two batches that wait for each other's rows deadlock.
   const ended = db.$with('ended', {}).as(sql`
     insert into revocations (revision, selector, pair_id, at, caller, invalidated, previously_invalidated)
-    select nextval('revision'), selector, id, at, caller, 1, 0 from known where is_first and not is_ended order by id, selector
-    on conflict do nothing returning pair_id, selector`)
+    select revision, selector, id, at, caller, 1, 0 from known where is_first and not is_ended order by id, selector
+    on conflict do nothing returning revision`)
   const statement = db
     .with(asked, state, known, ended)
     .select({
-      place: sql`known.place`.mapWith(Number),
-      isNew: sql<boolean>`known.is_first and ended.pair_id is not null`,
+      place: sql`place`.mapWith(Number),
+      isNew: sql<boolean>`revision in (select revision from ended)`,
     })
     .from(sql`known`)
-    .leftJoin(sql`ended`, sql`ended.pair_id = known.id and ended.selector = known.selector`)
     .prepare(statementName('invalidate_halves'))
 
   return async (invalidations) => {

@@ -23,46 +23,40 @@ export function prepareRefresh({
       ${list('slots', 'smallint')}, ${list('ids', 'bigint')}, ${list('digests', 'bytea')}, ${list('at', 'timestamptz')},
       ${list('salts', 'bytea')}, ${list('successorSlots', 'smallint')}, ${list('accessExpiresAt', 'timestamptz')},
       ${list('expiresAt', 'timestamptz')}, ${list('accessDigests', 'bytea')}, ${list('refreshDigests', 'bytea')}
-    ) with ordinality asked (slot, id, digest, at, salt, successor_slot,
-      access_expires_at, expires_at, access_digest, refresh_digest, place)`)
-  // Under the view's own name, so that drizzle reads its columns as the view's.
-  const locked = db.$with('token_pair_states', {}).as(sql`
+    ) with ordinality asked (slot, id, digest, at, new_salt, new_slot,
+      new_access_expires_at, new_expires_at, new_access_digest, new_refresh_digest, place)`)
+  const locked = db.$with('locked', {}).as(sql`
     select * from locked_pair_states(${list('slots', 'smallint')}, ${list('ids', 'bigint')})`)
+  // Under the view's own name, so that drizzle reads its columns as the view's.
+  //
   // Two of one batch with the same token: the first may spend it, the other finds out by asking again. The digest is
   // part of the choice, or a forged token for the same pair (its place is no secret) could stand first, again and again.
-  const able = db.$with('able', {}).as(sql`
-    select asked.*, nextval('revision') as successor_id,
-      state.session_id, state.realm, state.username, state.client_id, state.scopes
-    from (select distinct on (slot, id, digest) * from asked order by slot, id, digest, place) asked
-      join token_pair_states state on state.slot = asked.slot and state.id = asked.id and state.refresh_digest = asked.digest
-    where not state.refresh_invalidated and state.spent_at is null and state.expires_at > asked.at
-    order by asked.id`)
+  const known = db.$with('token_pair_states', {}).as(sql`
+    select locked.*, asked.place, asked.at, new_salt, new_slot, new_access_expires_at, new_expires_at,
+      new_access_digest, new_refresh_digest, nextval('revision') as new_id,
+      row_number() over (partition by asked.slot, asked.id, asked.digest order by asked.place) = 1
+        and not refresh_invalidated and spent_at is null and locked.expires_at > asked.at as may_spend
+    from asked join locked on locked.slot = asked.slot and locked.id = asked.id and locked.refresh_digest = asked.digest`)
   const spent = db.$with('spent', {}).as(sql`
     insert into spent_refresh_tokens (slot, pair_id, successor_slot, successor_id, salt, spent_at)
-    select slot, id, successor_slot, successor_id, salt, at from able order by id
+    select slot, id, new_slot, new_id, new_salt, at from token_pair_states where may_spend order by id
     on conflict do nothing returning successor_id`)
+  // "is true" keeps it a look-up in a hash: Postgres expects one row and would compare each with each, three deep.
+  const hasWon = sql`(new_id in (select successor_id from spent)) is true`
   const succeeded = db.$with('succeeded', {}).as(sql`
     insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at,
       access_expires_at, expires_at, access_digest, refresh_digest)
-    select successor_slot, successor_id, session_id, realm, username, client_id, scopes, at,
-      access_expires_at, expires_at, access_digest, refresh_digest
-    from able join spent using (successor_id)`)
+    select new_slot, new_id, session_id, realm, username, client_id, scopes, at,
+      new_access_expires_at, new_expires_at, new_access_digest, new_refresh_digest
+    from token_pair_states where ${hasWon}`)
   const statement = db
-    .with(asked, locked, able, spent, succeeded)
+    .with(asked, locked, known, spent, succeeded)
     .select({
-      place: sql`asked.place`.mapWith(Number),
-      wonId: sql`won.successor_id`.mapWith(nullableNumber),
+      place: sql`place`.mapWith(Number),
+      wonId: sql`case when ${hasWon} then new_id end`.mapWith(nullableNumber),
       ...stateColumns,
     })
     .from(tokenPairStates)
-    .innerJoin(
-      sql`asked`,
-      sql`${tokenPairStates.slot} = asked.slot and ${tokenPairStates.id} = asked.id and ${tokenPairStates.refreshDigest} = asked.digest`,
-    )
-    .leftJoin(
-      sql`(select place, successor_id from able join spent using (successor_id)) won`,
-      sql`won.place = asked.place`,
-    )
     .prepare(statementName('refresh'))
 
   return async (spendings) => {
