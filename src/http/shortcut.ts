@@ -4,13 +4,13 @@ import {
   execute,
   type GraphQLError,
   type GraphQLSchema,
-  getVariableValues,
   Kind,
   type OperationDefinitionNode,
   parse,
   validate,
 } from 'graphql'
 import { createErrorPresenter } from '../graph/errors.ts'
+import type { Caller } from '../tokens/caller.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { authenticateHeader } from './credentials.ts'
 import { answerHeaders, mostTokens } from './graphql.ts'
@@ -72,23 +72,22 @@ export function createShortcut({ schema, tokens, report }: ShortcutDependencies)
   async function answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<ShortAnswer | undefined> {
     const params = readParams(body)
     const plan = params && prepareOnce(params.query)
-    if (plan === undefined || !isNamed(plan.operation, params?.operationName)) return undefined
-    const { coerced } = getVariableValues(schema, plan.operation.variableDefinitions ?? [], params?.variables ?? {})
-    if (coerced === undefined) return undefined
-    return write(await run(plan, params?.variables ?? {}, headers), headers.accept)
-  }
-
-  async function run(
-    { document }: Prepared,
-    variableValues: Readonly<Record<string, unknown>>,
-    headers: IncomingHttpHeaders,
-  ): Promise<Outcome> {
+    if (params === undefined || plan === undefined || !isNamed(plan.operation, params.operationName)) return undefined
+    const { variables: variableValues } = params
+    let caller: Caller
     try {
-      const caller = await authenticateHeader(tokens, headers.authorization ?? null)
-      return await execute({ schema, document, variableValues, contextValue: { tokens, caller } })
+      caller = await authenticateHeader(tokens, headers.authorization ?? null)
     } catch (error) {
-      return { errors: [error] }
+      return write({ errors: [error] }, headers.accept)
     }
+    const result = await execute({
+      schema,
+      document: plan.document,
+      variableValues,
+      contextValue: { tokens, caller },
+    })
+    // No `data` at all: the variables do not fit, so graphql-js has not begun.
+    return result.data === undefined ? undefined : write(result, headers.accept)
   }
 
   function write(result: Outcome, accept: string | undefined): ShortAnswer {
