@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openSweeper } from '../../test/support/processes.ts'
+import type { Closable } from '../stage.ts'
+
+/** A server under test, in a process of its own. */
+export interface Server extends Closable {
+  readonly pid: number
+  readonly origin: URL
+}
+
+export interface Program {
+  readonly name: string
+  /** For `node`. */
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/**
+ * Starts a server that prints its URL when it is ready. It gets none of this process's environment but PATH, and an
+ * empty working folder, so that no `.env` of the developer's changes what is measured. However the benchmark ends, even
+ * by SIGKILL, the server and the folder go with it.
+ */
+export async function startServer({ name, args, environment }: Program): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'invalidate-token-bench-'))
+  const sweeper = openSweeper(folder)
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  sweeper.watch(child.pid)
+  const ended = once(child, 'exit').then(() => sweeper.watch(undefined))
+  const close = async () => {
+    child.kill('SIGTERM')
+    await ended
+    await sweeper.sweep()
+  }
+  try {
+    return { pid: child.pid ?? 0, origin: new URL(await readUrl(name, child, ended)), close }
+  } catch (error) {
+    await sweeper.sweep()
+    throw error
+  }
+}
+
+async function readUrl(name: string, child: ChildProcess, ended: Promise<unknown>): Promise<string> {
+  let printed = ''
+  let hasEnded = false
+  void ended.then(() => {
+    hasEnded = true
+  })
+  const arrived = () => new Promise((resolve) => child.stdout?.once('data', resolve))
+  child.stdout?.on('data', (part: Buffer) => {
+    printed += part.toString()
+  })
+  child.stderr?.on('data', (part: Buffer) => {
+    printed += part.toString()
+  })
+  for (;;) {
+    const url = /http:\/\/\S+/.exec(printed)?.[0]
+    if (url !== undefined) return url
+    if (hasEnded) throw new Error(`${name} ended before it was ready:\n${printed}`)
+    await Promise.race([arrived(), ended])
+  }
+}

@@ -1,0 +1,75 @@
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+export interface Options {
+  /** How many rounds each contender runs, interleaved with the others of its group. */
+  readonly rounds: number
+  readonly seconds: number
+  /** How many pairs the tables hold that most of it runs on. */
+  readonly pairs: number
+  /** How many pairs "large" means where growth is measured, and where a whole realm is ended. */
+  readonly mostPairs: number
+  /** Only goals whose name holds one of these; empty means all. */
+  readonly only: readonly string[]
+  readonly jsonFile: string | undefined
+  readonly markdown: boolean
+  /** Where our servers leave CPU profiles. */
+  readonly profileFolder: string | undefined
+}
+
+const usage = `npm run bench -- [options]
+
+  --quick          one short round on small tables: to see that it works, not to quote
+  --full           growth and realm-wide invalidation with 10 M pairs as well (takes about half an hour more)
+  --only NAME      only the lines whose name holds NAME; may be repeated
+  --rounds N       5 by default
+  --seconds N      length of a round, 4 by default
+  --json FILE      writes all numbers of all rounds
+  --markdown       prints the tables as GitHub Markdown
+  --profile DIR    CPU profiles of our servers, and where the time went
+`
+
+/** @throws Error with the usage when the arguments make no sense. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parse(args)
+  const quick = values.quick === true
+  const pairs = quick ? 100_000 : 1_000_000
+  return {
+    rounds: wholeNumber('rounds', values.rounds, quick ? 1 : 5),
+    seconds: wholeNumber('seconds', values.seconds, quick ? 2 : 4),
+    pairs,
+    mostPairs: values.full === true ? 10_000_000 : pairs,
+    only: values.only ?? [],
+    jsonFile: values.json,
+    markdown: values.markdown === true,
+    profileFolder: values.profile === undefined ? undefined : resolve(values.profile),
+  }
+}
+
+function parse(args: readonly string[]) {
+  const text = { type: 'string' } as const
+  const yes = { type: 'boolean' } as const
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        quick: yes,
+        full: yes,
+        only: { type: 'string', multiple: true },
+        rounds: text,
+        seconds: text,
+        json: text,
+        markdown: yes,
+        profile: text,
+      },
+    })
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+  }
+}
+
+function wholeNumber(name: string, raw: string | undefined, fallback: number): number {
+  if (raw === undefined) return fallback
+  if (/^[1-9]\d{0,3}$/.test(raw)) return Number(raw)
+  throw new Error(`--${name} must be a whole number from 1 to 9999, got \`${raw}\`\n\n${usage}`)
+}

@@ -1,0 +1,114 @@
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import type { Database } from '../../src/storage/database.ts'
+import { prepareFind } from '../../src/storage/find.ts'
+import { prepareInvalidateHalves } from '../../src/storage/invalidate-half.ts'
+import { invalidateOwner } from '../../src/storage/invalidate-scope.ts'
+import { migratePostgres } from '../../src/storage/postgres.ts'
+import { emptyExpired } from '../../src/storage/retention.ts'
+import * as schema from '../../src/storage/schema.ts'
+import type { InvalidationCounts } from '../../src/tokens/store.ts'
+import { readToken } from '../../src/tokens/token.ts'
+
+/**
+ * All that the benchmark calls of the service's inside. With `seed.ts`, which knows the table, the one place to follow
+ * when storage changes its shape; everything else goes through HTTP.
+ */
+
+/** What drizzle hands to `pg` for one call: the arguments of `client.query`, for each statement in turn. */
+export type Statements = readonly (readonly unknown[])[]
+
+export interface StatementWriter {
+  /** That ends this token. */
+  invalidate(token: string): Promise<Statements>
+  /** That looks this token up. */
+  find(token: string): Promise<Statements>
+}
+
+const by = () => ({ at: new Date(), caller: 'bench' })
+
+/** Makes the tables in an empty database. */
+export const migrate = migratePostgres
+
+/** Writes the service's own statements without running them, to run them without the service. */
+export function createStatementWriter(): StatementWriter {
+  let written: (readonly unknown[])[] = []
+  const client = watch(new pg.Client(), async (_, statement) => {
+    written.push(statement)
+    return { rows: [] }
+  })
+  const database = databaseOn(client)
+  const invalidateHalves = prepareInvalidateHalves(database)
+  const find = prepareFind(database)
+  const write = async (call: () => Promise<unknown>) => {
+    written = []
+    await call()
+    return written
+  }
+  return {
+    invalidate: (token) => write(() => invalidateHalves([{ reference: presented(token), by: by() }])),
+    find: (token) => write(() => find([presented(token)])),
+  }
+}
+
+/** Runs such statements with `pg` alone. */
+export async function runStatements(client: pg.Client, statements: Statements): Promise<void> {
+  for (const statement of statements) await Reflect.apply(client.query, client, statement)
+}
+
+export interface TimedInvalidation extends InvalidationCounts {
+  /** Until the first statement came back: the revocation is committed. */
+  readonly effectMs: number
+  /** From then on until the counts are known and recorded. */
+  readonly countsMs: number
+}
+
+/** Ends a whole realm, on a connection that is open. */
+export async function invalidateRealm(client: pg.Client, realm: string): Promise<TimedInvalidation> {
+  let effectMs: number | undefined
+  const startedAt = performance.now()
+  const watched = watch(client, async (run) => {
+    const answer = await run()
+    effectMs ??= performance.now() - startedAt
+    return answer
+  })
+  const counts = await invalidateOwner(databaseOn(watched), { kind: 'realm', realm }, by())
+  const tookMs = performance.now() - startedAt
+  if (effectMs === undefined) throw new Error('invalidateOwner ran no statement on the connection it was given')
+  return { ...counts, effectMs, countsMs: tookMs - effectMs }
+}
+
+/** Lets go of what is past use, as the service does each minute; tries again until the pairs are gone. */
+export async function emptyExpiredPairs(client: pg.Client): Promise<void> {
+  const options = { revocationDays: 30, clock: () => new Date() }
+  for (let tries = 0; tries < 100; tries++)
+    if ((await emptyExpired(databaseOn(client), options)).slots.length > 0) return
+  throw new Error('The expired pairs could not be emptied in 100 tries')
+}
+
+function presented(token: string) {
+  const reference = readToken(token)
+  if (reference === undefined) throw new Error('Expected a token of our own making')
+  return reference
+}
+
+function databaseOn(client: pg.Client): Database {
+  const nothing = async () => undefined
+  return {
+    db: drizzle(client, { schema }),
+    description: 'the benchmark’s own',
+    statementName: (name) => name,
+    ping: nothing,
+    close: nothing,
+  }
+}
+
+type OnQuery = (run: () => Promise<unknown>, statement: readonly unknown[]) => Promise<unknown>
+
+/** The same client, to be used instead of it: each query goes by way of `onQuery`. */
+function watch(client: pg.Client, onQuery: OnQuery): pg.Client {
+  const { query } = pg.Client.prototype
+  return Object.assign(client, {
+    query: (...statement: unknown[]) => onQuery(() => Reflect.apply(query, client, statement), statement),
+  })
+}

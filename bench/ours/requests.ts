@@ -1,0 +1,114 @@
+import type pg from 'pg'
+import { writePost } from '../load/connection.ts'
+import type { Requests } from '../load/http-contender.ts'
+import type { Server } from '../load/server.ts'
+import { asAdmin } from './service.ts'
+
+/** Hands out each token once. */
+export type TakeToken = () => string | undefined
+
+const operations = {
+  invalidate:
+    'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) { invalidatedTokens previouslyInvalidatedTokens errorCount } }',
+  introspect:
+    'query ($token: String!) { introspectToken(token: $token) { active realmName username scopes issuedAt expiresAt clientId } }',
+  issue:
+    'mutation ($input: CreateTokenPairInput!) { createTokenPair(input: $input) { accessToken refreshToken tokenType expiresIn scopes } }',
+  refresh:
+    'mutation ($input: RefreshTokenPairInput!) { refreshTokenPair(input: $input) { ... on TokenPair { accessToken refreshToken tokenType expiresIn scopes } ... on RefreshTokenRejected { code } } }',
+} as const
+
+type Operation = keyof typeof operations
+
+const rightInvalidation =
+  '{"data":{"invalidateToken":{"invalidatedTokens":1,"previouslyInvalidatedTokens":0,"errorCount":0}}}'
+
+/** Ends a token that is live, by whoever has it: nobody, or its owner by the very same token, as at a logout. */
+export function invalidations(server: Server, take: TakeToken, caller: 'anonymous' | 'owner'): Requests {
+  const write = writeOperation(server, 'invalidate')
+  return {
+    next: () => {
+      const token = take()
+      if (token === undefined) return undefined
+      return write({ input: { token } }, caller === 'owner' ? `Bearer ${token}` : undefined)
+    },
+    isRight: ({ status, body }) => status === 200 && body === rightInvalidation,
+  }
+}
+
+/** Asks about live tokens, again and again. */
+export function introspections(server: Server, tokens: readonly string[]): Requests {
+  const write = writeOperation(server, 'introspect')
+  let count = 0
+  return {
+    next: () => {
+      const token = tokens[count++ % tokens.length]
+      return token && write({ token }, asAdmin)
+    },
+    isRight: ({ status, body }) =>
+      status === 200 && body.startsWith('{"data":{"introspectToken":{"active":true,"realmName":"bench",'),
+  }
+}
+
+/** New sessions of 10,000 usernames in turn. */
+export function issues(server: Server): Requests {
+  const write = writeOperation(server, 'issue')
+  let count = 0
+  return {
+    next: () =>
+      write({ input: { realmName: 'issued', username: `user-${count++ % 10_000}`, scopes: ['read'] } }, asAdmin),
+    isRight: ({ status, body }) =>
+      status === 200 && /^{"data":{"createTokenPair":{"accessToken":"ita_[\w-]+","refreshToken":"itr_/.test(body),
+  }
+}
+
+/** Spends a refresh token that is live. */
+export function refreshes(server: Server, take: TakeToken): Requests {
+  const write = writeOperation(server, 'refresh')
+  return {
+    next: () => {
+      const refreshToken = take()
+      return refreshToken && write({ input: { refreshToken } })
+    },
+    isRight: ({ status, body }) =>
+      status === 200 && /^{"data":{"refreshTokenPair":{"accessToken":"ita_[\w-]+","refreshToken":"itr_/.test(body),
+  }
+}
+
+/** Also fails a round after which `table` has not one row more for each acknowledged request. */
+export function appendingTo(table: string, client: pg.Client, requests: Requests): Requests {
+  let before = 0
+  const countRows = async () => {
+    const { rows } = await client.query<{ count: string }>(`select count(*) from ${table}`)
+    return Number(rows[0]?.count)
+  }
+  return {
+    ...requests,
+    begin: async () => {
+      await requests.begin?.()
+      before = await countRows()
+    },
+    verify: async (count) => {
+      const added = (await countRows()) - before
+      if (added !== count) throw new Error(`${count} requests were acknowledged and ${table} has ${added} rows more`)
+    },
+  }
+}
+
+export function takeFrom(tokens: readonly string[]): TakeToken {
+  let count = 0
+  return () => tokens[count++]
+}
+
+function writeOperation(server: Server, operation: Operation) {
+  const post = writePost(server.origin, '/graphql', 'application/json')
+  const query = JSON.stringify(operations[operation])
+  return (variables: unknown, authorization?: string) =>
+    post(`{"query":${query},"variables":${JSON.stringify(variables)}}`, authorization)
+}
+
+/** The body of an invalidation, for the echo. */
+export const sampleBody = JSON.stringify({
+  query: operations.invalidate,
+  variables: { input: { token: `ita_${'x'.repeat(56)}` } },
+})
