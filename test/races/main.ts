@@ -1,5 +1,8 @@
+import build from '../support/build.ts'
 import { readOptions } from './options.ts'
 import { runRaces, type Tally } from './run.ts'
+
+build()
 
 /** `npm run races`: ends with 1 if the referee found anything. Against `naive`, `careful` and `unlocked` it does. */
 const options = readOptions(process.argv.slice(2))

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-/** The service as `npm start` runs it, from source, in a process of its own. */
+/** The service as `npm start` runs it, in a process of its own. `build` must have run. */
 export interface RunningService {
   readonly url: string
   /** All that it printed so far, on both streams. */
@@ -52,7 +52,7 @@ process.once('exit', () => {
 
 function launch(environment: Environment) {
   // `.env` is read from the working folder; the tests' own is the project's, which has none.
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts'], {
+  const child = spawn(process.execPath, ['dist/cli.js'], {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
