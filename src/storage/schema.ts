@@ -119,6 +119,8 @@ export const revocations = pgTable(
     // "Newly" or "previously" is decided by this constraint: of any number of callers one inserts.
     uniqueIndex('revocations_half').on(table.pairId, table.selector).where(sql`pair_id is not null`),
     index('revocations_session').on(table.sessionId).where(sql`selector = 'session'`),
+    // Those whose counting is not done: a handful, looked for each minute in a log of any length.
+    index('revocations_uncounted').on(table.revision).where(sql`invalidated is null`),
     index('revocations_owner').on(table.realm, table.username, table.bound).where(sql`selector = 'owner'`),
     check(
       'revocations_shape',

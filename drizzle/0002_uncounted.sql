@@ -1,0 +1,1 @@
+CREATE INDEX "revocations_uncounted" ON "revocations" USING btree ("revision") WHERE invalidated is null;
