@@ -1,37 +1,78 @@
-import { getViewSelectedFields, sql } from 'drizzle-orm'
+import { getViewSelectedFields, type SQL, sql } from 'drizzle-orm'
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import type { StoredPair } from '../tokens/store.ts'
 import type { PairKey } from '../tokens/token.ts'
 import { column, list } from './columns.ts'
 import type { Database } from './database.ts'
-import { tokenPairStates } from './schema.ts'
-
-export type StateRow = typeof tokenPairStates.$inferSelect
+import { tokenPairStates as state } from './schema.ts'
 
 /** All columns of the view that holds the rule. */
-export const stateColumns = getViewSelectedFields(tokenPairStates)
+export const stateColumns = getViewSelectedFields(state)
 
-/** The pairs at these places, each as it is now: a read that waits for nobody. */
+export type StateRow = typeof state.$inferSelect
+
+/** What a pair is made of; the rest of the view is for the account. */
+type PairRow = Omit<StateRow, 'hasRefresh' | 'accessEnded' | 'refreshEnded'>
+
+/** As `prepareFind` has it written: instants in milliseconds, bytes in base64. */
+type FoundRow = readonly [
+  place: number,
+  slot: number,
+  id: number,
+  sessionId: number,
+  realm: string,
+  username: string,
+  clientId: string,
+  scopes: string,
+  issuedAt: number,
+  accessDigest: string,
+  accessExpiresAt: number,
+  accessInvalidated: boolean,
+  refreshDigest: string | null,
+  expiresAt: number,
+  refreshInvalidated: boolean,
+  successorSlot: number | null,
+  successorId: number | null,
+  salt: string | null,
+  spentAt: number | null,
+]
+
+/**
+ * The pairs at these places, each as it is now: a read that waits for nobody.
+ *
+ * All rows of a batch come as one JSON value. Read column by column, through two libraries, a row costs this process
+ * five times what it costs Postgres to write it so (measured: 19 µs of an introspection's 107, for 3 µs of Postgres'
+ * time; with names instead of places half of that is lost again).
+ */
 export function prepareFind({
   db,
   statementName,
 }: Database): (keys: readonly PairKey[]) => Promise<readonly (StoredPair | null)[]> {
   const statement = db
-    .select({ place: sql`named.place`.mapWith(Number), ...stateColumns })
+    .select({
+      rows: sql<readonly FoundRow[] | null>`json_agg(json_build_array(named.place, ${state.slot}, ${state.id},
+        ${state.sessionId}, ${state.realm}, ${state.username}, ${state.clientId}, ${state.scopes},
+        ${inMs(state.issuedAt)}, ${inBase64(state.accessDigest)}, ${inMs(state.accessExpiresAt)},
+        ${state.accessInvalidated}, ${inBase64(state.refreshDigest)}, ${inMs(state.expiresAt)},
+        ${state.refreshInvalidated}, ${state.successorSlot}, ${state.successorId}, ${inBase64(state.salt)},
+        ${inMs(state.spentAt)}))`,
+    })
     .from(sql`unnest(${list('slots', 'smallint')}, ${list('ids', 'bigint')}) with ordinality named (slot, id, place)`)
-    .innerJoin(tokenPairStates, sql`${tokenPairStates.slot} = named.slot and ${tokenPairStates.id} = named.id`)
+    .innerJoin(state, sql`${state.slot} = named.slot and ${state.id} = named.id`)
     .prepare(statementName('find'))
 
   return async (keys) => {
-    const rows = await statement.execute({
+    const [found] = await statement.execute({
       slots: column(keys, (key) => key.slot),
       ids: column(keys, (key) => key.id),
     })
-    const found = new Map(rows.map((row) => [row.place, storedPair(row)]))
-    return keys.map((_, index) => found.get(index + 1) ?? null)
+    const pairs = new Array<StoredPair | null>(keys.length).fill(null)
+    for (const row of found?.rows ?? []) pairs[row[0] - 1] = storedPair(readRow(row))
+    return pairs
   }
 }
 
-export function storedPair(row: StateRow): StoredPair {
+export function storedPair(row: PairRow): StoredPair {
   return {
     slot: row.slot,
     id: row.id,
@@ -50,4 +91,55 @@ export function storedPair(row: StateRow): StoredPair {
         ? undefined
         : { successor: { slot: row.successorSlot, id: row.successorId }, salt: row.salt, at: row.spentAt },
   }
+}
+
+function readRow([
+  ,
+  slot,
+  id,
+  sessionId,
+  realm,
+  username,
+  clientId,
+  scopes,
+  issuedAt,
+  accessDigest,
+  accessExpiresAt,
+  accessInvalidated,
+  refreshDigest,
+  expiresAt,
+  refreshInvalidated,
+  successorSlot,
+  successorId,
+  salt,
+  spentAt,
+]: FoundRow): PairRow {
+  return {
+    slot,
+    id,
+    sessionId,
+    realm,
+    username,
+    clientId,
+    scopes,
+    issuedAt: new Date(issuedAt),
+    accessDigest: Buffer.from(accessDigest, 'base64'),
+    accessExpiresAt: new Date(accessExpiresAt),
+    accessInvalidated,
+    refreshDigest: refreshDigest === null ? null : Buffer.from(refreshDigest, 'base64'),
+    expiresAt: new Date(expiresAt),
+    refreshInvalidated,
+    successorSlot,
+    successorId,
+    salt: salt === null ? null : Buffer.from(salt, 'base64'),
+    spentAt: spentAt === null ? null : new Date(spentAt),
+  }
+}
+
+function inMs(instant: AnyPgColumn): SQL {
+  return sql`(extract(epoch from ${instant}) * 1000)::bigint`
+}
+
+function inBase64(bytes: AnyPgColumn): SQL {
+  return sql`encode(${bytes}, 'base64')`
 }

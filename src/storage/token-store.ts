@@ -10,10 +10,11 @@ import { outpaced, prepareRefresh } from './refresh.ts'
 
 /** The token store on Postgres or PGlite. Requests that come at the same time share statements and commits. */
 export function createTokenStore(database: Database): TokenStore {
-  const issue = createBatcher(prepareIssue(database))
+  // Two lanes where there is a commit to wait for (a third more invalidations a second); a read is over too soon.
+  const issue = createBatcher(prepareIssue(database), 2)
   const find = createBatcher(prepareFind(database))
-  const spend = createBatcher(prepareRefresh(database))
-  const invalidateHalf = createBatcher(prepareInvalidateHalves(database))
+  const spend = createBatcher(prepareRefresh(database), 2)
+  const invalidateHalf = createBatcher(prepareInvalidateHalves(database), 2)
 
   return {
     issue: (pair) => guardStorage(() => issue(pair)),

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { ServiceScope } from './caller.ts'
 import { TokenServiceError } from './errors.ts'
 
@@ -24,7 +24,7 @@ export function mintClientSecret(): string {
 
 /** A plain SHA-256 is enough because secrets are long and random; configured ones must have 32 characters or more. */
 export function digestClientSecret(secret: string): Uint8Array {
-  return createHash('sha256').update('client secret ').update(secret).digest()
+  return hash('sha256', `client secret ${secret}`, 'buffer')
 }
 
 /**

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest'
+import { createBatcher } from '../../src/storage/batch.ts'
+
+/** A batcher whose statements end when the test says so. */
+function openBatcher(lanes: number) {
+  const statements: { readonly members: readonly number[]; end(error?: Error): void }[] = []
+  const ask = createBatcher<number, string>(
+    (members) =>
+      new Promise((resolve, reject) => {
+        const answers = members.map((member) => `answer ${member}`)
+        statements.push({ members, end: (error) => (error ? reject(error) : resolve(answers)) })
+      }),
+    lanes,
+  )
+  return { statements, askAll: (from: number, count: number) => numbers(from, count).map(ask) }
+}
+
+function numbers(from: number, count: number): number[] {
+  return Array.from({ length: count }, (_, place) => from + place)
+}
+
+/** Lets everything happen that only waits for a turn. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('batching', () => {
+  it('sends a lone request at once, and gives each member its own answer', async () => {
+    const { statements, askAll } = openBatcher(1)
+    const first = askAll(0, 1)
+    await settle()
+    const others = askAll(1, 3)
+    await settle()
+    expect(statements.map(({ members }) => members)).toEqual([[0]])
+
+    statements[0]?.end()
+    await settle()
+    expect(statements.map(({ members }) => members)).toEqual([[0], [1, 2, 3]])
+    statements[1]?.end()
+    expect(await Promise.all([...first, ...others])).toEqual(numbers(0, 4).map((member) => `answer ${member}`))
+  })
+
+  it('fails the members of a failed statement and no other', async () => {
+    const { statements, askAll } = openBatcher(1)
+    const [failing] = askAll(0, 1)
+    await settle()
+    const [later] = askAll(1, 1)
+    statements[0]?.end(new Error('the database is gone'))
+    await expect(failing).rejects.toThrow('the database is gone')
+    await settle()
+    statements[1]?.end()
+    expect(await later).toBe('answer 1')
+  })
+
+  it('splits a crowd over two lanes, and a few are not worth splitting', async () => {
+    const crowd = openBatcher(2)
+    void crowd.askAll(0, 64)
+    await settle()
+    expect(crowd.statements.map(({ members }) => members.length)).toEqual([32, 32])
+
+    const few = openBatcher(2)
+    void few.askAll(0, 10)
+    await settle()
+    void few.askAll(10, 5)
+    await settle()
+    expect(few.statements.map(({ members }) => members.length)).toEqual([10])
+  })
+
+  it('opens the second lane for a crowd as large as the one under way, and never a third', async () => {
+    const { statements, askAll } = openBatcher(2)
+    void askAll(0, 20)
+    await settle()
+    expect(statements.map(({ members }) => members.length)).toEqual([16])
+    void askAll(20, 12)
+    await settle()
+    expect(statements.map(({ members }) => members.length)).toEqual([16, 16])
+    void askAll(32, 100)
+    await settle()
+    expect(statements).toHaveLength(2)
+  })
+
+  it('never makes a statement of more than 256', async () => {
+    const { statements, askAll } = openBatcher(1)
+    const asked = askAll(0, 300)
+    await settle()
+    statements[0]?.end()
+    await settle()
+    statements[1]?.end()
+    await Promise.all(asked)
+    expect(statements.map(({ members }) => members.length)).toEqual([256, 44])
+  })
+})
