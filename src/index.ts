@@ -10,6 +10,7 @@ export { createClientStore } from './storage/client-store.ts'
 export type { Database, DatabaseLocation } from './storage/database.ts'
 export { openDatabase } from './storage/open.ts'
 export { emptyExpired, startRetention } from './storage/retention.ts'
+export { createRevocationLog } from './storage/revocation-log.ts'
 export { createTokenStore } from './storage/token-store.ts'
 export type { Credentials } from './tokens/authenticate.ts'
 export { type ActiveToken, anonymous, type Caller, type ServiceScope } from './tokens/caller.ts'
@@ -17,10 +18,19 @@ export { type Client, type ClientStore, digestClientSecret, mintClientSecret } f
 export type { TokensDependencies } from './tokens/dependencies.ts'
 export { type ErrorCode, TokenServiceError } from './tokens/errors.ts'
 export type { Introspection } from './tokens/introspect.ts'
-export type { InvalidationAnswer, InvalidationError, InvalidationTarget } from './tokens/invalidate.ts'
+export type {
+  InvalidationAnswer,
+  InvalidationError,
+  InvalidationOptions,
+  InvalidationTarget,
+} from './tokens/invalidate.ts'
 export type { IssueRequest } from './tokens/issue.ts'
+export type { RevocationLog } from './tokens/log.ts'
 export type { Owner, OwnerScope } from './tokens/owner.ts'
 export type { IssuedPair, Lifetimes } from './tokens/pair.ts'
 export type { RefreshAnswer, RefreshRefusal } from './tokens/refresh.ts'
-export type { InvalidationCounts, Session, TokenStore } from './tokens/store.ts'
+export type { InvalidationReason, Revocation } from './tokens/revocation.ts'
+export type { RevocationsRequest } from './tokens/revocations.ts'
+export type { SessionsRequest } from './tokens/sessions.ts'
+export type { Device, InvalidationCounts, Session, StoredSession, TokenStore } from './tokens/store.ts'
 export { createTokens, type Tokens } from './tokens/tokens.ts'

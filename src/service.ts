@@ -7,6 +7,7 @@ import { createClientStore } from './storage/client-store.ts'
 import type { Database } from './storage/database.ts'
 import { openDatabase } from './storage/open.ts'
 import { startRetention } from './storage/retention.ts'
+import { createRevocationLog } from './storage/revocation-log.ts'
 import { createTokenStore } from './storage/token-store.ts'
 import { createLogger, type Logger } from './telemetry.ts'
 import { adminScopes, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
@@ -44,7 +45,8 @@ export async function startService(config: Config, logger: Logger = createLogger
 
     const clients = createClientStore(database)
     const store = createTokenStore(database)
-    const tokens = createTokens({ store, clients, lifetimes, clock })
+    const log = createRevocationLog(database)
+    const tokens = createTokens({ store, log, clients, lifetimes, clock })
 
     const readiness = createReadiness(database)
     const schema = createSchema()

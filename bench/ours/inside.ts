@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { Database } from '../../src/storage/database.ts'
 import { prepareFind } from '../../src/storage/find.ts'
 import { prepareInvalidateHalves } from '../../src/storage/invalidate-half.ts'
-import { invalidateOwner } from '../../src/storage/invalidate-scope.ts'
+import { invalidateScope } from '../../src/storage/invalidate-scope.ts'
 import { migratePostgres } from '../../src/storage/postgres.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import * as schema from '../../src/storage/schema.ts'
@@ -72,9 +72,9 @@ export async function invalidateRealm(client: pg.Client, realm: string): Promise
     effectMs ??= performance.now() - startedAt
     return answer
   })
-  const counts = await invalidateOwner(databaseOn(watched), { kind: 'realm', realm }, by())
+  const counts = await invalidateScope(databaseOn(watched), { kind: 'owner', scope: { kind: 'realm', realm } }, by())
   const tookMs = performance.now() - startedAt
-  if (effectMs === undefined) throw new Error('invalidateOwner ran no statement on the connection it was given')
+  if (effectMs === undefined) throw new Error('invalidateScope ran no statement on the connection it was given')
   return { ...counts, effectMs, countsMs: tookMs - effectMs }
 }
 

@@ -11,8 +11,11 @@ export const stateColumns = getViewSelectedFields(state)
 
 export type StateRow = typeof state.$inferSelect
 
-/** What a pair is made of; the rest of the view is for the account. */
-type PairRow = Omit<StateRow, 'hasRefresh' | 'accessEnded' | 'refreshEnded'>
+/** What a pair is made of; the rest of the view is about its session. */
+type PairRow = Omit<
+  StateRow,
+  'hasRefresh' | 'coveredBy' | 'sessionStartedAt' | 'deviceLabel' | 'userAgent' | 'ipAddress'
+>
 
 /** As `prepareFind` has it written: instants in milliseconds, bytes in base64. */
 type FoundRow = readonly [
@@ -28,9 +31,11 @@ type FoundRow = readonly [
   accessDigest: string,
   accessExpiresAt: number,
   accessInvalidated: boolean,
+  accessEnded: boolean,
   refreshDigest: string | null,
   expiresAt: number,
   refreshInvalidated: boolean,
+  refreshEnded: boolean,
   successorSlot: number | null,
   successorId: number | null,
   salt: string | null,
@@ -53,8 +58,8 @@ export function prepareFind({
       rows: sql<readonly FoundRow[] | null>`json_agg(json_build_array(named.place, ${state.slot}, ${state.id},
         ${state.sessionId}, ${state.realm}, ${state.username}, ${state.clientId}, ${state.scopes},
         ${inMs(state.issuedAt)}, ${inBase64(state.accessDigest)}, ${inMs(state.accessExpiresAt)},
-        ${state.accessInvalidated}, ${inBase64(state.refreshDigest)}, ${inMs(state.expiresAt)},
-        ${state.refreshInvalidated}, ${state.successorSlot}, ${state.successorId}, ${inBase64(state.salt)},
+        ${state.accessInvalidated}, ${state.accessEnded}, ${inBase64(state.refreshDigest)}, ${inMs(state.expiresAt)},
+        ${state.refreshInvalidated}, ${state.refreshEnded}, ${state.successorSlot}, ${state.successorId}, ${inBase64(state.salt)},
         ${inMs(state.spentAt)}))`,
     })
     .from(sql`unnest(${list('slots', 'smallint')}, ${list('ids', 'bigint')}) with ordinality named (slot, id, place)`)
@@ -81,11 +86,21 @@ export function storedPair(row: PairRow): StoredPair {
     clientId: row.clientId,
     scopes: row.scopes === '' ? [] : row.scopes.split(' '),
     issuedAt: row.issuedAt,
-    access: { digest: row.accessDigest, expiresAt: row.accessExpiresAt, isInvalidated: row.accessInvalidated },
+    access: {
+      digest: row.accessDigest,
+      expiresAt: row.accessExpiresAt,
+      isInvalidated: row.accessInvalidated,
+      isEnded: row.accessEnded,
+    },
     refresh:
       row.refreshDigest === null
         ? undefined
-        : { digest: row.refreshDigest, expiresAt: row.expiresAt, isInvalidated: row.refreshInvalidated },
+        : {
+            digest: row.refreshDigest,
+            expiresAt: row.expiresAt,
+            isInvalidated: row.refreshInvalidated,
+            isEnded: row.refreshEnded,
+          },
     spent:
       row.successorSlot === null || row.successorId === null || row.salt === null || row.spentAt === null
         ? undefined
@@ -106,9 +121,11 @@ function readRow([
   accessDigest,
   accessExpiresAt,
   accessInvalidated,
+  accessEnded,
   refreshDigest,
   expiresAt,
   refreshInvalidated,
+  refreshEnded,
   successorSlot,
   successorId,
   salt,
@@ -126,9 +143,11 @@ function readRow([
     accessDigest: Buffer.from(accessDigest, 'base64'),
     accessExpiresAt: new Date(accessExpiresAt),
     accessInvalidated,
+    accessEnded,
     refreshDigest: refreshDigest === null ? null : Buffer.from(refreshDigest, 'base64'),
     expiresAt: new Date(expiresAt),
     refreshInvalidated,
+    refreshEnded,
     successorSlot,
     successorId,
     salt: salt === null ? null : Buffer.from(salt, 'base64'),

@@ -1,15 +1,13 @@
 import { sql } from 'drizzle-orm'
-import type { Attribution } from '../tokens/store.ts'
+import type { Attribution, HalfInvalidation } from '../tokens/store.ts'
 import type { HalfReference } from '../tokens/token.ts'
 import { column, list } from './columns.ts'
 import type { Database } from './database.ts'
 
-export interface HalfInvalidation {
+export interface HalfToInvalidate {
   readonly reference: HalfReference
   readonly by: Attribution
 }
-
-export type HalfOutcome = 'newly' | 'previously' | 'unknown'
 
 /**
  * Ends single halves: one statement, one commit. Whether a half was ended newly or previously is decided by the insert
@@ -20,46 +18,51 @@ export type HalfOutcome = 'newly' | 'previously' | 'unknown'
 export function prepareInvalidateHalves({
   db,
   statementName,
-}: Database): (invalidations: readonly HalfInvalidation[]) => Promise<readonly HalfOutcome[]> {
+}: Database): (halves: readonly HalfToInvalidate[]) => Promise<readonly HalfInvalidation[]> {
   const asked = db.$with('asked', {}).as(sql`
-    select slot, id, selector::revocation_selector as selector, digest, at, caller, place from unnest(
+    select slot, id, selector::revocation_selector as selector, digest, at, caller, reason, comment, place from unnest(
       ${list('slots', 'smallint')}, ${list('ids', 'bigint')}, ${list('selectors', 'text')}, ${list('digests', 'bytea')},
-      ${list('at', 'timestamptz')}, ${list('callers', 'text')}
-    ) with ordinality asked (slot, id, selector, digest, at, caller, place)`)
+      ${list('at', 'timestamptz')}, ${list('callers', 'text')}, ${list('reasons', 'text')}, ${list('comments', 'text')}
+    ) with ordinality asked (slot, id, selector, digest, at, caller, reason, comment, place)`)
   const state = db.$with('state', {}).as(sql`
     select * from locked_pair_states(${list('slots', 'smallint')}, ${list('ids', 'bigint')})`)
   const known = db.$with('known', {}).as(sql`
-    select asked.*, nextval('revision') as revision,
+    select asked.*, state.session_id, state.realm, state.username, nextval('revision') as revision,
       case asked.selector when 'access_token' then state.access_ended else state.refresh_ended end as is_ended,
       row_number() over (partition by asked.id, asked.selector order by asked.place) = 1 as is_first
     from asked join state on state.slot = asked.slot and state.id = asked.id
       and asked.digest = case asked.selector when 'access_token' then state.access_digest else state.refresh_digest end`)
   // In one order, or two batches that wait for each other's rows deadlock.
   const ended = db.$with('ended', {}).as(sql`
-    insert into revocations (revision, selector, pair_id, at, caller, invalidated, previously_invalidated)
-    select revision, selector, id, at, caller, 1, 0 from known where is_first and not is_ended order by id, selector
+    insert into revocations (revision, selector, pair_id, session_id, realm, username, at, caller, reason, comment,
+      invalidated, previously_invalidated)
+    select revision, selector, id, session_id, realm, username, at, caller, reason, comment, 1, 0
+    from known where is_first and not is_ended order by id, selector
     on conflict do nothing returning revision`)
   const statement = db
     .with(asked, state, known, ended)
     .select({
       place: sql`place`.mapWith(Number),
+      revision: sql`revision`.mapWith(Number),
       isNew: sql<boolean>`revision in (select revision from ended)`,
     })
     .from(sql`known`)
     .prepare(statementName('invalidate_halves'))
 
-  return async (invalidations) => {
+  return async (halves) => {
     const rows = await statement.execute({
-      slots: column(invalidations, ({ reference }) => reference.slot),
-      ids: column(invalidations, ({ reference }) => reference.id),
-      selectors: column(invalidations, ({ reference }) => `${reference.half}_token`),
-      digests: column(invalidations, ({ reference }) => reference.digest),
-      at: column(invalidations, ({ by }) => by.at.toISOString()),
-      callers: column(invalidations, ({ by }) => by.caller),
+      slots: column(halves, ({ reference }) => reference.slot),
+      ids: column(halves, ({ reference }) => reference.id),
+      selectors: column(halves, ({ reference }) => `${reference.half}_token`),
+      digests: column(halves, ({ reference }) => reference.digest),
+      at: column(halves, ({ by }) => by.at.toISOString()),
+      callers: column(halves, ({ by }) => by.caller),
+      reasons: column(halves, ({ by }) => by.reason ?? null),
+      comments: column(halves, ({ by }) => by.comment ?? null),
     })
-    const outcomes = new Map(
-      rows.map(({ place, isNew }): [number, HalfOutcome] => [place, isNew ? 'newly' : 'previously']),
-    )
-    return invalidations.map((_, index) => outcomes.get(index + 1) ?? 'unknown')
+    const answers = new Array<HalfInvalidation>(halves.length).fill({ outcome: 'unknown' })
+    for (const { place, revision, isNew } of rows)
+      answers[place - 1] = isNew ? { outcome: 'newly', revision } : { outcome: 'previously' }
+    return answers
   }
 }

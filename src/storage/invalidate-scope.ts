@@ -1,18 +1,13 @@
-import { and, eq, inArray, isNull, lt, sql } from 'drizzle-orm'
-import type { OwnerScope } from '../tokens/owner.ts'
-import type { Attribution, InvalidationCounts, Session } from '../tokens/store.ts'
-import { countAsOf, type Scope } from './count.ts'
+import { and, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import type { Attribution, InvalidationCounts, InvalidationScope, ScopeInvalidation } from '../tokens/store.ts'
+import { type Coverage, countAsOf, hasUsername } from './count.ts'
 import type { Database } from './database.ts'
 import { revocations } from './schema.ts'
 
-export function invalidateSession(database: Database, session: Session, by: Attribution): Promise<InvalidationCounts> {
-  return invalidateScope(database, { selector: 'session', sessionId: session.id, ...session.owner }, by)
-}
-
-export function invalidateOwner(database: Database, scope: OwnerScope, by: Attribution): Promise<InvalidationCounts> {
-  const realm = scope.kind === 'username' ? null : scope.realm
-  const username = scope.kind === 'realm' ? null : scope.username
-  return invalidateScope(database, { selector: 'owner', sessionId: null, realm, username }, by)
+/** A scope as columns of the log. Without a bound of its own it reaches up to the revision of its revocation. */
+interface Scope extends Omit<Coverage, 'bound'> {
+  readonly selector: 'session' | 'owner'
+  readonly bound: number | undefined
 }
 
 /**
@@ -21,16 +16,80 @@ export function invalidateOwner(database: Database, scope: OwnerScope, by: Attri
  * The row takes effect at its commit, whatever the number of tokens. The counts are a function of the log up to that
  * revision, so they are read afterwards, at leisure, and block nobody.
  */
-async function invalidateScope(database: Database, scope: Scope, by: Attribution): Promise<InvalidationCounts> {
-  const revision = await append(database, scope, by)
-  const counts = await countAsOf(database, { revision, scope, at: by.at })
+export async function invalidateScope(
+  database: Database,
+  asked: InvalidationScope,
+  by: Attribution,
+): Promise<ScopeInvalidation> {
+  const scope = await readScope(database, asked)
+  if (scope === undefined) return { ...nothing, revision: undefined }
+  const { revision, bound } = await append(database, scope, by)
+  const counts = await countAsOf(database, { revision, coverage: { ...scope, bound }, at: by.at })
   // The revocation stands and its count is known: a fault from here on must not call it a failure.
   await record(database, revision, counts).catch(leaveToCompletion)
-  return counts
+  return { ...counts, revision }
+}
+
+/** What `invalidateScope` would count if it came next. */
+export async function countScope(database: Database, asked: InvalidationScope, at: Date): Promise<InvalidationCounts> {
+  const scope = await readScope(database, asked)
+  if (scope === undefined) return nothing
+  const revision = await nextRevision(database, scope)
+  return countAsOf(database, { revision, coverage: { ...scope, bound: scope.bound ?? revision }, at })
+}
+
+const nothing: InvalidationCounts = { invalidated: 0, previouslyInvalidated: 0 }
+
+/** Undefined if there is no login that it could cover. */
+async function readScope(database: Database, asked: InvalidationScope): Promise<Scope | undefined> {
+  if (asked.kind === 'session') {
+    const { id, owner } = asked.session
+    return { selector: 'session', sessionId: id, ...owner, bound: undefined, sparedSessionId: null }
+  }
+  const { scope, sparedSessionId = null, issuedBefore } = asked
+  const realm = scope.kind === 'username' ? null : scope.realm
+  const username = scope.kind === 'realm' ? null : scope.username
+  const whole = { selector: 'owner', sessionId: null, realm, username, sparedSessionId, bound: undefined } as const
+  if (issuedBefore === undefined) return whole
+  const bound = await boundBefore(database, whole, issuedBefore)
+  return bound === undefined ? undefined : { ...whole, bound }
+}
+
+/**
+ * The bound that covers every login of a scope made before an instant: one above the last of them.
+ *
+ * The clock that stamped a login picks the row, and from then on revisions decide alone. A revision is taken under the
+ * scope's lock first: whoever was about to log in has done so by then, and is seen.
+ */
+async function boundBefore(database: Database, scope: Scope, instant: Date): Promise<number | undefined> {
+  const revision = await nextRevision(database, scope)
+  const { realm, username } = scope
+  const byRealm = realm === null ? sql`true` : sql`pair.realm = ${realm}`
+  const byUsername = username === null ? sql`true` : hasUsername(sql`pair`, username)
+  const [last] = await database.db
+    .select({ id: sql`pair.session_id`.mapWith(Number) })
+    .from(sql`token_pairs pair`)
+    .where(
+      sql`${byRealm} and ${byUsername} and pair.session_id < ${revision}
+        and pair.session_started_at < ${instant.toISOString()}::timestamptz`,
+    )
+    .orderBy(sql`pair.session_id desc`)
+    .limit(1)
+  return last && last.id + 1
+}
+
+async function nextRevision({ db }: Database, scope: Scope): Promise<number> {
+  const [next] = await db
+    .with(db.$with('locked', {}).as(sql`select ${locks(scope)}`))
+    .select({ revision: sql`nextval('revision')`.mapWith(Number) })
+    .from(sql`locked`)
+  if (next === undefined) throw new Error('A revision was asked for and did not come')
+  return next.revision
 }
 
 async function record({ db }: Database, revision: number, counts: InvalidationCounts): Promise<void> {
-  await db.update(revocations).set(counts).where(eq(revocations.revision, revision))
+  const { invalidated, previouslyInvalidated } = counts
+  await db.update(revocations).set({ invalidated, previouslyInvalidated }).where(eq(revocations.revision, revision))
 }
 
 function leaveToCompletion(): void {
@@ -45,9 +104,9 @@ const abandonedSeconds = 120
  * is complete. The count is a function of the log up to the revocation: later it is the same. Answers how many.
  */
 export async function completeCounts(database: Database, now: Date): Promise<number> {
-  const { revision, selector, sessionId, realm, username, at } = revocations
+  const { revision, selector, at } = revocations
   const abandoned = await database.db
-    .select({ revision, selector, sessionId, realm, username, at })
+    .select()
     .from(revocations)
     .where(
       and(
@@ -56,28 +115,34 @@ export async function completeCounts(database: Database, now: Date): Promise<num
         lt(at, new Date(now.getTime() - abandonedSeconds * 1000)),
       ),
     )
+    .orderBy(revision)
     .limit(100)
   for (const row of abandoned) {
-    const counts = await countAsOf(database, { revision: row.revision, scope: row, at: row.at })
-    await record(database, row.revision, counts)
+    const coverage = { ...row, bound: row.bound ?? row.revision }
+    await record(database, row.revision, await countAsOf(database, { revision: row.revision, coverage, at: row.at }))
   }
   return abandoned.length
 }
 
-async function append({ db }: Database, scope: Scope, by: Attribution): Promise<number> {
-  const locked = db.$with('locked', {}).as(sql`select lock_scope(${scope.realm}, ${scope.username})`)
+async function append({ db }: Database, scope: Scope, by: Attribution): Promise<{ revision: number; bound: number }> {
+  const locked = db.$with('locked', {}).as(sql`select ${locks(scope)}`)
   const numbered = db.$with('numbered', { revision: revocations.revision }).as(sql`
     select nextval('revision') as revision from locked`)
-  const isOwner = scope.selector === 'owner'
   const [appended] = await db
     .with(locked, numbered)
     .insert(revocations)
     .select(sql`
-      select revision, ${scope.selector}::revocation_selector, null, ${scope.sessionId}::bigint,
-        ${isOwner ? scope.realm : null}, ${isOwner ? scope.username : null}, revision, null,
-        ${by.at.toISOString()}::timestamptz, ${by.caller}, null, null
+      select revision, ${scope.selector}::revocation_selector, null, ${scope.sessionId}::bigint, ${scope.realm},
+        ${scope.username}, coalesce(${scope.bound ?? null}::bigint, revision), ${scope.sparedSessionId}::bigint,
+        ${by.at.toISOString()}::timestamptz, ${by.caller}, null, null, ${by.reason ?? null}, ${by.comment ?? null},
+        pg_current_xact_id()
       from numbered`)
-    .returning({ revision: revocations.revision })
-  if (appended === undefined) throw new Error('A revocation was appended and did not come back')
-  return appended.revision
+    .returning({ revision: revocations.revision, bound: revocations.bound })
+  if (appended === undefined || appended.bound === null)
+    throw new Error('A revocation was appended and did not come back')
+  return { revision: appended.revision, bound: appended.bound }
+}
+
+function locks({ realm, username }: Scope): SQL {
+  return sql`lock_scope(${realm}, ${username})`
 }

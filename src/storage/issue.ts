@@ -13,9 +13,10 @@ export function prepareIssue({
     select * from unnest(
       ${list('slots', 'smallint')}, ${list('realms', 'text')}, ${list('usernames', 'text')}, ${list('clientIds', 'text')},
       ${list('scopes', 'text')}, ${list('issuedAt', 'timestamptz')}, ${list('accessExpiresAt', 'timestamptz')},
-      ${list('expiresAt', 'timestamptz')}, ${list('accessDigests', 'bytea')}, ${list('refreshDigests', 'bytea')}
-    ) with ordinality asked (slot, realm, username, client_id, scopes, issued_at,
-      access_expires_at, expires_at, access_digest, refresh_digest, place)`)
+      ${list('expiresAt', 'timestamptz')}, ${list('accessDigests', 'bytea')}, ${list('refreshDigests', 'bytea')},
+      ${list('deviceLabels', 'text')}, ${list('userAgents', 'text')}, ${list('ipAddresses', 'text')}
+    ) with ordinality asked (slot, realm, username, client_id, scopes, issued_at, access_expires_at, expires_at,
+      access_digest, refresh_digest, device_label, user_agent, ip_address, place)`)
   const locked = db.$with('locked', {}).as(sql`
     select lock_names_shared(${list('realms', 'text')}, ${list('usernames', 'text')})`)
   // The number is taken after the locks: whoever revokes a scope has seen every login numbered before it.
@@ -24,10 +25,10 @@ export function prepareIssue({
     .as(sql`
     select asked.*, nextval('revision') as id from locked cross join asked`)
   const inserted = db.$with('inserted', {}).as(sql`
-    insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at,
-      access_expires_at, expires_at, access_digest, refresh_digest)
-    select slot, id, id, realm, username, client_id, scopes, issued_at,
-      access_expires_at, expires_at, access_digest, refresh_digest
+    insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at, session_started_at,
+      access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address)
+    select slot, id, id, realm, username, client_id, scopes, issued_at, issued_at,
+      access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address
     from numbered order by id`)
   const statement = db
     .with(asked, locked, numbered, inserted)
@@ -48,6 +49,9 @@ export function prepareIssue({
       expiresAt: column(pairs, (pair) => (pair.refresh ?? pair.access).expiresAt.toISOString()),
       accessDigests: column(pairs, (pair) => pair.access.digest),
       refreshDigests: column(pairs, (pair) => pair.refresh?.digest ?? null),
+      deviceLabels: column(pairs, (pair) => pair.device.label),
+      userAgents: column(pairs, (pair) => pair.device.userAgent),
+      ipAddresses: column(pairs, (pair) => pair.device.ipAddress),
     })
     return rows.map(({ id }) => id)
   }

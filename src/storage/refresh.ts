@@ -44,10 +44,10 @@ export function prepareRefresh({
   // "is true" keeps it a look-up in a hash: Postgres expects one row and would compare each with each, three deep.
   const hasWon = sql`(new_id in (select successor_id from spent)) is true`
   const succeeded = db.$with('succeeded', {}).as(sql`
-    insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at,
-      access_expires_at, expires_at, access_digest, refresh_digest)
-    select new_slot, new_id, session_id, realm, username, client_id, scopes, at,
-      new_access_expires_at, new_expires_at, new_access_digest, new_refresh_digest
+    insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at, session_started_at,
+      access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address)
+    select new_slot, new_id, session_id, realm, username, client_id, scopes, at, session_started_at,
+      new_access_expires_at, new_expires_at, new_access_digest, new_refresh_digest, device_label, user_agent, ip_address
     from token_pair_states where ${hasWon}`)
   const statement = db
     .with(asked, locked, known, spent, succeeded)

@@ -26,6 +26,9 @@ import {
 
 const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' })
 
+/** A transaction's number, 64 bits: compared by Postgres, never calculated with here. */
+const xid = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
+
 /** Ids and revisions stay below 2^48 (they have 6 bytes in a token), so a JavaScript number holds each exactly. */
 const revisionColumn = (name: string) => bigint(name, { mode: 'number' })
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
@@ -69,11 +72,20 @@ export const tokenPairs = pgTable(
     scopes: text('scopes').notNull(),
     accessDigest: bytes('access_digest').notNull(),
     refreshDigest: bytes('refresh_digest'),
+    /** When the login was made: its first pair may be long gone. */
+    sessionStartedAt: instant('session_started_at').notNull(),
+    /** What the login service said of the device; empty for nothing, which is a byte shorter than a null. */
+    deviceLabel: text('device_label').notNull().default(''),
+    userAgent: text('user_agent').notNull().default(''),
+    ipAddress: text('ip_address').notNull().default(''),
   },
   (table) => [
-    index('token_pairs_owner').on(table.username, table.realm),
-    // All that counting a realm needs, so that it reads the index alone.
-    index('token_pairs_realm').on(table.realm, table.hasRefresh, table.expiresAt, table.id),
+    // Over a hash, because names come in no order: with half of each page empty, their width counts twice.
+    index('token_pairs_username').on(sql`hashtext(username)`),
+    // A realm's sessions in order; and all that counting them needs, so that it reads the index alone.
+    index('token_pairs_realm').on(table.realm, table.sessionId, table.hasRefresh, table.expiresAt),
+    // A session's first pair is found by its id, the others by this.
+    index('token_pairs_refreshed').on(table.sessionId).where(sql`id <> session_id`),
     check('token_pairs_expiry', sql`access_expires_at <= expires_at`),
   ],
 )
@@ -103,7 +115,9 @@ export const revocations = pgTable(
     selector: revocationSelector('selector').notNull(),
     /** The pair whose half was ended; only for a single token. */
     pairId: revisionColumn('pair_id'),
+    /** The session that it names, or whose token it names. */
     sessionId: revisionColumn('session_id'),
+    /** Whom it covers; for a session or a token, whose it was. Only an owner's selector leaves one of them out. */
     realm: text('realm'),
     username: text('username'),
     /** Sessions with an id below it are covered; only for a session or an owner. */
@@ -114,6 +128,10 @@ export const revocations = pgTable(
     /** Both null until the counting that follows an owner's or session's revocation is done. */
     invalidated: bigint('invalidated', { mode: 'number' }),
     previouslyInvalidated: bigint('previously_invalidated', { mode: 'number' }),
+    reason: text('reason'),
+    comment: text('comment'),
+    /** The transaction that appended it: what a follower of the log has seen is a snapshot, never a revision. */
+    xid: xid('xid').notNull().default(sql`pg_current_xact_id()`),
   },
   (table) => [
     // "Newly" or "previously" is decided by this constraint: of any number of callers one inserts.
@@ -121,6 +139,10 @@ export const revocations = pgTable(
     index('revocations_session').on(table.sessionId).where(sql`selector = 'session'`),
     // Those whose counting is not done: a handful, looked for each minute in a log of any length.
     index('revocations_uncounted').on(table.revision).where(sql`invalidated is null`),
+    index('revocations_xid').on(table.xid),
+    // The record, newest first: of a realm, and of a name.
+    index('revocations_by_realm').on(table.realm, table.revision),
+    index('revocations_by_username').on(sql`hashtext(username)`, table.revision),
     index('revocations_owner').on(table.realm, table.username, table.bound).where(sql`selector = 'owner'`),
     check(
       'revocations_shape',
@@ -132,6 +154,15 @@ export const revocations = pgTable(
     ),
   ],
 )
+
+/**
+ * One row: the newest transaction whose revocation has been forgotten, so that a follower of the log who has not seen it
+ * is told that something is missing.
+ */
+export const forgottenRevocations = pgTable('forgotten_revocations', {
+  isOnly: boolean('is_only').primaryKey().default(true),
+  upTo: xid('up_to').notNull(),
+})
 
 export const clients = pgTable('clients', {
   id: text('id').primaryKey(),
@@ -164,6 +195,11 @@ export const tokenPairStates = pgView('token_pair_states', {
   scopes: text('scopes').notNull(),
   accessDigest: bytes('access_digest').notNull(),
   refreshDigest: bytes('refresh_digest'),
+  sessionStartedAt: instant('session_started_at').notNull(),
+  deviceLabel: text('device_label').notNull(),
+  userAgent: text('user_agent').notNull(),
+  ipAddress: text('ip_address').notNull(),
+  coveredBy: revisionColumn('covered_by'),
   accessInvalidated: boolean('access_invalidated').notNull(),
   refreshInvalidated: boolean('refresh_invalidated').notNull(),
   accessEnded: boolean('access_ended').notNull(),
@@ -175,6 +211,7 @@ export const tokenPairStates = pgView('token_pair_states', {
 }).as(sql`
   select
     pair.*,
+    cover.revision as covered_by,
     access.revision is not null or cover.revision is not null as access_invalidated,
     refresh.revision is not null or cover.revision is not null as refresh_invalidated,
     access.revision is not null or coalesce(cover.was_live, false) as access_ended,

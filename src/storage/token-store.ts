@@ -4,9 +4,10 @@ import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
 import { prepareFind } from './find.ts'
 import { prepareInvalidateHalves } from './invalidate-half.ts'
-import { invalidateOwner, invalidateSession } from './invalidate-scope.ts'
+import { countScope, invalidateScope } from './invalidate-scope.ts'
 import { prepareIssue } from './issue.ts'
 import { outpaced, prepareRefresh } from './refresh.ts'
+import { listSessions, prepareFindSessions } from './sessions.ts'
 
 /** The token store on Postgres or PGlite. Requests that come at the same time share statements and commits. */
 export function createTokenStore(database: Database): TokenStore {
@@ -15,14 +16,17 @@ export function createTokenStore(database: Database): TokenStore {
   const find = createBatcher(prepareFind(database))
   const spend = createBatcher(prepareRefresh(database), 2)
   const invalidateHalf = createBatcher(prepareInvalidateHalves(database), 2)
+  const findSession = createBatcher(prepareFindSessions(database))
 
   return {
     issue: (pair) => guardStorage(() => issue(pair)),
     find: (key) => guardStorage(async () => (await find(key)) ?? undefined),
     refresh: (spending) => guardStorage(() => refresh(spending)),
     invalidateHalf: (reference, by) => guardStorage(() => invalidateHalf({ reference, by })),
-    invalidateSession: (session, by) => guardStorage(() => invalidateSession(database, session, by)),
-    invalidateOwner: (scope, by) => guardStorage(() => invalidateOwner(database, scope, by)),
+    invalidateScope: (scope, by) => guardStorage(() => invalidateScope(database, scope, by)),
+    countScope: (scope, at) => guardStorage(() => countScope(database, scope, at)),
+    findSession: (id, at) => guardStorage(async () => (await findSession({ id, at })) ?? undefined),
+    listSessions: (page) => guardStorage(() => listSessions(database, findSession, page)),
   }
 
   async function refresh(spending: Spending): Promise<SpendingAnswer> {

@@ -60,7 +60,7 @@ export function assertScope(
 ): asserts caller is ClientCaller | OwnerCaller {
   if (caller.kind === 'anonymous')
     throw new TokenServiceError('ERR_UNAUTHENTICATED', `To ${toDo}, authenticate as a client with the scope ${scope}.`)
-  if (!scopesOf(caller).includes(scope))
+  if (!hasScope(caller, scope))
     throw new TokenServiceError(
       'ERR_FORBIDDEN',
       `To ${toDo}, the scope ${scope} is needed; this caller does not have it.`,
@@ -95,10 +95,46 @@ export function assertMayInvalidateOwner(caller: Caller, scope: OwnerScope): voi
   assertScope(caller, 'manage_token', 'invalidate the tokens of an owner')
 }
 
+/**
+ * Whether a caller may end this session: an owner theirs, an administrator any. For an owner, another's is as good as
+ * unknown.
+ *
+ * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+ */
+export function assertMayInvalidateSession(caller: Caller, session: Session | undefined): boolean {
+  if (hasScope(caller, 'manage_token')) return true
+  if (caller.kind === 'owner') return session !== undefined && isSameOwner(caller.token.session.owner, session.owner)
+  assertScope(caller, 'manage_token', 'invalidate a session')
+  return true
+}
+
+/**
+ * Whose sessions or revocations a caller may see: an owner their own, an administrator all.
+ *
+ * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+ */
+export function assertMaySee(caller: Caller, owner: OwnerScope | undefined, what: string): void {
+  if (caller.kind === 'owner' && owner?.kind === 'realm-user' && isSameOwner(caller.token.session.owner, owner)) return
+  assertScope(caller, 'manage_token', `see ${what}`)
+}
+
+/** @throws TokenServiceError ERR_BAD_INPUT: the caller is not a session, so there is none to keep */
+export function currentSessionOf(caller: Caller): Session {
+  if (caller.kind === 'owner') return caller.token.session
+  throw new TokenServiceError(
+    'ERR_BAD_INPUT',
+    'Expected `keepCurrentSession` only from a token owner (`Authorization: Bearer <access token>`): this caller has no session to keep.',
+  )
+}
+
+export function hasScope(caller: Caller, scope: ServiceScope): boolean {
+  return caller.kind !== 'anonymous' && scopesOf(caller).includes(scope)
+}
+
 function scopesOf(caller: ClientCaller | OwnerCaller): readonly string[] {
   return caller.kind === 'client' ? caller.scopes : caller.token.scopes
 }
 
-function isSameOwner(one: Owner, other: Owner): boolean {
+export function isSameOwner(one: Owner, other: Owner): boolean {
   return one.realm === other.realm && one.username === other.username
 }

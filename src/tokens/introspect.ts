@@ -1,10 +1,9 @@
-import { timingSafeEqual } from 'node:crypto'
 import { type ActiveToken, assertScope, type Caller } from './caller.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { readTokenText } from './owner.ts'
 import { sessionOf } from './pair.ts'
 import type { StoredHalf } from './store.ts'
-import { type PresentedToken, readToken } from './token.ts'
+import { isSameDigest, type PresentedToken, readToken } from './token.ts'
 
 /** RFC 7662 §2.2: an inactive answer says nothing else, so every reason for "no" looks the same. */
 export type Introspection = { readonly active: false } | ActiveToken
@@ -29,5 +28,5 @@ export async function introspectPresented(mind: TokensDependencies, presented: P
 
 /** The expiry stands in the token for guards to read, outside the digest: a forged one must not pass here. */
 function isThisHalf(half: StoredHalf, presented: PresentedToken): boolean {
-  return timingSafeEqual(half.digest, presented.digest) && half.expiresAt.getTime() === presented.expiresAt.getTime()
+  return isSameDigest(half.digest, presented.digest) && half.expiresAt.getTime() === presented.expiresAt.getTime()
 }

@@ -1,13 +1,36 @@
-import { assertMayInvalidateOwner, type Caller, callerLabel } from './caller.ts'
+import {
+  assertMayInvalidateOwner,
+  assertMayInvalidateSession,
+  type Caller,
+  callerLabel,
+  currentSessionOf,
+} from './caller.ts'
 import type { TokensDependencies } from './dependencies.ts'
-import { type OwnerScope, readName, readTokenText } from './owner.ts'
-import type { Attribution, InvalidationCounts } from './store.ts'
-import { type Half, readToken } from './token.ts'
+import { badInput, type OwnerScope, readOwnerScope, readText, readTokenText } from './owner.ts'
+import { sessionOf } from './pair.ts'
+import type { InvalidationReason } from './revocation.ts'
+import type { Attribution, HalfInvalidation, InvalidationCounts, InvalidationScope, StoredPair } from './store.ts'
+import { type Half, isSameDigest, type PresentedToken, readToken, tokenLookalike } from './token.ts'
 
 export type InvalidationTarget =
   | { readonly kind: 'access-token'; readonly token: string }
   | { readonly kind: 'refresh-token'; readonly token: string }
+  | { readonly kind: 'session'; readonly id: number }
   | { readonly kind: 'owner'; readonly scope: OwnerScope }
+
+export interface InvalidationOptions {
+  /** With a token: its whole login ends, as RFC 7009 §2.1 suggests. */
+  readonly wholeSession?: boolean
+  /** With an owner: all sessions but the one that asks. */
+  readonly keepCurrentSession?: boolean
+  /** With an owner: only logins made before it, with all that was refreshed from them. */
+  readonly issuedBefore?: Date | undefined
+  /** Counts what would end, and changes nothing. */
+  readonly dryRun?: boolean
+  readonly reason?: InvalidationReason | undefined
+  /** For the record: at most 500 characters. */
+  readonly comment?: string | undefined
+}
 
 /** What could not be ended, and why. */
 export interface InvalidationError {
@@ -19,31 +42,61 @@ export interface InvalidationError {
 export interface InvalidationAnswer extends InvalidationCounts {
   /** Our store ends all or nothing (and nothing is an exception), so only a source of tokens beside it can add here. */
   readonly errors: readonly InvalidationError[]
+  /** The row of the log. Undefined for a dry run, and where there was nothing new to end. */
+  readonly revision: number | undefined
 }
+
+const longestComment = 500
 
 export async function invalidate(
   mind: TokensDependencies,
   target: InvalidationTarget,
+  options: InvalidationOptions,
   caller: Caller,
 ): Promise<InvalidationAnswer> {
-  return { ...(await invalidateTarget(mind, target, caller)), errors: [] }
+  assertOptionsFit(target, options)
+  const by = {
+    at: mind.clock(),
+    caller: callerLabel(caller),
+    reason: options.reason,
+    comment: options.comment === undefined ? undefined : readComment(options.comment),
+  }
+  const ended = await invalidateTarget(mind, target, { options, caller, by })
+  return { revision: undefined, ...ended, errors: [] }
 }
+
+interface Request {
+  readonly options: InvalidationOptions
+  readonly caller: Caller
+  readonly by: Attribution
+}
+
+/** Without a revision when it was only asked. */
+interface HalfOutcome {
+  readonly outcome: HalfInvalidation['outcome']
+  readonly revision?: number
+}
+
+type Ended = InvalidationCounts & { readonly revision?: number | undefined }
+
+const nothing: Ended = { invalidated: 0, previouslyInvalidated: 0 }
 
 async function invalidateTarget(
   mind: TokensDependencies,
   target: InvalidationTarget,
-  caller: Caller,
-): Promise<InvalidationCounts> {
-  const by = { at: mind.clock(), caller: callerLabel(caller) }
+  request: Request,
+): Promise<Ended> {
   switch (target.kind) {
     case 'access-token':
-      return invalidateHalf(mind, 'access', readTokenText('token', target.token), by)
+      return invalidateToken(mind, 'access', readTokenText('token', target.token), request)
     case 'refresh-token':
-      return invalidateHalf(mind, 'refresh', readTokenText('refreshToken', target.token), by)
+      return invalidateToken(mind, 'refresh', readTokenText('refreshToken', target.token), request)
+    case 'session':
+      return invalidateSession(mind, target.id, request)
     case 'owner': {
       const scope = readOwnerScope(target.scope)
-      assertMayInvalidateOwner(caller, scope)
-      return mind.store.invalidateOwner(scope, by)
+      assertMayInvalidateOwner(request.caller, scope)
+      return invalidateScope(mind, ownerScope(mind, scope, request), request)
     }
     default:
       return target satisfies never
@@ -51,30 +104,70 @@ async function invalidateTarget(
 }
 
 /** A token of the other kind is unknown here: whoever means the refresh token must say so. */
-async function invalidateHalf(
-  mind: TokensDependencies,
-  half: Half,
-  token: string,
-  by: Attribution,
-): Promise<InvalidationCounts> {
+async function invalidateToken(mind: TokensDependencies, half: Half, token: string, request: Request): Promise<Ended> {
   const presented = readToken(token)
-  const outcome = presented?.half === half ? await mind.store.invalidateHalf(presented, by) : 'unknown'
-  return { invalidated: outcome === 'newly' ? 1 : 0, previouslyInvalidated: outcome === 'previously' ? 1 : 0 }
+  if (presented?.half !== half) return nothing
+  const { wholeSession, dryRun } = request.options
+  if (!(wholeSession || dryRun)) return count(await mind.store.invalidateHalf(presented, request.by))
+  const pair = await findPair(mind, presented)
+  if (pair === undefined) return nothing
+  if (wholeSession) return invalidateScope(mind, { kind: 'session', session: sessionOf(pair) }, request)
+  return count({ outcome: pair[half]?.isEnded ? 'previously' : 'newly' })
 }
 
-function readOwnerScope(scope: OwnerScope): OwnerScope {
-  switch (scope.kind) {
-    case 'realm':
-      return { kind: 'realm', realm: readName('realmName', scope.realm) }
-    case 'username':
-      return { kind: 'username', username: readName('username', scope.username) }
-    case 'realm-user':
-      return {
-        kind: 'realm-user',
-        realm: readName('realmName', scope.realm),
-        username: readName('username', scope.username),
-      }
-    default:
-      return scope satisfies never
+function count(half: HalfOutcome): Ended {
+  return {
+    invalidated: half.outcome === 'newly' ? 1 : 0,
+    previouslyInvalidated: half.outcome === 'previously' ? 1 : 0,
+    revision: half.revision,
   }
+}
+
+async function findPair(mind: TokensDependencies, presented: PresentedToken): Promise<StoredPair | undefined> {
+  const pair = await mind.store.find(presented)
+  const half = pair?.[presented.half]
+  return half !== undefined && isSameDigest(half.digest, presented.digest) ? pair : undefined
+}
+
+/** Another owner's session is unknown to an owner: its id is a number that anybody can count to. */
+async function invalidateSession(mind: TokensDependencies, id: number, request: Request): Promise<Ended> {
+  const session = await mind.store.findSession(id, request.by.at)
+  if (!assertMayInvalidateSession(request.caller, session) || session === undefined) return nothing
+  return invalidateScope(mind, { kind: 'session', session }, request)
+}
+
+function ownerScope(mind: TokensDependencies, scope: OwnerScope, { options, caller }: Request): InvalidationScope {
+  const { issuedBefore, keepCurrentSession } = options
+  const isPast = issuedBefore !== undefined && issuedBefore < mind.clock()
+  return {
+    kind: 'owner',
+    scope,
+    // All logins that there are were made before an instant to come.
+    issuedBefore: isPast ? issuedBefore : undefined,
+    sparedSessionId: keepCurrentSession ? currentSessionOf(caller).id : undefined,
+  }
+}
+
+async function invalidateScope(mind: TokensDependencies, scope: InvalidationScope, request: Request): Promise<Ended> {
+  const { options, by } = request
+  return options.dryRun ? mind.store.countScope(scope, by.at) : mind.store.invalidateScope(scope, by)
+}
+
+/** Options that say nothing about a target are refused: whoever gives them expects something else than would happen. */
+function assertOptionsFit(target: InvalidationTarget, options: InvalidationOptions): void {
+  const isToken = target.kind === 'access-token' || target.kind === 'refresh-token'
+  if (options.wholeSession && !isToken)
+    throw badInput(
+      'Expected `wholeSession` only with `token` or `refreshToken`: there is no single session to complete',
+    )
+  if (options.keepCurrentSession && target.kind !== 'owner')
+    throw badInput('Expected `keepCurrentSession` only with `owner`: nothing else reaches another session')
+  if (options.issuedBefore !== undefined && target.kind !== 'owner')
+    throw badInput('Expected `issuedBefore` only with `owner`: a token or session is ended whenever it was issued')
+}
+
+function readComment(comment: string): string {
+  if (comment.search(tokenLookalike) !== -1)
+    throw badInput('Expected `comment` without anything that looks like a token: it is kept for the record')
+  return readText('comment', comment, longestComment)
 }

@@ -60,6 +60,34 @@ export function badInput(message: string): TokenServiceError {
   return new TokenServiceError('ERR_BAD_INPUT', `${message}.`)
 }
 
+/**
+ * Text for people to read, unchanged.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
+ */
+export function readText(field: string, text: string, longest: number): string {
+  assertText(field, text, longest)
+  return text
+}
+
+/** @throws TokenServiceError ERR_BAD_INPUT */
+export function readOwnerScope(scope: OwnerScope): OwnerScope {
+  switch (scope.kind) {
+    case 'realm':
+      return { kind: 'realm', realm: readName('realmName', scope.realm) }
+    case 'username':
+      return { kind: 'username', username: readName('username', scope.username) }
+    case 'realm-user':
+      return {
+        kind: 'realm-user',
+        realm: readName('realmName', scope.realm),
+        username: readName('username', scope.username),
+      }
+    default:
+      return scope satisfies never
+  }
+}
+
 function assertText(field: string, text: string, longest: number): void {
   if (text === '') throw badInput(`Expected \`${field}\` to be text, got an empty string`)
   if (text.length > longest)

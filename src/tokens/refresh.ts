@@ -1,6 +1,7 @@
 import type { TokensDependencies } from './dependencies.ts'
 import { readTokenText } from './owner.ts'
 import { handOut, type IssuedPair, newHalves, sessionOf, slotFor } from './pair.ts'
+import { systemCaller } from './revocation.ts'
 import type { Spent, StoredPair } from './store.ts'
 import { mintSalt, type PresentedToken, readToken } from './token.ts'
 
@@ -58,7 +59,10 @@ async function replay(
  * fresh authorization grant."
  */
 async function endReused(mind: TokensDependencies, pair: StoredPair, at: Date): Promise<RefreshAnswer> {
-  await mind.store.invalidateSession(sessionOf(pair), { at, caller: 'system:refresh-token-reuse' })
+  await mind.store.invalidateScope(
+    { kind: 'session', session: sessionOf(pair) },
+    { at, caller: systemCaller, reason: 'refresh-token-reuse' },
+  )
   return refused('already-used')
 }
 

@@ -19,19 +19,27 @@ export interface TokenStore {
   find(key: PairKey): Promise<StoredPair | undefined>
 
   /** Ends one half: newly (of any number of callers exactly one), previously, or nothing was found. */
-  invalidateHalf(reference: HalfReference, by: Attribution): Promise<'newly' | 'previously' | 'unknown'>
-
-  /** Ends a whole login. */
-  invalidateSession(session: Session, by: Attribution): Promise<InvalidationCounts>
+  invalidateHalf(reference: HalfReference, by: Attribution): Promise<HalfInvalidation>
 
   /** Ends all logins in a scope made before now: one row, whatever the number of tokens. */
-  invalidateOwner(scope: OwnerScope, by: Attribution): Promise<InvalidationCounts>
+  invalidateScope(scope: InvalidationScope, by: Attribution): Promise<ScopeInvalidation>
+
+  /** What `invalidateScope` would answer now. Changes nothing. */
+  countScope(scope: InvalidationScope, at: Date): Promise<InvalidationCounts>
+
+  /** The session as it is now; undefined once the last of its pairs was let go. */
+  findSession(id: number, at: Date): Promise<StoredSession | undefined>
+
+  /** Sessions, the newest login first. */
+  listSessions(page: SessionPage): Promise<readonly StoredSession[]>
 }
 
-/** Who did it and when, for the log. `at` decides only which halves had expired by then. */
+/** Who did it, when and why, for the log. `at` decides only which halves had expired by then. */
 export interface Attribution {
   readonly at: Date
   readonly caller: string
+  readonly reason?: string | undefined
+  readonly comment?: string | undefined
 }
 
 /** Counts of halves: a pair is two. */
@@ -40,9 +48,61 @@ export interface InvalidationCounts {
   readonly previouslyInvalidated: number
 }
 
+/** `revision` is that of the row in the log. */
+export type HalfInvalidation =
+  | { readonly outcome: 'newly'; readonly revision: number }
+  | { readonly outcome: 'previously' | 'unknown' }
+
+/** A whole login, or all logins of an owner. */
+export type InvalidationScope =
+  | { readonly kind: 'session'; readonly session: Session }
+  | {
+      readonly kind: 'owner'
+      readonly scope: OwnerScope
+      /** Only logins made before it; all if left out. */
+      readonly issuedBefore?: Date | undefined
+      readonly sparedSessionId?: number | undefined
+    }
+
+/** Without a revision nothing was there to end, and nothing was appended. */
+export interface ScopeInvalidation extends InvalidationCounts {
+  readonly revision: number | undefined
+}
+
 export interface Session {
   readonly id: number
   readonly owner: Owner
+}
+
+/** What the login service said of the device that logs in; empty for nothing. */
+export interface Device {
+  readonly label: string
+  readonly userAgent: string
+  readonly ipAddress: string
+}
+
+/** A session with all that its pairs say of it. */
+export interface StoredSession extends Session {
+  readonly clientId: string
+  readonly device: Device
+  readonly startedAt: Date
+  readonly lastRefreshedAt: Date | undefined
+  /** When it ends unless it is refreshed before. */
+  readonly expiresAt: Date
+  /** Whether a token of it is of any use. */
+  readonly isLive: boolean
+  /** The revision that ended it as a whole. */
+  readonly endedBy: number | undefined
+}
+
+export interface SessionPage {
+  readonly scope: OwnerScope
+  /** Also those of which no token is of any use any more. */
+  readonly includeEnded: boolean
+  /** Only sessions older than this one. */
+  readonly before: number | undefined
+  readonly limit: number
+  readonly at: Date
 }
 
 /** What a pair says of its owner, the same for all pairs of a session. */
@@ -61,6 +121,7 @@ export interface NewHalf {
 export interface NewPair extends Grant {
   readonly slot: number
   readonly issuedAt: Date
+  readonly device: Device
   readonly access: NewHalf
   readonly refresh: NewHalf | undefined
 }
@@ -94,6 +155,8 @@ export interface StoredPair extends PairKey, Grant {
 export interface StoredHalf extends NewHalf {
   /** The one rule's answer: it has its own revocation, or its session's or owner's covers it. */
   readonly isInvalidated: boolean
+  /** For the account: whether it was counted as ended. A pair that was dead when it was covered was not. */
+  readonly isEnded: boolean
 }
 
 /** `refreshed` is the answer of the one caller that spent the token just now. */

@@ -1,4 +1,4 @@
-import { hash, hkdfSync, randomBytes } from 'node:crypto'
+import { hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /**
  * What a token is. The only file that knows how one is made, read and derived.
@@ -91,6 +91,11 @@ export function readToken(text: string): PresentedToken | undefined {
     digest: digest(half, secret),
     deriveSuccessor: (salt) => pairSecrets(derive(secret, salt, 'access'), derive(secret, salt, 'refresh')),
   }
+}
+
+/** In a time that does not depend on where they differ. */
+export function isSameDigest(one: Uint8Array, other: Uint8Array): boolean {
+  return timingSafeEqual(one, other)
 }
 
 /**

@@ -2,10 +2,14 @@ import { authenticate, type Credentials } from './authenticate.ts'
 import type { Caller } from './caller.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type Introspection, introspect } from './introspect.ts'
-import { type InvalidationAnswer, type InvalidationTarget, invalidate } from './invalidate.ts'
+import { type InvalidationAnswer, type InvalidationOptions, type InvalidationTarget, invalidate } from './invalidate.ts'
 import { type IssueRequest, issue } from './issue.ts'
 import { assertLifetimes, type IssuedPair } from './pair.ts'
 import { type RefreshAnswer, refresh } from './refresh.ts'
+import type { Revocation } from './revocation.ts'
+import { findRevocation, listRevocations, type RevocationsRequest } from './revocations.ts'
+import { findSession, listSessions, type SessionsRequest } from './sessions.ts'
+import type { Session, StoredSession } from './store.ts'
 
 /**
  * The verbs. What is unknown, expired, spent or invalid is an answer; a thrown `TokenServiceError` says that the
@@ -49,13 +53,43 @@ export interface Tokens {
    * Ends what `target` names and counts the halves that ended.
    *
    * Takes effect in the database before it answers. Repeating it is harmless: what was invalid already is counted in
-   * `previouslyInvalidated`. Whoever holds a token may end it, expired or not; ending tokens by their owner's name
-   * needs to be that owner or to have `manage_token`.
+   * `previouslyInvalidated`. Whoever holds a token may end it, expired or not; ending a session, or tokens by their
+   * owner's name, needs to be that owner or to have `manage_token`.
    *
    * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
    * @see Elasticsearch 8 "Invalidate token"; RFC 7009 §2.1
    */
-  invalidate(target: InvalidationTarget, caller: Caller): Promise<InvalidationAnswer>
+  invalidate(target: InvalidationTarget, caller: Caller, options?: InvalidationOptions): Promise<InvalidationAnswer>
+
+  /**
+   * Sessions, the newest login first: the caller's own, or with `manage_token` anybody's.
+   *
+   * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+   */
+  listSessions(request: SessionsRequest, caller: Caller): Promise<readonly StoredSession[]>
+
+  /**
+   * One session; undefined if the caller may not see it. Those asked for at the same time share a statement.
+   *
+   * @throws TokenServiceError ERR_UNAUTHENTICATED
+   */
+  findSession(id: number, caller: Caller): Promise<StoredSession | undefined>
+
+  /**
+   * The record of invalidations, the newest first: with `manage_token` all, otherwise those of the caller's own name.
+   *
+   * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+   */
+  listRevocations(request: RevocationsRequest, caller: Caller): Promise<readonly Revocation[]>
+
+  /** One entry of the record; undefined if the caller may not see it. */
+  findRevocation(revision: number, caller: Caller): Promise<Revocation | undefined>
+
+  /** What a session that the caller may see says of itself: its devices and times. Undefined once it was let go. */
+  describe(session: Session): Promise<StoredSession | undefined>
+
+  /** The entry that ended a session that the caller may see, or that the caller has just made. */
+  revocation(revision: number): Promise<Revocation | undefined>
 }
 
 /** @throws TokenServiceError ERR_CONFIGURATION: lifetimes that contradict each other */
@@ -66,6 +100,12 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     issue: (request, caller) => issue(dependencies, request, caller),
     refresh: (refreshToken) => refresh(dependencies, refreshToken),
     introspect: (token, caller) => introspect(dependencies, token, caller),
-    invalidate: (target, caller) => invalidate(dependencies, target, caller),
+    invalidate: (target, caller, options = {}) => invalidate(dependencies, target, options, caller),
+    listSessions: (request, caller) => listSessions(dependencies, request, caller),
+    findSession: (id, caller) => findSession(dependencies, id, caller),
+    listRevocations: (request, caller) => listRevocations(dependencies, request, caller),
+    findRevocation: (revision, caller) => findRevocation(dependencies, revision, caller),
+    describe: ({ id }) => dependencies.store.findSession(id, dependencies.clock()),
+    revocation: (revision) => dependencies.log.find(revision),
   }
 }

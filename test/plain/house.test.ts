@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 
 /** What design.md §2 draws: which room may import which, and from outside. */
 const rooms: Readonly<Record<string, { readonly rooms: readonly string[]; readonly packages: RegExp }>> = {
-  tokens: { rooms: [], packages: /^node:crypto$/ },
+  tokens: { rooms: [], packages: /^node:(crypto|net)$/ },
   storage: { rooms: ['tokens'], packages: /^(node:|drizzle-orm|pg$|@electric-sql\/pglite)/ },
   graph: { rooms: ['tokens'], packages: /^(@pothos\/|graphql$)/ },
   http: { rooms: ['graph', 'tokens'], packages: /^(node:|graphql$|graphql-yoga$|@graphql-yoga\/)/ },

@@ -34,7 +34,7 @@ test('a second start does no harm', async () => {
   const url = await postgres.createDatabase('second')
   const first = await open(url)
   await first.db.execute(
-    sql`insert into token_pairs values (1, 1, now(), now(), now(), 0, default, 'r', 'u', 'c', '', '')`,
+    sql`insert into token_pairs values (1, 1, now(), now(), now(), 0, default, 'r', 'u', 'c', '', '', null, now())`,
   )
   await first.close()
 

@@ -3,6 +3,7 @@ import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/database.ts'
 import { openDatabase } from '../../src/storage/open.ts'
+import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
@@ -22,6 +23,7 @@ beforeAll(async () => {
   await clients.putClient({ id: 'admin', secretDigest: digestClientSecret(adminSecret), scopes: adminScopes })
   const tokens = createTokens({
     store: createTokenStore(database),
+    log: createRevocationLog(database),
     clients,
     lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
     clock: () => new Date(),

@@ -2,6 +2,9 @@ import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { InvalidationCounts } from '../../src/tokens/store.ts'
 
+/** What the races end; a session has no contestant of its own beside an owner. */
+export type RaceTarget = Exclude<InvalidationTarget, { readonly kind: 'session' }>
+
 /** The two halves of a pair as they were handed out. */
 export interface HandedOut {
   readonly access: string
@@ -17,6 +20,6 @@ export interface Contestant {
   issue(owner: Owner): Promise<HandedOut>
   /** Undefined: refused. */
   refresh(refreshToken: string): Promise<HandedOut | undefined>
-  invalidate(target: InvalidationTarget): Promise<InvalidationCounts>
+  invalidate(target: RaceTarget): Promise<InvalidationCounts>
   isActive(token: string): Promise<boolean>
 }

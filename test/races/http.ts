@@ -1,6 +1,5 @@
-import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
-import type { Contestant, HandedOut } from './contestant.ts'
+import type { Contestant, HandedOut, RaceTarget } from './contestant.ts'
 
 const adminSecret = 'a-secret-for-races-of-32-characters'
 const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
@@ -73,7 +72,7 @@ function handedOut({ accessToken, refreshToken }: PairAnswer): HandedOut {
   return { access: accessToken, refresh: refreshToken }
 }
 
-function inputOf(target: InvalidationTarget): unknown {
+function inputOf(target: RaceTarget): unknown {
   switch (target.kind) {
     case 'access-token':
       return { token: target.token }
@@ -86,7 +85,7 @@ function inputOf(target: InvalidationTarget): unknown {
   }
 }
 
-function ownerOf(scope: Extract<InvalidationTarget, { kind: 'owner' }>['scope']): unknown {
+function ownerOf(scope: Extract<RaceTarget, { kind: 'owner' }>['scope']): unknown {
   switch (scope.kind) {
     case 'realm':
       return { realmName: scope.realm }

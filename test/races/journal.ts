@@ -1,7 +1,6 @@
-import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { InvalidationCounts } from '../../src/tokens/store.ts'
-import type { Contestant, HandedOut } from './contestant.ts'
+import type { Contestant, HandedOut, RaceTarget } from './contestant.ts'
 
 /**
  * When an operation was sent and when its answer was there, in ticks of one counter in this one thread. So "A was
@@ -20,7 +19,7 @@ export type Refreshed = Span & {
 }
 export type Invalidated = Span & {
   readonly kind: 'invalidate'
-  readonly target: InvalidationTarget
+  readonly target: RaceTarget
   readonly counts: InvalidationCounts
 }
 export type Looked = Span & { readonly kind: 'look'; readonly token: string; readonly isActive: boolean }

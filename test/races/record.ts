@@ -1,5 +1,5 @@
-import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { RaceTarget } from './contestant.ts'
 import type { Entry, Invalidated, Issued, Looked, Refreshed } from './journal.ts'
 
 /** One half that was handed out. */
@@ -85,6 +85,6 @@ export function names({ target }: Invalidated, { token }: Half): boolean {
 }
 
 /** For evidence. */
-export function describeTarget(target: InvalidationTarget, halves: ReadonlyMap<string, Half>): string {
+export function describeTarget(target: RaceTarget, halves: ReadonlyMap<string, Half>): string {
   return target.kind === 'owner' ? JSON.stringify(target.scope) : (halves.get(target.token)?.name ?? target.token)
 }

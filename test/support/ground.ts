@@ -8,6 +8,7 @@ import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/database.ts'
 import { embeddedDatabase } from '../../src/storage/embedded.ts'
 import { openDatabase } from '../../src/storage/open.ts'
+import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import type { ClientCaller } from '../../src/tokens/caller.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
@@ -61,6 +62,7 @@ export async function openGround(): Promise<Ground> {
   const another = (changed: Partial<Lifetimes> = {}) =>
     createTokens({
       store: createTokenStore(database),
+      log: createRevocationLog(database),
       clients,
       lifetimes: { ...lifetimes, ...changed },
       clock: clock.now,

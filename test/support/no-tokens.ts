@@ -7,6 +7,12 @@ export const noTokens: Tokens = {
   refresh: refuse,
   introspect: refuse,
   invalidate: refuse,
+  listSessions: refuse,
+  findSession: refuse,
+  listRevocations: refuse,
+  findRevocation: refuse,
+  describe: refuse,
+  revocation: refuse,
 }
 
 function refuse(): Promise<never> {

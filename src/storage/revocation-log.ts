@@ -1,0 +1,82 @@
+import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import type { RevocationLog, RevocationPage } from '../tokens/log.ts'
+import type { OwnerScope } from '../tokens/owner.ts'
+import type { Revocation } from '../tokens/revocation.ts'
+import { createBatcher } from './batch.ts'
+import { hasUsername } from './count.ts'
+import type { Database } from './database.ts'
+import { guardStorage } from './errors.ts'
+import { revocations } from './schema.ts'
+
+export function createRevocationLog(database: Database): RevocationLog {
+  const { db } = database
+  const find = createBatcher(async (revisions: readonly number[]): Promise<readonly (Revocation | null)[]> => {
+    const rows = await db
+      .select()
+      .from(revocations)
+      .where(inArray(revocations.revision, [...revisions]))
+    const found = new Map(rows.map((row) => [row.revision, readRow(row)]))
+    return revisions.map((revision) => found.get(revision) ?? null)
+  })
+  return {
+    find: (revision) => guardStorage(async () => (await find(revision)) ?? undefined),
+    list: (page) => guardStorage(() => list(database, page)),
+  }
+}
+
+async function list({ db }: Database, page: RevocationPage): Promise<readonly Revocation[]> {
+  const { scope, sessionId, reason, before, limit } = page
+  const rows = await db
+    .select()
+    .from(revocations)
+    .where(
+      and(
+        scope && isAbout(scope),
+        sessionId === undefined ? undefined : eq(revocations.sessionId, sessionId),
+        reason === undefined ? undefined : eq(revocations.reason, reason),
+        before === undefined ? undefined : lt(revocations.revision, before),
+      ),
+    )
+    .orderBy(desc(revocations.revision))
+    .limit(limit)
+  return rows.map(readRow)
+}
+
+function isAbout(scope: OwnerScope): SQL {
+  switch (scope.kind) {
+    case 'realm':
+      return eq(revocations.realm, scope.realm)
+    case 'username':
+      return hasUsername(sql`revocations`, scope.username)
+    case 'realm-user':
+      return sql`${revocations.realm} = ${scope.realm} and ${hasUsername(sql`revocations`, scope.username)}`
+    default:
+      return scope satisfies never
+  }
+}
+
+function readRow(row: typeof revocations.$inferSelect): Revocation {
+  const { invalidated, previouslyInvalidated } = row
+  return {
+    revision: row.revision,
+    selector: selectors[row.selector],
+    pairId: row.pairId ?? undefined,
+    sessionId: row.sessionId ?? undefined,
+    realm: row.realm ?? undefined,
+    username: row.username ?? undefined,
+    bound: row.bound ?? undefined,
+    sparedSessionId: row.sparedSessionId ?? undefined,
+    at: row.at,
+    caller: row.caller,
+    reason: row.reason ?? undefined,
+    comment: row.comment ?? undefined,
+    counts: invalidated === null || previouslyInvalidated === null ? undefined : { invalidated, previouslyInvalidated },
+  }
+}
+
+const selectors = {
+  access_token: 'access-token',
+  refresh_token: 'refresh-token',
+  session: 'session',
+  owner: 'owner',
+} as const

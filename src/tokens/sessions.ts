@@ -1,0 +1,50 @@
+import { assertMaySee, type Caller, hasScope, isSameOwner } from './caller.ts'
+import type { TokensDependencies } from './dependencies.ts'
+import { TokenServiceError } from './errors.ts'
+import { type OwnerScope, readOwnerScope } from './owner.ts'
+import type { StoredSession } from './store.ts'
+
+export interface SessionsRequest {
+  /** Whose; the caller's own if left out. */
+  readonly scope?: OwnerScope
+  /** Also sessions that are over, as long as they are kept. */
+  readonly includeEnded?: boolean
+  /** Only sessions older than the one with this id. */
+  readonly before?: number | undefined
+  /** 1 to 100. */
+  readonly limit: number
+}
+
+export async function listSessions(
+  mind: TokensDependencies,
+  request: SessionsRequest,
+  caller: Caller,
+): Promise<readonly StoredSession[]> {
+  const scope = request.scope === undefined ? ownScope(caller) : readOwnerScope(request.scope)
+  assertMaySee(caller, scope, 'the sessions of others')
+  const { includeEnded = false, before, limit } = request
+  return mind.store.listSessions({ scope, includeEnded, before, limit, at: mind.clock() })
+}
+
+/** A session that the caller may not see is unknown to them. */
+export async function findSession(
+  mind: TokensDependencies,
+  id: number,
+  caller: Caller,
+): Promise<StoredSession | undefined> {
+  if (caller.kind === 'anonymous')
+    throw new TokenServiceError('ERR_UNAUTHENTICATED', 'To see a session, authenticate as its owner or as a client.')
+  const session = await mind.store.findSession(id, mind.clock())
+  const isOwn =
+    caller.kind === 'owner' && session !== undefined && isSameOwner(caller.token.session.owner, session.owner)
+  return isOwn || hasScope(caller, 'manage_token') ? session : undefined
+}
+
+/** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: the caller is no token owner */
+function ownScope(caller: Caller): OwnerScope {
+  if (caller.kind === 'owner') return { kind: 'realm-user', ...caller.token.session.owner }
+  throw new TokenServiceError(
+    caller.kind === 'anonymous' ? 'ERR_UNAUTHENTICATED' : 'ERR_FORBIDDEN',
+    'Only a token owner has sessions of their own: send `Authorization: Bearer <access token>`.',
+  )
+}
