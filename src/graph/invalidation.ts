@@ -1,10 +1,27 @@
-import type { InvalidationAnswer, InvalidationError, InvalidationTarget } from '../tokens/invalidate.ts'
-import { badInput, type OwnerScope } from '../tokens/owner.ts'
+import type {
+  InvalidationAnswer,
+  InvalidationError,
+  InvalidationOptions,
+  InvalidationTarget,
+} from '../tokens/invalidate.ts'
+import { badInput } from '../tokens/owner.ts'
+import type { InvalidationReason } from '../tokens/revocation.ts'
 import type { Builder } from './builder.ts'
+import { readId } from './connection.ts'
+import { type OwnerInputRef, readOwnerInput } from './owner.ts'
+import type { ReasonRef } from './reason.ts'
 
-/** `invalidateToken`. */
-export function defineInvalidation(builder: Builder): void {
-  const input = defineInput(builder)
+export type ResultRef = ReturnType<typeof defineResult>
+
+interface Refs {
+  readonly ownerInput: OwnerInputRef
+  readonly reason: ReasonRef
+}
+
+/** `invalidateToken`; answers the reference to its result, for what is added to it elsewhere. */
+export function defineInvalidation(builder: Builder, refs: Refs) {
+  const input = defineInput(builder, refs)
+  const options = defineOptions(builder, refs)
   const result = defineResult(builder)
 
   builder.mutationField('invalidateToken', (t) =>
@@ -12,33 +29,21 @@ export function defineInvalidation(builder: Builder): void {
       type: result,
       description: [
         'Ends tokens at once, and says how many. It has taken effect in the database when it answers.',
-        'Needs nothing but the token for `token` and `refreshToken`: whoever holds a token may end it, also after it expired. For `owner`: the owner’s own access token for their own realm and username, else the scope `manage_token`.',
+        'Needs nothing but the token for `token` and `refreshToken`: whoever holds a token may end it, also after it expired. For `session` and `owner`: the owner’s own access token for what is theirs, else the scope `manage_token`.',
         'Safe to repeat: what was invalid already is counted in `previouslyInvalidatedTokens`. An unknown token is no error; both counts are 0.',
       ].join('\n\n'),
-      args: { input: t.arg({ type: input, required: true, description: 'What to end: exactly one of its fields.' }) },
-      resolve: (_, args, { tokens, caller }) => tokens.invalidate(readTarget(args.input), caller),
+      args: {
+        input: t.arg({ type: input, required: true, description: 'What to end: exactly one of its fields.' }),
+        options: t.arg({ type: options, description: 'How far it reaches, and what is noted.' }),
+      },
+      resolve: (_, args, { tokens, caller }) =>
+        tokens.invalidate(readTarget(args.input), caller, readOptions(args.options ?? {})),
     }),
   )
+  return result
 }
 
-function defineInput(builder: Builder) {
-  const realmUser = builder.inputType('RealmUserInput', {
-    description: 'One owner.',
-    fields: (t) => ({
-      realmName: t.string({ required: true, description: 'The realm.' }),
-      username: t.string({ required: true, description: 'The name within the realm, compared byte for byte.' }),
-    }),
-  })
-  const owner = builder.inputType('TokenOwnerInput', {
-    isOneOf: true,
-    description:
-      'Whose tokens: exactly one of a realm, a username, or both as `realmUser`. Both have a member of their own so that a forgotten variable can never widen one owner to a whole realm.',
-    fields: (t) => ({
-      realmName: t.string({ description: 'Everybody in this realm.' }),
-      username: t.string({ description: 'This name, in every realm.' }),
-      realmUser: t.field({ type: realmUser, description: 'This name, in this realm.' }),
-    }),
-  })
+function defineInput(builder: Builder, { ownerInput }: Refs) {
   return builder.inputType('InvalidateTokenInput', {
     isOneOf: true,
     description: 'What to end: exactly one field.',
@@ -51,11 +56,40 @@ function defineInput(builder: Builder) {
         description:
           'A refresh token. It alone ends, spent or not; the access token of its pair lives on. Counts 1/0, and 0/1 when repeated.',
       }),
+      session: t.id({
+        description:
+          'The `id` of a `TokenSession`: one login ends, with everything refreshed from it. Counts both halves of each pair that still had a live half. For an owner, another’s session is unknown.',
+      }),
       owner: t.field({
-        type: owner,
+        type: ownerInput,
         description:
           'All tokens of an owner. Ends every login made before now, with everything refreshed from it; later logins live. Counts both halves of each pair that still had a live half.',
       }),
+    }),
+  })
+}
+
+function defineOptions(builder: Builder, { reason }: Refs) {
+  return builder.inputType('InvalidateTokenOptions', {
+    description:
+      'How far an invalidation reaches, and what is noted. Options that say nothing about the `input` are refused.',
+    fields: (t) => ({
+      wholeSession: t.boolean({
+        description:
+          'With `token` or `refreshToken`: the whole login ends, as RFC 7009 §2.1 suggests, and counts like `session`.',
+      }),
+      keepCurrentSession: t.boolean({
+        description:
+          'With `owner`: all sessions end but the one that asks, as after a change of password. Needs an access token (`Authorization: Bearer …`).',
+      }),
+      issuedBefore: t.field({
+        type: 'DateTime',
+        description:
+          'With `owner`: only logins made before this instant end, with everything refreshed from them, whenever that was.',
+      }),
+      dryRun: t.boolean({ description: 'Counts what would end, and changes nothing.' }),
+      reason: t.field({ type: reason, description: 'Why, for the record.' }),
+      comment: t.string({ description: 'A note for the record: at most 500 characters, and no token in it.' }),
     }),
   })
 }
@@ -105,26 +139,35 @@ export function toInt(count: number): number {
 interface TargetInput {
   readonly token?: string | null | undefined
   readonly refreshToken?: string | null | undefined
-  readonly owner?: OwnerInput | null | undefined
-}
-
-interface OwnerInput {
-  readonly realmName?: string | null | undefined
-  readonly username?: string | null | undefined
-  readonly realmUser?: { readonly realmName: string; readonly username: string } | null | undefined
+  readonly session?: string | number | null | undefined
+  readonly owner?: Parameters<typeof readOwnerInput>[0] | null | undefined
 }
 
 /** graphql-js has seen to it that exactly one field is there; a member added without a line here must not pass. */
-function readTarget({ token, refreshToken, owner }: TargetInput): InvalidationTarget {
+function readTarget({ token, refreshToken, session, owner }: TargetInput): InvalidationTarget {
   if (token != null) return { kind: 'access-token', token }
   if (refreshToken != null) return { kind: 'refresh-token', token: refreshToken }
-  if (owner != null) return { kind: 'owner', scope: readScope(owner) }
+  if (session != null) return { kind: 'session', id: readId(String(session)) }
+  if (owner != null) return { kind: 'owner', scope: readOwnerInput(owner) }
   throw badInput('Expected exactly one field in `input`')
 }
 
-function readScope({ realmName, username, realmUser }: OwnerInput): OwnerScope {
-  if (realmName != null) return { kind: 'realm', realm: realmName }
-  if (username != null) return { kind: 'username', username }
-  if (realmUser != null) return { kind: 'realm-user', realm: realmUser.realmName, username: realmUser.username }
-  throw badInput('Expected exactly one field in `input.owner`')
+interface OptionsInput {
+  readonly wholeSession?: boolean | null | undefined
+  readonly keepCurrentSession?: boolean | null | undefined
+  readonly issuedBefore?: Date | null | undefined
+  readonly dryRun?: boolean | null | undefined
+  readonly reason?: InvalidationReason | null | undefined
+  readonly comment?: string | null | undefined
+}
+
+function readOptions(given: OptionsInput): InvalidationOptions {
+  return {
+    wholeSession: given.wholeSession ?? false,
+    keepCurrentSession: given.keepCurrentSession ?? false,
+    issuedBefore: given.issuedBefore ?? undefined,
+    dryRun: given.dryRun ?? false,
+    reason: given.reason ?? undefined,
+    comment: given.comment || undefined,
+  }
 }

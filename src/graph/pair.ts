@@ -50,6 +50,14 @@ function defineTokenPair(builder: Builder, tokenSession: SessionRef) {
 }
 
 function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
+  const device = builder.inputType('TokenDeviceInput', {
+    description: 'What is known of the device that logs in. It stays with the session through every refresh.',
+    fields: (t) => ({
+      label: t.string({ description: 'What its owner calls it: at most 100 characters.' }),
+      userAgent: t.string({ description: 'Its `User-Agent` header. What goes beyond 512 characters is cut off.' }),
+      ipAddress: t.string({ description: 'The address that the login comes from, IPv4 or IPv6.' }),
+    }),
+  })
   const input = builder.inputType('CreateTokenPairInput', {
     description: 'For whom a pair is created, and what it allows.',
     fields: (t) => ({
@@ -65,6 +73,7 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
         description:
           'What the pair may be used for (RFC 6749 §3.3): at most 64. `create_token`, `introspect_token` and `manage_token` have a meaning here, and only a caller that has them may grant them.',
       }),
+      device: t.field({ type: device, description: 'The device that logs in, for its owner’s list of devices.' }),
       withoutRefreshToken: t.boolean({
         description: 'True for an access token alone, as for a machine that can always ask again. False by default.',
       }),
@@ -77,11 +86,16 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
       description:
         'Creates a session for an owner and its first token pair. For a trusted login service, after it has made sure who the owner is: needs a client with the scope `create_token`.',
       args: { input: t.arg({ type: input, required: true, description: 'For whom, and what it allows.' }) },
-      resolve: (_, { input: { realmName, username, scopes, withoutRefreshToken } }, { tokens, caller }) =>
+      resolve: (
+        _,
+        { input: { realmName, username, scopes, device: given, withoutRefreshToken } },
+        { tokens, caller },
+      ) =>
         tokens.issue(
           {
             owner: { realm: realmName, username },
             scopes: scopes ?? [],
+            device: given ?? undefined,
             withoutRefreshToken: withoutRefreshToken ?? false,
           },
           caller,

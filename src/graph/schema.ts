@@ -1,16 +1,45 @@
 import type { GraphQLSchema } from 'graphql'
 import { createBuilder } from './builder.ts'
+import { addFederation } from './federation.ts'
 import { defineIntrospection } from './introspection.ts'
 import { defineInvalidation } from './invalidation.ts'
+import type { OptionalDirective } from './optional-directives.ts'
+import { defineOwner, defineOwnerInput } from './owner.ts'
 import { definePairs } from './pair.ts'
+import { defineReason } from './reason.ts'
+import { defineRevocation } from './revocation.ts'
+import { defineRevocations } from './revocations.ts'
+import { printSubgraph } from './sdl.ts'
 import { defineSession } from './session.ts'
+import { defineSessions } from './sessions.ts'
 
-/** The executable schema. */
-export function createSchema(): GraphQLSchema {
+export interface SchemaOptions {
+  /** What the SDL tells a composer beside the schema itself; nothing by default. */
+  readonly directives?: readonly OptionalDirective[]
+}
+
+/** The executable schema: a federation subgraph, which a gateway asks `_service` for its SDL and `_entities` for a join. */
+export function createSchema({ directives = [] }: SchemaOptions = {}): GraphQLSchema {
+  const schema = buildSchema()
+  return addFederation(schema, printSubgraph(schema, directives))
+}
+
+/** What `_service` answers, for a composer: by default the file `schema.graphql`. */
+export function createSdl({ directives = [] }: SchemaOptions = {}): string {
+  return printSubgraph(buildSchema(), directives)
+}
+
+function buildSchema(): GraphQLSchema {
   const builder = createBuilder()
   const tokenSession = defineSession(builder)
+  const tokenOwner = defineOwner(builder, tokenSession)
+  const ownerInput = defineOwnerInput(builder)
+  const reason = defineReason(builder)
   definePairs(builder, tokenSession)
-  defineInvalidation(builder)
+  const invalidation = defineInvalidation(builder, { ownerInput, reason })
   defineIntrospection(builder, tokenSession)
+  defineSessions(builder, { tokenSession, tokenOwner, ownerInput })
+  const revocation = defineRevocation(builder, { tokenSession, invalidation, reason })
+  defineRevocations(builder, { revocation, reason, ownerInput })
   return builder.toSchema({ sortSchema: false })
 }

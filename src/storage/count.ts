@@ -117,8 +117,8 @@ function corrections(question: CountQuestion, earlier: Earlier): readonly SQL[] 
             or has_refresh and not refresh_ended) as is_live
         from (
           select pair.id, pair.has_refresh, pair.access_expires_at, bool_or(pair.is_covered) as is_covered,
-            bool_or(pair.half is not distinct from 'access_token') as access_ended,
-            bool_or(pair.half is not distinct from 'refresh_token') as refresh_ended
+            coalesce(bool_or(pair.half = 'access_token'), false) as access_ended,
+            coalesce(bool_or(pair.half = 'refresh_token'), false) as refresh_ended
           from (${sql.join(touched, sql` union all `)}) pair
           where ${isCounted(question, earlier)}
           group by pair.id, pair.has_refresh, pair.access_expires_at

@@ -137,11 +137,11 @@ async function listCandidates(
     const floor = sql`(select coalesce(max(bound), 0) from revocations where ${isWhole})`
     const isOpen = sql`pair.expires_at > ${at.toISOString()}::timestamptz and not exists (
       select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id)`
-    const spared = sql`(select array_agg(spared_session_id) from revocations
+    const spared = sql`(select spared_session_id from revocations
       where ${isWhole} and spared_session_id is not null)`
     return sql`
       select session_id from (${select(sql`pair.session_id >= ${floor} and ${isOpen}`)}) above
       union all
-      select session_id from (${select(sql`pair.session_id < ${floor} and pair.session_id = any(${spared}) and ${isOpen}`)}) spared`
+      select session_id from (${select(sql`pair.session_id < ${floor} and pair.session_id in ${spared} and ${isOpen}`)}) spared`
   }
 }

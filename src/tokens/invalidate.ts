@@ -138,7 +138,7 @@ async function invalidateSession(mind: TokensDependencies, id: number, request: 
 
 function ownerScope(mind: TokensDependencies, scope: OwnerScope, { options, caller }: Request): InvalidationScope {
   const { issuedBefore, keepCurrentSession } = options
-  const isPast = issuedBefore !== undefined && issuedBefore < mind.clock()
+  const isPast = issuedBefore !== undefined && issuedBefore <= mind.clock()
   return {
     kind: 'owner',
     scope,

@@ -1,0 +1,80 @@
+import type { StoredSession } from '../tokens/store.ts'
+import type { Builder } from './builder.ts'
+import type { PageArguments } from './connection.ts'
+import { type Page, pageArguments, readPage } from './connection.ts'
+import type { OwnerInputRef, OwnerRef } from './owner.ts'
+import { readOwnerInput } from './owner.ts'
+import type { SessionRef } from './session.ts'
+
+interface Refs {
+  readonly tokenSession: SessionRef
+  readonly tokenOwner: OwnerRef
+  readonly ownerInput: OwnerInputRef
+}
+
+/** `mySessions`, `tokenSessions` and `TokenOwner.sessions`. */
+export function defineSessions(builder: Builder, { tokenSession, tokenOwner, ownerInput }: Refs): void {
+  const connection = builder.connectionObject(
+    { type: tokenSession, name: 'TokenSessionConnection', description: 'Sessions, the newest login first.' },
+    { name: 'TokenSessionEdge', description: 'A session and its place in the list.' },
+  )
+  const includeEnded = 'Also sessions that are over, as long as they are kept. False by default.'
+  const own = builder.args((t) => ({
+    ...pageArguments(builder),
+    includeEnded: t.boolean({ defaultValue: false, description: includeEnded }),
+  }))
+
+  builder.queryField('mySessions', (t) =>
+    t.field({
+      type: connection,
+      description:
+        'The caller’s own sessions: the devices that are logged in. Needs an access token (`Authorization: Bearer …`).',
+      args: own,
+      resolve: (_, args, { tokens, caller }) =>
+        readSessions(args, (page) =>
+          tokens.listSessions({ includeEnded: args.includeEnded ?? false, ...page }, caller),
+        ),
+    }),
+  )
+
+  const filter = builder.inputType('TokenSessionFilter', {
+    description: 'Which sessions.',
+    fields: (t) => ({
+      owner: t.field({ type: ownerInput, required: true, description: 'Whose sessions.' }),
+      includeEnded: t.boolean({ defaultValue: false, description: includeEnded }),
+    }),
+  })
+  builder.queryField('tokenSessions', (t) =>
+    t.field({
+      type: connection,
+      description:
+        'The sessions of an owner, a realm, or a name in all realms. Needs the scope `manage_token`, but for the caller’s own.',
+      args: {
+        ...pageArguments(builder),
+        filter: t.arg({ type: filter, required: true, description: 'Which sessions.' }),
+      },
+      resolve: (_, { filter: { owner, includeEnded: all }, ...args }, { tokens, caller }) => {
+        const scope = readOwnerInput(owner)
+        return readSessions(args, (page) => tokens.listSessions({ scope, includeEnded: all ?? false, ...page }, caller))
+      },
+    }),
+  )
+
+  builder.objectField(tokenOwner, 'sessions', (t) =>
+    t.field({
+      type: connection,
+      description: 'Their sessions. Needs to be that owner, or the scope `manage_token`.',
+      args: own,
+      resolve: ({ realm, username }, args, { tokens, caller }) => {
+        const scope = { kind: 'realm-user', realm, username } as const
+        return readSessions(args, (page) =>
+          tokens.listSessions({ scope, includeEnded: args.includeEnded ?? false, ...page }, caller),
+        )
+      },
+    }),
+  )
+}
+
+function readSessions(args: PageArguments, list: (page: Page) => Promise<readonly StoredSession[]>) {
+  return readPage(args, 'session', ({ id }) => id, list)
+}
