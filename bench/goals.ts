@@ -6,6 +6,7 @@ import { createGrown } from './ours/growth.ts'
 import { createAlone } from './ours/one-connection.ts'
 import { createRealmWide } from './ours/realm.ts'
 import { createRetention } from './ours/retention.ts'
+import { createSessionPages } from './ours/sessions.ts'
 import { createStorage } from './ours/storage.ts'
 import { createVerbs } from './ours/throughput.ts'
 import { createEcho } from './plain/echo.ts'
@@ -68,6 +69,7 @@ export function createChapters(stage: Stage): readonly Chapter[] {
       name: 'growth',
       goals: growthGoals(createGrown(stage, databases, 10_000), createGrown(stage, databases, mostPairs)),
     },
+    { name: 'lists', goals: listGoals(createSessionPages(stage, databases)) },
     { name: 'retention', goals: retentionGoals(createRetention(stage, databases)), mostRounds: 3 },
     ...realms.map((realm, place) => realmChapter(realm, place === 0 ? pairs : mostPairs)),
   ]
@@ -154,6 +156,17 @@ function growthGoals(small: Grown, large: Grown): readonly Goal[] {
     baseline: { of: [small[verb]], measure: 'p50Ms' },
     bound: { kind: 'ratio', atMost: 1.3 },
   }))
+}
+
+function listGoals({ first, hundredth }: ReturnType<typeof createSessionPages>): readonly Goal[] {
+  return [
+    {
+      work: 'lists: page 100 of a realm’s sessions',
+      ours: { of: [hundredth], measure: 'p50Ms' },
+      baseline: { of: [first], measure: 'p50Ms' },
+      bound: { kind: 'ratio', atMost: 1.3 },
+    },
+  ]
 }
 
 function retentionGoals({ without, during }: ReturnType<typeof createRetention>): readonly Goal[] {
