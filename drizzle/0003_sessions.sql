@@ -22,15 +22,17 @@ ALTER TABLE "revocations" ADD COLUMN "xid" "xid8" DEFAULT pg_current_xact_id() N
 ALTER TABLE "token_pairs" ADD COLUMN "session_started_at" timestamp with time zone;
 --> statement-breakpoint
 update token_pairs pair set session_started_at = coalesce(
-  (select first.issued_at from token_pairs first where first.id = pair.session_id), pair.issued_at);
+  (select first.issued_at from token_pairs first where first.id = pair.session_id), pair.issued_at)
+where id <> session_id;
 --> statement-breakpoint
-ALTER TABLE "token_pairs" ALTER COLUMN "session_started_at" SET NOT NULL;
+-- A digest has 16 bytes from here on, the first of those it had: tokens that are out remain good.
+update token_pairs set access_digest = substr(access_digest, 1, 16), refresh_digest = substr(refresh_digest, 1, 16);
 --> statement-breakpoint
-ALTER TABLE "token_pairs" ADD COLUMN "device_label" text DEFAULT '' NOT NULL;
+ALTER TABLE "token_pairs" ADD COLUMN "device_label" text;
 --> statement-breakpoint
-ALTER TABLE "token_pairs" ADD COLUMN "user_agent" text DEFAULT '' NOT NULL;
+ALTER TABLE "token_pairs" ADD COLUMN "user_agent" text;
 --> statement-breakpoint
-ALTER TABLE "token_pairs" ADD COLUMN "ip_address" text DEFAULT '' NOT NULL;
+ALTER TABLE "token_pairs" ADD COLUMN "ip_address" text;
 --> statement-breakpoint
 CREATE INDEX "revocations_xid" ON "revocations" USING btree ("xid");
 --> statement-breakpoint
@@ -47,6 +49,7 @@ CREATE INDEX "token_pairs_realm" ON "token_pairs" USING btree ("realm","session_
 CREATE VIEW "public"."token_pair_states" AS (
   select
     pair.*,
+    coalesce(pair.session_started_at, pair.issued_at) as started_at,
     cover.revision as covered_by,
     access.revision is not null or cover.revision is not null as access_invalidated,
     refresh.revision is not null or cover.revision is not null as refresh_invalidated,
@@ -83,7 +86,11 @@ CREATE VIEW "public"."token_pair_states" AS (
 --> statement-breakpoint
 update revocations revocation set session_id = pair.session_id, realm = pair.realm, username = pair.username
 from token_pairs pair
-where revocation.pair_id = pair.id or (revocation.selector = 'session' and revocation.session_id = pair.session_id);
+where revocation.pair_id = pair.id;
+--> statement-breakpoint
+update revocations revocation set realm = pair.realm, username = pair.username
+from token_pairs pair
+where revocation.selector = 'session' and revocation.session_id = pair.session_id;
 --> statement-breakpoint
 -- The pairs named, as they are once their locks are held. plpgsql, because each of its statements takes a new
 -- snapshot: what was committed while this one waited for a lock is seen. A plain statement would see the past.

@@ -140,11 +140,10 @@ async function insertRows(client: pg.Client, rows: Rows): Promise<void> {
     rows.digest(half, `substr(sha256(convert_to('${half} ' || id, 'UTF8')), 1, ${width})`)
   await client.query(`
     insert into token_pairs (id, session_id, issued_at, access_expires_at, expires_at, slot,
-      realm, username, client_id, scopes, access_digest, refresh_digest, session_started_at)
+      realm, username, client_id, scopes, access_digest, refresh_digest)
     select id, id, to_timestamp(expiry - ${refreshTokenSeconds}), to_timestamp(${rows.accessExpiry}),
       to_timestamp(expiry), expiry / ${slotWidth} % ${retentionSlots},
-      '${realm}', 'user-' || id % 200000, 'bench', 'read', ${digest('access')}, ${digest('refresh')},
-      to_timestamp(expiry - ${refreshTokenSeconds})
+      '${realm}', 'user-' || id % 200000, 'bench', 'read', ${digest('access')}, ${digest('refresh')}
     from (
       select id, ${rows.expiry} as expiry from generate_series(${rows.from}::bigint, ${rows.to}::bigint) id
     ) numbered order by id`)

@@ -71,17 +71,17 @@ function defineDevice(builder: Builder) {
       label: t.string({
         nullable: true,
         description: 'What its owner calls it, for example `Work laptop`.',
-        resolve: ({ label }) => label || null,
+        resolve: ({ label }) => label,
       }),
       userAgent: t.string({
         nullable: true,
         description: 'Its `User-Agent` header.',
-        resolve: ({ userAgent }) => userAgent || null,
+        resolve: ({ userAgent }) => userAgent,
       }),
       ipAddress: t.string({
         nullable: true,
         description: 'The address that the login came from.',
-        resolve: ({ ipAddress }) => ipAddress || null,
+        resolve: ({ ipAddress }) => ipAddress,
       }),
     }),
   })

@@ -14,7 +14,7 @@ export type StateRow = typeof state.$inferSelect
 /** What a pair is made of; the rest of the view is about its session. */
 type PairRow = Omit<
   StateRow,
-  'hasRefresh' | 'coveredBy' | 'sessionStartedAt' | 'deviceLabel' | 'userAgent' | 'ipAddress'
+  'hasRefresh' | 'coveredBy' | 'startedAt' | 'sessionStartedAt' | 'deviceLabel' | 'userAgent' | 'ipAddress'
 >
 
 /** As `prepareFind` has it written: instants in milliseconds, bytes in base64. */

@@ -71,7 +71,7 @@ async function boundBefore(database: Database, scope: Scope, instant: Date): Pro
     .from(sql`token_pairs pair`)
     .where(
       sql`${byRealm} and ${byUsername} and pair.session_id < ${revision}
-        and pair.session_started_at < ${instant.toISOString()}::timestamptz`,
+        and coalesce(pair.session_started_at, pair.issued_at) < ${instant.toISOString()}::timestamptz`,
     )
     .orderBy(sql`pair.session_id desc`)
     .limit(1)

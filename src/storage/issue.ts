@@ -25,9 +25,9 @@ export function prepareIssue({
     .as(sql`
     select asked.*, nextval('revision') as id from locked cross join asked`)
   const inserted = db.$with('inserted', {}).as(sql`
-    insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at, session_started_at,
+    insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at,
       access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address)
-    select slot, id, id, realm, username, client_id, scopes, issued_at, issued_at,
+    select slot, id, id, realm, username, client_id, scopes, issued_at,
       access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address
     from numbered order by id`)
   const statement = db
@@ -49,9 +49,9 @@ export function prepareIssue({
       expiresAt: column(pairs, (pair) => (pair.refresh ?? pair.access).expiresAt.toISOString()),
       accessDigests: column(pairs, (pair) => pair.access.digest),
       refreshDigests: column(pairs, (pair) => pair.refresh?.digest ?? null),
-      deviceLabels: column(pairs, (pair) => pair.device.label),
-      userAgents: column(pairs, (pair) => pair.device.userAgent),
-      ipAddresses: column(pairs, (pair) => pair.device.ipAddress),
+      deviceLabels: column(pairs, (pair) => pair.device.label ?? null),
+      userAgents: column(pairs, (pair) => pair.device.userAgent ?? null),
+      ipAddresses: column(pairs, (pair) => pair.device.ipAddress ?? null),
     })
     return rows.map(({ id }) => id)
   }

@@ -46,7 +46,7 @@ export function prepareRefresh({
   const succeeded = db.$with('succeeded', {}).as(sql`
     insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at, session_started_at,
       access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address)
-    select new_slot, new_id, session_id, realm, username, client_id, scopes, at, session_started_at,
+    select new_slot, new_id, session_id, realm, username, client_id, scopes, at, started_at,
       new_access_expires_at, new_expires_at, new_access_digest, new_refresh_digest, device_label, user_agent, ip_address
     from token_pair_states where ${hasWon}`)
   const statement = db

@@ -72,12 +72,12 @@ export const tokenPairs = pgTable(
     scopes: text('scopes').notNull(),
     accessDigest: bytes('access_digest').notNull(),
     refreshDigest: bytes('refresh_digest'),
-    /** When the login was made: its first pair may be long gone. */
-    sessionStartedAt: instant('session_started_at').notNull(),
-    /** What the login service said of the device; empty for nothing, which is a byte shorter than a null. */
-    deviceLabel: text('device_label').notNull().default(''),
-    userAgent: text('user_agent').notNull().default(''),
-    ipAddress: text('ip_address').notNull().default(''),
+    /** When the login was made: its first pair may be long gone. Null in the first pair itself. */
+    sessionStartedAt: instant('session_started_at'),
+    /** What the login service said of the device. */
+    deviceLabel: text('device_label'),
+    userAgent: text('user_agent'),
+    ipAddress: text('ip_address'),
   },
   (table) => [
     // Over a hash, because names come in no order: with half of each page empty, their width counts twice.
@@ -195,10 +195,11 @@ export const tokenPairStates = pgView('token_pair_states', {
   scopes: text('scopes').notNull(),
   accessDigest: bytes('access_digest').notNull(),
   refreshDigest: bytes('refresh_digest'),
-  sessionStartedAt: instant('session_started_at').notNull(),
-  deviceLabel: text('device_label').notNull(),
-  userAgent: text('user_agent').notNull(),
-  ipAddress: text('ip_address').notNull(),
+  sessionStartedAt: instant('session_started_at'),
+  deviceLabel: text('device_label'),
+  userAgent: text('user_agent'),
+  ipAddress: text('ip_address'),
+  startedAt: instant('started_at').notNull(),
   coveredBy: revisionColumn('covered_by'),
   accessInvalidated: boolean('access_invalidated').notNull(),
   refreshInvalidated: boolean('refresh_invalidated').notNull(),
@@ -211,6 +212,7 @@ export const tokenPairStates = pgView('token_pair_states', {
 }).as(sql`
   select
     pair.*,
+    coalesce(pair.session_started_at, pair.issued_at) as started_at,
     cover.revision as covered_by,
     access.revision is not null or cover.revision is not null as access_invalidated,
     refresh.revision is not null or cover.revision is not null as refresh_invalidated,

@@ -17,9 +17,9 @@ const longestUserAgent = 512
 export function readDevice({ label, userAgent, ipAddress }: DeviceRequest): Device {
   if (ipAddress && isIP(ipAddress) === 0) throw badInput('Expected `device.ipAddress` to be an IPv4 or IPv6 address')
   return {
-    label: label ? readText('device.label', label, longestLabel) : '',
-    userAgent: userAgent ? cut(readText('device.userAgent', userAgent, Number.POSITIVE_INFINITY)) : '',
-    ipAddress: ipAddress ?? '',
+    label: label ? readText('device.label', label, longestLabel) : undefined,
+    userAgent: userAgent ? cut(readText('device.userAgent', userAgent, Number.POSITIVE_INFINITY)) : undefined,
+    ipAddress: ipAddress || undefined,
   }
 }
 

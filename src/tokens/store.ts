@@ -74,11 +74,11 @@ export interface Session {
   readonly owner: Owner
 }
 
-/** What the login service said of the device that logs in; empty for nothing. */
+/** What the login service said of the device that logs in. */
 export interface Device {
-  readonly label: string
-  readonly userAgent: string
-  readonly ipAddress: string
+  readonly label: string | undefined
+  readonly userAgent: string | undefined
+  readonly ipAddress: string | undefined
 }
 
 /** A session with all that its pairs say of it. */

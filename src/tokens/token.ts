@@ -13,7 +13,7 @@ import { hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
  * forget a token in time without asking anybody. The checksum (the first 4 bytes of a SHA-256 over prefix and bytes)
  * refuses garbage before any query, and keeps secret scanners from false alarms.
  *
- * We keep the digest only: the first 24 bytes of a SHA-256 over the kind and the secret. Because the kind is hashed
+ * We keep the digest only: the first 16 bytes of a SHA-256 over the kind and the secret. Because the kind is hashed
  * along, an access token can never be found as a refresh token. Because the id is not, a row can be numbered by the
  * statement that inserts it; an id that was tampered with leads to another row, whose digest does not match.
  */
@@ -30,7 +30,7 @@ export interface PairKey {
 export interface HalfReference extends PairKey {
   readonly half: Half
   readonly expiresAt: Date
-  /** 24 bytes. */
+  /** 16 bytes. */
   readonly digest: Uint8Array
 }
 
@@ -55,8 +55,8 @@ export interface PairSecrets {
 const format = 1
 const secretBytes = 24
 const checksumBytes = 4
-/** As many bits as the secret has: more would cost 16 bytes a pair and prove nothing further. */
-const digestBytes = 24
+/** 128 bits: to find a token for a digest takes 2^128 tries. More would cost a pair 16 bytes and prove nothing further. */
+const digestBytes = 16
 const bodyBytes = 42
 const prefixes = { access: 'ita_', refresh: 'itr_' } as const satisfies Record<Half, string>
 const prefixBytes = { access: Buffer.from(prefixes.access), refresh: Buffer.from(prefixes.refresh) }

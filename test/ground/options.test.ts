@@ -255,7 +255,7 @@ describe('a dry run', () => {
         and ${scope.kind === 'username' ? sql`true` : sql`realm = ${scope.realm}`}
         and ${scope.kind === 'realm' ? sql`true` : sql`username = ${scope.username}`}
         and session_id <> ${spared}
-        and ${issuedBefore === undefined ? sql`true` : sql`session_started_at < ${issuedBefore.toISOString()}::timestamptz`}`)
+        and ${issuedBefore === undefined ? sql`true` : sql`started_at < ${issuedBefore.toISOString()}::timestamptz`}`)
     return `${Number(row?.newly ?? 0)}/${Number(row?.previously ?? 0)}`
   }
 

@@ -1,13 +1,19 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate } from 'drizzle-orm/node-postgres/migrator'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { openDatabase } from '../../src/storage/open.ts'
+import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { clients, tokenPairs } from '../../src/storage/schema.ts'
+import { createTokenStore } from '../../src/storage/token-store.ts'
 import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 
 let postgres: RunningPostgres
@@ -34,7 +40,7 @@ test('a second start does no harm', async () => {
   const url = await postgres.createDatabase('second')
   const first = await open(url)
   await first.db.execute(
-    sql`insert into token_pairs values (1, 1, now(), now(), now(), 0, default, 'r', 'u', 'c', '', '', null, now())`,
+    sql`insert into token_pairs values (1, 1, now(), now(), now(), 0, default, 'r', 'u', 'c', '', '')`,
   )
   await first.close()
 
@@ -58,3 +64,63 @@ test('the migrations are what the tables in src/storage say: drizzle-kit has not
     await rm(folder, { recursive: true })
   }
 })
+
+/** Puts rows into the tables as they were three migrations ago, with the digests of 24 bytes that they had. */
+async function fillOldTables(
+  url: string,
+  { accessDigest, refreshDigest }: Record<'accessDigest' | 'refreshDigest', Buffer>,
+) {
+  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-old-'))
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await cp('drizzle', folder, { recursive: true })
+    const journal = join(folder, 'meta/_journal.json')
+    const { entries, ...rest } = JSON.parse(await readFile(journal, 'utf8'))
+    await writeFile(journal, JSON.stringify({ ...rest, entries: entries.slice(0, 3) }))
+    await migrate(drizzle(client), { migrationsFolder: folder })
+    await client.query(
+      `insert into token_pairs (id, session_id, issued_at, access_expires_at, expires_at, slot, realm, username,
+        client_id, scopes, access_digest, refresh_digest)
+      select id, 1, now() - interval '1 hour' * (9 - id), now() + interval '1 hour', now() + interval '1 day', 0, 'staff',
+        'alice', 'login', '', $1, $2 from generate_series(1, 2) id`,
+      [accessDigest, refreshDigest],
+    )
+    await client.query(`insert into revocations (revision, selector, pair_id, at, caller, invalidated, previously_invalidated)
+      values (3, 'refresh_token', 1, now(), 'anonymous', 1, 0)`)
+    await client.query(`select setval('revision', 3)`)
+  } finally {
+    await client.end()
+    await rm(folder, { recursive: true })
+  }
+}
+
+test('tokens that are out, and what was revoked of them, outlive an upgrade', async () => {
+  const url = await postgres.createDatabase('upgrade')
+  const secret = randomBytes(24)
+  const digest = (kind: string) => createHash('sha256').update(kind).update(secret).digest().subarray(0, 24)
+  const digests = { accessDigest: digest('ita_'), refreshDigest: digest('itr_') }
+  await fillOldTables(url, digests)
+
+  const database = await open(url)
+  const store = createTokenStore(database)
+  const at = new Date()
+  const [first, second] = await Promise.all([1, 2].map((id) => store.find({ slot: 0, id })))
+
+  expect(first?.access.digest).toEqual(digests.accessDigest.subarray(0, 16))
+  expect([first?.refresh?.isInvalidated, second?.refresh?.isInvalidated]).toEqual([true, false])
+  expect(await store.findSession(1, at)).toMatchObject({
+    startedAt: first?.issuedAt,
+    lastRefreshedAt: second?.issuedAt,
+  })
+  const log = await createRevocationLog(database).list(wholeLog)
+  expect(log).toMatchObject([{ revision: 3, realm: 'staff', username: 'alice', sessionId: 1 }])
+  const scope = { kind: 'owner', scope: { kind: 'realm', realm: 'staff' } } as const
+  expect(await store.invalidateScope(scope, { at, caller: 'client:admin' })).toMatchObject({
+    invalidated: 3,
+    previouslyInvalidated: 1,
+  })
+  await database.close()
+})
+
+const wholeLog = { scope: undefined, sessionId: undefined, reason: undefined, before: undefined, limit: 10 }
