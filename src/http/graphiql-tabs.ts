@@ -1,13 +1,5 @@
-/** One operation that stands ready in GraphiQL, which titles its tab with the operation's name. */
-export interface GraphiqlTab {
-  readonly query: string
-  /** The text of the page's headers editor: JSON, or nothing where nobody need say who they are. */
-  readonly headers: string
-}
-
-const nobody = ''
-const client = '{ "Authorization": "Basic PASTE_WHAT_npm_start_PRINTED" }'
-const tokenOwner = '{ "Authorization": "Bearer PASTE_AN_ACCESS_TOKEN" }'
+import { logOutOthers, mySessions, readRecord } from './graphiql-session-tabs.ts'
+import { client, type GraphiqlTab, nobody, tokenOwner } from './graphiql-tab.ts'
 
 const createPair: GraphiqlTab = {
   query: `# Creates a token pair for alice, as a login
@@ -25,6 +17,7 @@ mutation CreatePair {
       realmName: "demo"
       username: "alice"
       scopes: ["read"]
+      device: { label: "Work laptop" }
     }
   ) {
     accessToken
@@ -290,4 +283,7 @@ export const graphiqlTabs: readonly GraphiqlTab[] = [
   refresh,
   introspect,
   currentToken,
+  mySessions,
+  logOutOthers,
+  readRecord,
 ]

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
 import { type GraphQLSchema, introspectionFromSchema } from 'graphql'
-import { type GraphiqlTab, graphiqlTabs } from './graphiql-tabs.ts'
+import type { GraphiqlTab } from './graphiql-tab.ts'
+import { graphiqlTabs } from './graphiql-tabs.ts'
 
 /** Whom the page speaks to, and what may be said there. */
 export interface GraphiqlPageOptions {
