@@ -90,7 +90,11 @@ export function addFederation(schema: GraphQLSchema, sdl: string): GraphQLSchema
   return new GraphQLSchema({ ...rest, query: withFederation, types: types.filter((type) => type !== query) })
 }
 
-type ResolveReference = (reference: object, context: GraphContext, info: GraphQLResolveInfo) => unknown
+type ResolveReference = (
+  reference: object,
+  context: GraphContext,
+  info: GraphQLResolveInfo,
+) => Promise<object | null | undefined>
 
 /** Where Apollo's libraries look for it, and where the plugin puts it. */
 interface EntityExtensions {
@@ -139,8 +143,8 @@ function entitiesField(schema: GraphQLSchema) {
       throw badInput(
         `Expected each of \`representations\` to have one of these as \`__typename\`: ${[...finders.keys()].join(', ')}`,
       )
-    const found = await find(Object(reference), context, info)
-    return found == null ? null : { ...found, __typename }
+    const found: object | null | undefined = await find(Object(reference), context, info)
+    return found ? { ...found, __typename } : null
   }
 }
 

@@ -54,6 +54,7 @@ const refresh =
 const introspect =
   'query ($token: String!) { introspectToken(token: $token) { active realmName username scopes issuedAt expiresAt clientId session { id } } }'
 const current = '{ currentToken { active username } }'
+const entities = 'query ($of: [_Any!]!) { _entities(representations: $of) { ... on TokenSession { id username } } }'
 const alice = { realmName: 'staff', username: 'alice' }
 
 /** What each way is given: a fresh pair of its own, so that both find the same. */
@@ -132,6 +133,17 @@ const cases: readonly Case[] = [
     ask: () => ({ query: '{ __typename mine: currentToken { on: active } }' }),
     authorization: bearer,
   },
+  {
+    name: 'a gateway’s join',
+    ask: () => ({ query: entities, variables: { of: [{ __typename: 'TokenSession', id: '1' }] } }),
+    authorization: bearer,
+  },
+  {
+    name: 'a join by nobody',
+    ask: () => ({ query: entities, variables: { of: [{ __typename: 'TokenSession', id: '1' }] } }),
+  },
+  { name: 'a join of what is no entity', ask: () => ({ query: entities, variables: { of: [{}, 1] } }) },
+  { name: 'a subgraph’s schema', ask: () => ({ query: '{ _service { sdl } }' }) },
   {
     name: 'introspection of the schema',
     ask: () => ({ query: '{ __schema { queryType { name fields { name } } } }' }),
