@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
+import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
 import type { DatabaseLocation } from './storage/database.ts'
 import { TokenServiceError } from './tokens/errors.ts'
 import type { Lifetimes } from './tokens/pair.ts'
@@ -13,6 +14,8 @@ export interface Config {
   readonly lifetimes: Lifetimes
   /** How long the record of a revocation is kept at least. */
   readonly revocationDays: number
+  /** What the subgraph's SDL tells a composer beside the schema itself. */
+  readonly federationDirectives: readonly OptionalDirective[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -42,6 +45,7 @@ export function readConfig(environment: Environment): Config {
       refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS', 30, 0, 300),
     },
     revocationDays: wholeNumber('REVOCATION_DAYS', 30, 0, 3650),
+    federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
   if (refreshTokenSeconds < accessTokenSeconds)
@@ -90,6 +94,16 @@ export function readConfig(environment: Environment): Config {
         `ADMIN_SECRET must have 32 to 512 visible ASCII characters without spaces, got ${secret.length} characters`,
       )
     return secret
+  }
+
+  function readDirectives(): readonly OptionalDirective[] {
+    const names = text('FEDERATION_DIRECTIVES')?.split(/\s*,\s*/) ?? []
+    const strays = names.filter((name) => !optionalDirectives.some((directive) => directive === name))
+    if (strays.length > 0)
+      faults.push(
+        `FEDERATION_DIRECTIVES must be some of ${optionalDirectives.join(', ')}, with commas between, got \`${strays.join(', ')}\``,
+      )
+    return optionalDirectives.filter((directive) => names.includes(directive))
   }
 }
 

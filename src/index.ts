@@ -3,7 +3,8 @@
  * (`createHandler`), and the whole service (`startService`).
  */
 export { type Config, readConfig } from './config.ts'
-export { createSchema } from './graph/schema.ts'
+export type { OptionalDirective } from './graph/optional-directives.ts'
+export { createSchema, createSdl, type SchemaOptions } from './graph/schema.ts'
 export { createHandler, type Handler, type HandlerDependencies } from './http/handler.ts'
 export { type Service, startService } from './service.ts'
 export { createClientStore } from './storage/client-store.ts'

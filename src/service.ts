@@ -49,7 +49,7 @@ export async function startService(config: Config, logger: Logger = createLogger
     const tokens = createTokens({ store, log, clients, lifetimes, clock })
 
     const readiness = createReadiness(database)
-    const schema = createSchema()
+    const schema = createSchema({ directives: config.federationDirectives })
     const handler = createHandler({ schema, tokens, report, assertReady: readiness.assert })
     const shortcut = createShortcut({ schema, tokens, report })
     const server = await startServer({ handler, shortcut, port: config.port, host: config.host })

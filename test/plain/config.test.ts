@@ -9,6 +9,7 @@ test('nothing set: the embedded database, port 4000 on the loopback, and Elastic
     adminSecret: undefined,
     lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
     revocationDays: 30,
+    federationDirectives: [],
   })
 })
 
@@ -36,6 +37,7 @@ test('all faults are named at once, and no value that may be a secret', () => {
     ACCESS_TOKEN_SECONDS: '1.5',
     REFRESH_TOKEN_SECONDS: '0',
     REFRESH_GRACE_SECONDS: '-1',
+    FEDERATION_DIRECTIVES: 'tag,key',
   }
 
   expect(() => readConfig(environment)).toThrowErrorMatchingInlineSnapshot(`
@@ -45,8 +47,16 @@ test('all faults are named at once, and no value that may be a secret', () => {
       - ADMIN_SECRET must have 32 to 512 visible ASCII characters without spaces, got 7 characters
       - ACCESS_TOKEN_SECONDS must be a whole number from 1 to 3600, got \`1.5\`
       - REFRESH_TOKEN_SECONDS must be a whole number from 1 to 31536000, got \`0\`
-      - REFRESH_GRACE_SECONDS must be a whole number from 0 to 300, got \`-1\`]
+      - REFRESH_GRACE_SECONDS must be a whole number from 0 to 300, got \`-1\`
+      - FEDERATION_DIRECTIVES must be some of authenticated, tag, cost, with commas between, got \`key\`]
   `)
+})
+
+test('optional directives are named with commas between', () => {
+  expect(readConfig({ FEDERATION_DIRECTIVES: 'cost, authenticated' }).federationDirectives).toEqual([
+    'authenticated',
+    'cost',
+  ])
 })
 
 test('a direct url alone is a mistake', () => {
