@@ -1,0 +1,52 @@
+import { composeServices } from '@theguild/federation-composition'
+import { parse } from 'graphql'
+import { type Config, createSdl, startService } from '../../src/index.ts'
+import { createGateway } from './gateway.ts'
+import { listen } from './listen.ts'
+import { startUsers, usersSdl } from './users.ts'
+
+export interface RunningSupergraph {
+  readonly gateway: string
+  readonly tokens: string
+  readonly users: string
+  /** Ends them in reverse order of their start. */
+  stop(): Promise<void>
+}
+
+/** Starts both subgraphs on free ports, composes them, and puts the gateway in front of them on `port`. */
+export async function startSupergraph(config: Config, port: number): Promise<RunningSupergraph> {
+  const tokens = await startService({ ...config, port: 0 })
+  const users = await startUsers(0)
+  const supergraph = compose([
+    { name: 'tokens', url: tokens.url, sdl: createSdl({ directives: config.federationDirectives }) },
+    { name: 'users', url: users.url, sdl: usersSdl },
+  ])
+  const gateway = createGateway(supergraph)
+  const server = await listen(gateway, port)
+  return {
+    gateway: server.url,
+    tokens: tokens.url,
+    users: users.url,
+    stop: async () => {
+      await server.stop()
+      await gateway[Symbol.asyncDispose]()
+      await users.stop()
+      await tokens.stop()
+    },
+  }
+}
+
+interface Subgraph {
+  readonly name: string
+  readonly url: string
+  readonly sdl: string
+}
+
+/** What a schema registry does: the subgraphs' schemas in, the gateway's out. */
+function compose(subgraphs: readonly Subgraph[]): string {
+  const { supergraphSdl, errors } = composeServices(
+    subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) })),
+  )
+  if (supergraphSdl === undefined) throw new AggregateError(errors ?? [], 'The subgraphs do not compose')
+  return supergraphSdl
+}
