@@ -17,7 +17,14 @@ export default defineConfig({
     // One more than cores: some tests wait for processes.
     maxWorkers: 3,
     projects: [
-      { ...shared, test: { ...timing, name: 'plain', include: ['test/plain/**/*.test.ts'] } },
+      {
+        ...shared,
+        test: {
+          ...timing,
+          name: 'plain',
+          include: ['test/plain/**/*.test.ts', 'test/supergraph/{composition,landed}.test.ts'],
+        },
+      },
       {
         ...shared,
         test: {
@@ -32,7 +39,7 @@ export default defineConfig({
         test: {
           ...timing,
           name: 'postgres',
-          include: ['test/{ground,postgres}/**/*.test.ts'],
+          include: ['test/{ground,postgres}/**/*.test.ts', 'test/supergraph/{gateways,example}.test.ts'],
           globalSetup: 'test/support/postgres-setup.ts',
         },
       },
