@@ -1,0 +1,251 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Listening } from '../../examples/supergraph/listen.ts'
+import { startUsers, usersSdl } from '../../examples/supergraph/users.ts'
+import { optionalDirectives } from '../../src/graph/optional-directives.ts'
+import { createSchema, createSdl } from '../../src/graph/schema.ts'
+import { createHandler } from '../../src/http/handler.ts'
+import { createShortcut } from '../../src/http/shortcut.ts'
+import { type RunningServer, startServer } from '../../src/server.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { composers } from '../support/composers.ts'
+import { type RunningGateway, startApolloGateway, startHiveGateway } from '../support/gateways.ts'
+import { admin, asAdmin, type Ground, openGround } from '../support/ground.ts'
+
+let ground: Ground
+let server: RunningServer
+let users: Listening
+
+/** Our service behind both ways, on a port of its own. */
+async function serve(): Promise<RunningServer> {
+  const { tokens } = ground
+  const schema = createSchema()
+  const report = (error: unknown) => ground.reports.push(error)
+  const handler = createHandler({ schema, tokens, report, assertReady: ground.database.ping })
+  return startServer({ handler, shortcut: createShortcut({ schema, tokens, report }), port: 0, host: '127.0.0.1' })
+}
+
+beforeAll(async () => {
+  ground = await openGround()
+  server = await serve()
+  users = await startUsers(0)
+})
+beforeEach(() => ground.clear())
+afterAll(async () => {
+  await users.stop()
+  await server.stop()
+  await ground.close()
+})
+
+const createPair = `mutation ($input: CreateTokenPairInput!) {
+  createTokenPair(input: $input) { accessToken refreshToken tokenType expiresIn refreshExpiresAt scopes session { id username } }
+}`
+const refreshPair = `mutation ($input: RefreshTokenPairInput!) {
+  refreshTokenPair(input: $input) {
+    __typename
+    ... on TokenPair { accessToken session { id realmName username } }
+    ... on RefreshTokenRejected { code message }
+  }
+}`
+const invalidate = `mutation ($input: InvalidateTokenInput!) {
+  invalidateToken(input: $input) { invalidatedTokens previouslyInvalidatedTokens errorCount errorDetails { type } }
+}`
+const invalidateByMembers = `mutation ($token: String, $refreshToken: String) {
+  invalidateToken(input: { token: $token, refreshToken: $refreshToken }) { invalidatedTokens }
+}`
+const end = `mutation ($input: InvalidateTokenInput!, $options: InvalidateTokenOptions) {
+  invalidateToken(input: $input, options: $options) { invalidatedTokens revocation { id reason } }
+}`
+const record = '{ revocations { nodes { id reason } pageInfo { hasNextPage } } }'
+const introspect = 'query ($token: String!) { introspectToken(token: $token) { active username session { id } } }'
+const join = '{ user(id: 1) { name tokenOwner { sessions { nodes { id device { label } isCurrent } } } } }'
+
+const alice = { realmName: 'demo', username: 'alice' }
+const bearer = ({ accessToken }: IssuedPair) => `Bearer ${accessToken}`
+const counts = (invalidatedTokens: number, previouslyInvalidatedTokens: number) => ({
+  invalidateToken: { invalidatedTokens, previouslyInvalidatedTokens, errorCount: 0, errorDetails: null },
+})
+
+function compose(composer: string, sdl = createSdl()): string {
+  const composed = composers[composer]?.([
+    { name: 'tokens', url: `${server.origin}/graphql`, sdl },
+    { name: 'users', url: users.url, sdl: usersSdl },
+  ])
+  return composed?.supergraph ?? ''
+}
+
+describe.each([
+  ['Hive Gateway on the Guild’s supergraph', 'the Guild', startHiveGateway],
+  ['Hive Gateway on Apollo’s supergraph', 'Apollo', startHiveGateway],
+  ['Apollo Gateway', 'Apollo', startApolloGateway],
+] as const)('through %s', (_name, composer, start) => {
+  let gateway: RunningGateway
+  let pair: IssuedPair
+  beforeAll(async () => {
+    gateway = await start(compose(composer))
+  })
+  beforeEach(async () => {
+    pair = await ground.tokens.issue(
+      { owner: { realm: 'demo', username: 'alice' }, device: { label: 'laptop' } },
+      admin,
+    )
+  })
+  afterAll(() => gateway.stop())
+
+  async function ask(query: string, variables: unknown = {}, authorization?: string) {
+    const headers = { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) }
+    const response = await gateway.post(JSON.stringify({ query, variables }), headers)
+    const { data, errors = [] } = await response.json()
+    const codes: readonly unknown[] = errors.map((error: GraphqlErrorLike) => error.extensions?.code)
+    return { data, codes }
+  }
+
+  test('a login service creates a pair', async () => {
+    const { data } = await ask(createPair, { input: { ...alice, scopes: ['read'] } }, asAdmin)
+
+    expect(data.createTokenPair).toMatchObject({
+      tokenType: 'Bearer',
+      expiresIn: 1200,
+      scopes: ['read'],
+      session: { username: 'alice' },
+    })
+  })
+
+  test('nobody creates a pair without credentials, nor with those of an owner', async () => {
+    expect(await ask(createPair, { input: alice })).toEqual({ data: null, codes: ['UNAUTHENTICATED'] })
+    expect(await ask(createPair, { input: alice }, bearer(pair))).toEqual({ data: null, codes: ['FORBIDDEN'] })
+  })
+
+  test('a refresh token buys a pair, and garbage is rejected by a member of the union', async () => {
+    const refreshed = await ask(refreshPair, { input: { refreshToken: pair.refresh?.token } })
+    const rejected = await ask(refreshPair, { input: { refreshToken: 'garbage' } })
+
+    expect(refreshed.data.refreshTokenPair).toMatchObject({
+      __typename: 'TokenPair',
+      session: { id: String(pair.session.id), ...alice },
+    })
+    expect(rejected.data.refreshTokenPair).toMatchObject({ __typename: 'RefreshTokenRejected', code: 'INVALID' })
+  })
+
+  test('an access token, a refresh token and an owner are invalidated', async () => {
+    const byToken = { input: { token: pair.accessToken } }
+    const byOwner = { input: { owner: { realmUser: alice } } }
+
+    expect(await ask(invalidate, byToken)).toEqual({ data: counts(1, 0), codes: [] })
+    expect(await ask(invalidate, byToken)).toEqual({ data: counts(0, 1), codes: [] })
+    expect(await ask(invalidate, byOwner, asAdmin)).toEqual({ data: counts(1, 1), codes: [] })
+    expect((await ask(invalidate, { input: { refreshToken: pair.refresh?.token } })).data).toEqual(counts(0, 1))
+  })
+
+  test('an owner ends their own tokens, and nobody else’s', async () => {
+    const bobs = { input: { owner: { realmUser: { ...alice, username: 'bob' } } } }
+
+    expect((await ask(invalidate, bobs, bearer(pair))).codes).toEqual(['FORBIDDEN'])
+    expect((await ask(invalidate, { input: { owner: { realmUser: alice } } }, bearer(pair))).data).toEqual(counts(2, 0))
+    expect((await ask('{ currentToken { active } }', {}, bearer(pair))).codes).toEqual(['UNAUTHENTICATED'])
+  })
+
+  test('a token is introspected, by who may', async () => {
+    const { data } = await ask(introspect, { token: pair.accessToken }, asAdmin)
+
+    expect(data).toEqual({
+      introspectToken: { active: true, username: 'alice', session: { id: String(pair.session.id) } },
+    })
+    expect((await ask(introspect, { token: pair.accessToken })).codes).toEqual(['UNAUTHENTICATED'])
+  })
+
+  test('a user of another subgraph is joined to their sessions', async () => {
+    const phone = await ground.tokens.issue({ owner: { realm: 'demo', username: 'alice' } }, admin)
+
+    const nodes = [
+      { id: String(phone.session.id), device: { label: null }, isCurrent: false },
+      { id: String(pair.session.id), device: { label: 'laptop' }, isCurrent: true },
+    ]
+    expect(await ask(join, {}, bearer(pair))).toEqual({
+      data: { user: { name: 'Alice', tokenOwner: { sessions: { nodes } } } },
+      codes: [],
+    })
+  })
+
+  test('an administrator sees the sessions of all users', async () => {
+    const { data } = await ask('{ users { name tokenOwner { sessions { nodes { id } } } } }', {}, asAdmin)
+
+    expect(data.users).toEqual([
+      { name: 'Alice', tokenOwner: { sessions: { nodes: [{ id: String(pair.session.id) }] } } },
+      { name: 'Bob', tokenOwner: { sessions: { nodes: [] } } },
+    ])
+  })
+
+  test('who may not see sessions is refused, and the rest of the answer stands', async () => {
+    const bob = await ground.tokens.issue({ owner: { realm: 'demo', username: 'bob' } }, admin)
+    const data = { user: { name: 'Alice', tokenOwner: null } }
+
+    expect(await ask(join, {}, bearer(bob))).toEqual({ data, codes: ['FORBIDDEN'] })
+    expect(await ask(join)).toEqual({ data, codes: ['UNAUTHENTICATED'] })
+  })
+
+  test('one session is ended by its id, and the record tells why', async () => {
+    const input = { session: String(pair.session.id) }
+    const { data } = await ask(end, { input, options: { reason: 'CREDENTIAL_COMPROMISE' } }, asAdmin)
+
+    expect(data.invalidateToken).toMatchObject({
+      invalidatedTokens: 2,
+      revocation: { reason: 'CREDENTIAL_COMPROMISE' },
+    })
+    expect((await ask(record, {}, asAdmin)).data).toEqual({
+      revocations: { nodes: [data.invalidateToken.revocation], pageInfo: { hasNextPage: false } },
+    })
+  })
+
+  test('a oneOf with two members, none or a null is refused, and nothing was done', async () => {
+    const token = pair.accessToken
+    const refreshToken = pair.refresh?.token
+    const violations: readonly (readonly [query: string, variables: unknown])[] = [
+      [invalidate, { input: { token, refreshToken } }],
+      [invalidate, { input: {} }],
+      [invalidate, { input: { token: null } }],
+      [invalidate, { input: { owner: { ...alice } } }],
+      [invalidate, { input: { owner: {} } }],
+      [invalidateByMembers, { token, refreshToken }],
+      [invalidateByMembers, { token }],
+    ]
+    for (const [query, variables] of violations) {
+      const { data, codes } = await ask(query, variables, asAdmin)
+
+      expect(data ?? null).toBeNull()
+      expect(codes).toHaveLength(1)
+    }
+
+    expect((await ask('{ currentToken { active } }', {}, bearer(pair))).data).toEqual({
+      currentToken: { active: true },
+    })
+  })
+
+  test('a gateway’s own fields are not for its callers', async () => {
+    const { data, codes } = await ask('{ _entities(representations: []) { __typename } }', {}, asAdmin)
+
+    expect(data ?? null).toBeNull()
+    expect(codes).toEqual(['GRAPHQL_VALIDATION_FAILED'])
+  })
+
+  test('nothing of it was a fault of ours', async () => {
+    expect(ground.reports).toEqual([])
+  })
+})
+
+test('Hive Gateway serves all optional directives; Apollo Gateway does not load @authenticated', async () => {
+  const supergraph = compose('Apollo', createSdl({ directives: optionalDirectives }))
+  const hive = await startHiveGateway(supergraph)
+
+  const body = JSON.stringify({ query: createPair, variables: { input: alice } })
+  const answer = await hive.post(body, { 'content-type': 'application/json', authorization: asAdmin })
+  await hive.stop()
+
+  expect((await answer.json()).data.createTokenPair.session.username).toBe('alice')
+  await expect(startApolloGateway(supergraph)).rejects.toThrow('authenticated')
+  const others = await startApolloGateway(compose('Apollo', createSdl({ directives: ['tag', 'cost'] })))
+  await others.stop()
+})
+
+interface GraphqlErrorLike {
+  readonly extensions?: { readonly code?: string }
+}

@@ -1,0 +1,52 @@
+import { ApolloGateway, type GraphQLDataSourceProcessOptions, RemoteGraphQLDataSource } from '@apollo/gateway'
+import { ApolloServer } from '@apollo/server'
+import { startStandaloneServer } from '@apollo/server/standalone'
+import { createGateway } from '../../examples/supergraph/gateway.ts'
+
+/** A gateway that serves a supergraph. */
+export interface RunningGateway {
+  post(body: string, headers: Readonly<Record<string, string>>): Promise<Response>
+  stop(): Promise<void>
+}
+
+export async function startHiveGateway(supergraph: string): Promise<RunningGateway> {
+  const gateway = createGateway(supergraph)
+  return {
+    post: async (body, headers) => gateway.fetch('http://gateway/graphql', { method: 'POST', headers, body }),
+    stop: async () => gateway[Symbol.asyncDispose](),
+  }
+}
+
+interface ApolloContext {
+  readonly authorization?: string | undefined
+}
+
+/** As `examples/supergraph/gateway.ts` has it: `Authorization` goes to the subgraph of tokens alone. */
+class TokensDataSource extends RemoteGraphQLDataSource<ApolloContext> {
+  override willSendRequest({ request, context }: GraphQLDataSourceProcessOptions<ApolloContext>): void {
+    const { authorization } = context
+    if (authorization !== undefined) request.http?.headers.set('authorization', authorization)
+  }
+}
+
+export async function startApolloGateway(supergraph: string): Promise<RunningGateway> {
+  const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+  const gateway = new ApolloGateway({
+    supergraphSdl: supergraph,
+    buildService: ({ name, url = '' }) =>
+      name === 'tokens' ? new TokensDataSource({ url }) : new RemoteGraphQLDataSource({ url }),
+    logger: silent,
+  })
+  const server = new ApolloServer<ApolloContext>({
+    gateway,
+    logger: silent,
+    includeStacktraceInErrorResponses: false,
+  })
+  const { url } = await startStandaloneServer(server, {
+    listen: { host: '127.0.0.1', port: 0 },
+    context: async ({ req }) => ({ authorization: req.headers.authorization }),
+  })
+  return { post: (body, headers) => fetch(url, { method: 'POST', headers, body }), stop: () => server.stop() }
+}
+
+function ignore(): void {}
