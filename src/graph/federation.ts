@@ -137,7 +137,7 @@ function entitiesField(schema: GraphQLSchema) {
   }
 
   async function findEntity(reference: unknown, context: GraphContext, info: GraphQLResolveInfo): Promise<unknown> {
-    const { __typename = undefined }: { readonly __typename?: unknown } = Object(reference)
+    const { __typename }: { readonly __typename?: unknown } = Object(reference)
     const find = typeof __typename === 'string' ? finders.get(__typename) : undefined
     if (find === undefined)
       throw badInput(
