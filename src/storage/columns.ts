@@ -6,6 +6,6 @@ export function column<Member>(members: readonly Member[], read: (member: Member
 }
 
 /** A list parameter of a prepared statement, by name and type. */
-export function list(name: string, type: 'smallint' | 'bigint' | 'text' | 'bytea' | 'timestamptz'): SQL {
+export function list(name: string, type: 'boolean' | 'smallint' | 'bigint' | 'text' | 'bytea' | 'timestamptz'): SQL {
   return sql`${sql.placeholder(name)}::${sql.raw(type)}[]`
 }

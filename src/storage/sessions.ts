@@ -1,9 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { SessionPage, StoredSession } from '../tokens/store.ts'
+import { createBatcher } from './batch.ts'
 import { column, list } from './columns.ts'
-import { hasUsername } from './count.ts'
 import type { Database } from './database.ts'
 import { tokenPairStates as state } from './schema.ts'
+import { type CandidateQuestion, listCandidates, prepareOwnerCandidates } from './session-candidates.ts'
 
 export interface SessionQuestion {
   readonly id: number
@@ -81,68 +82,27 @@ export function prepareFindSessions({
 /** How many sessions are looked at for one that is wanted, at first and at most. */
 const spares = { first: 1, most: 64 }
 
-/**
- * Sessions in a scope, the newest login first.
- *
- * Candidates come in order from an index, and each is then asked about. What a revocation of the whole scope ended is
- * not walked over: the list begins again below it only with the sessions that it spared.
- */
-export async function listSessions(
+/** Sessions in a scope, the newest login first: candidates come in order, and each is then asked about. */
+export function prepareListSessions(
   database: Database,
   find: (question: SessionQuestion) => Promise<StoredSession | null>,
-  page: SessionPage,
-): Promise<readonly StoredSession[]> {
-  const found: StoredSession[] = []
-  let before = page.before ?? Number.MAX_SAFE_INTEGER
-  for (let factor = spares.first; found.length < page.limit; factor = Math.min(factor * 4, spares.most)) {
-    const limit = (page.limit - found.length) * factor
-    const ids = await listCandidates(database, { ...page, before }, limit)
-    const sessions = await Promise.all(ids.map((id) => find({ id, at: page.at })))
-    for (const session of sessions) if (session !== null && (page.includeEnded || session.isLive)) found.push(session)
-    if (ids.length < limit) break
-    before = ids.at(-1) ?? 0
-  }
-  return found.slice(0, page.limit)
-}
+): (page: SessionPage) => Promise<readonly StoredSession[]> {
+  const ofOwner = createBatcher(prepareOwnerCandidates(database))
+  const listIds = ({ scope, ...question }: CandidateQuestion) =>
+    scope.kind === 'realm-user' ? ofOwner({ scope, ...question }) : listCandidates(database, { scope, ...question })
 
-async function listCandidates(
-  { db }: Database,
-  { scope, includeEnded, before, at }: SessionPage,
-  limit: number,
-): Promise<readonly number[]> {
-  const realm = scope.kind === 'username' ? null : scope.realm
-  const username = scope.kind === 'realm' ? null : scope.username
-  const inScope = sql.join(
-    [
-      sql`pair.session_id < ${before}`,
-      ...(realm === null ? [] : [sql`pair.realm = ${realm}`]),
-      ...(username === null ? [] : [hasUsername(sql`pair`, username)]),
-    ],
-    sql` and `,
-  )
-  // "group by" reads the index in order and stops; "distinct" gathers the whole realm first. A limit that is written out
-  // and no parameter tells the planner so.
-  const candidates = (conditions: SQL) => sql`
-    select pair.session_id from token_pairs pair where ${inScope} and ${conditions}
-    group by pair.session_id order by pair.session_id desc limit ${sql.raw(String(limit))}`
-  const rows = await db
-    .select({ id: sql`session_id`.mapWith(Number) })
-    .from(includeEnded ? sql`(${candidates(sql`true`)}) ids` : sql`(${liveCandidates(candidates)}) ids`)
-    .orderBy(sql`session_id desc`)
-    .limit(limit)
-  return rows.map(({ id }) => id)
-
-  function liveCandidates(select: (conditions: SQL) => SQL): SQL {
-    const isWhole = sql`selector = 'owner' and (realm is null or realm = ${realm}::text)
-      and (username is null or username = ${username}::text)`
-    const floor = sql`(select coalesce(max(bound), 0) from revocations where ${isWhole})`
-    const isOpen = sql`pair.expires_at > ${at.toISOString()}::timestamptz and not exists (
-      select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id)`
-    const spared = sql`(select spared_session_id from revocations
-      where ${isWhole} and spared_session_id is not null)`
-    return sql`
-      select session_id from (${select(sql`pair.session_id >= ${floor} and ${isOpen}`)}) above
-      union all
-      select session_id from (${select(sql`pair.session_id < ${floor} and pair.session_id in ${spared} and ${isOpen}`)}) spared`
+  return async (page) => {
+    const { includeEnded, limit, at } = page
+    const found: StoredSession[] = []
+    let before = page.before ?? Number.MAX_SAFE_INTEGER
+    for (let factor = spares.first; found.length < limit; factor = Math.min(factor * 4, spares.most)) {
+      const most = (limit - found.length) * factor
+      const ids = await listIds({ ...page, before, limit: most })
+      const sessions = await Promise.all(ids.map((id) => find({ id, at })))
+      for (const session of sessions) if (session !== null && (includeEnded || session.isLive)) found.push(session)
+      if (ids.length < most) break
+      before = ids.at(-1) ?? 0
+    }
+    return found.slice(0, limit)
   }
 }

@@ -7,7 +7,7 @@ import { prepareInvalidateHalves } from './invalidate-half.ts'
 import { countScope, invalidateScope } from './invalidate-scope.ts'
 import { prepareIssue } from './issue.ts'
 import { outpaced, prepareRefresh } from './refresh.ts'
-import { listSessions, prepareFindSessions } from './sessions.ts'
+import { prepareFindSessions, prepareListSessions } from './sessions.ts'
 
 /** The token store on Postgres or PGlite. Requests that come at the same time share statements and commits. */
 export function createTokenStore(database: Database): TokenStore {
@@ -17,6 +17,7 @@ export function createTokenStore(database: Database): TokenStore {
   const spend = createBatcher(prepareRefresh(database), 2)
   const invalidateHalf = createBatcher(prepareInvalidateHalves(database), 2)
   const findSession = createBatcher(prepareFindSessions(database))
+  const listSessions = prepareListSessions(database, findSession)
 
   return {
     issue: (pair) => guardStorage(() => issue(pair)),
@@ -26,7 +27,7 @@ export function createTokenStore(database: Database): TokenStore {
     invalidateScope: (scope, by) => guardStorage(() => invalidateScope(database, scope, by)),
     countScope: (scope, at) => guardStorage(() => countScope(database, scope, at)),
     findSession: (id, at) => guardStorage(async () => (await findSession({ id, at })) ?? undefined),
-    listSessions: (page) => guardStorage(() => listSessions(database, findSession, page)),
+    listSessions: (page) => guardStorage(() => listSessions(page)),
   }
 
   async function refresh(spending: Spending): Promise<SpendingAnswer> {

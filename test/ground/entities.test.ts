@@ -12,6 +12,7 @@ const entities = `query ($of: [_Any!]!) {
   _entities(representations: $of) {
     ... on TokenSession { id username createdAt isLive device { label } revocation { id } }
     ... on Revocation { id reason comment }
+    ... on TokenOwner { username sessions(first: 5) { nodes { id createdAt device { label } } } }
   }
 }`
 
@@ -46,6 +47,17 @@ test('so do twenty revocations', async () => {
     realms.map((realm) => ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm } }, admin)),
   )
   const of = ended.map(({ revision }) => ({ __typename: 'Revocation', id: String(revision) }))
+
+  const one = await countStatements(of.slice(0, 1))
+
+  expect(one).toBeGreaterThan(0)
+  expect(await countStatements(of)).toBe(one)
+})
+
+test('so do the sessions of twenty owners, as a list of users joins them', async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `user-${index}`)
+  await Promise.all(names.map((username) => ground.tokens.issue({ owner: { realm: 'staff', username } }, admin)))
+  const of = names.map((username) => ({ __typename: 'TokenOwner', realmName: 'staff', username }))
 
   const one = await countStatements(of.slice(0, 1))
 

@@ -137,6 +137,15 @@ describe('the list of devices', () => {
   })
 })
 
+test('the device that logged the others out is all that its owner sees, and what came since', async () => {
+  const [laptop] = [await issue(), await issue(), await issue()]
+  const scope = { kind: 'realm-user', ...alice } as const
+  await ground.tokens.invalidate({ kind: 'owner', scope }, await callerOf(laptop), { keepCurrentSession: true })
+  const later = await issue()
+
+  expect(await listed(laptop)).toEqual(idsOf(later, laptop))
+})
+
 describe('pages', () => {
   const page = `query ($first: Int, $after: String) { mySessions(first: $first, after: $after) {
     nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor } } }`
