@@ -1,0 +1,91 @@
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import type { Login } from './login.ts'
+import {
+  type DeviceFragment,
+  type EndedFragment,
+  EndRealmDocument,
+  LogOutDeviceDocument,
+  LogOutDocument,
+  LogOutEverywhereDocument,
+  LogOutOthersDocument,
+  MyDevicesDocument,
+  type MyDevicesQuery,
+  type RealmUserInput,
+  WhoAmIDocument,
+} from './operations.ts'
+
+/** One place where the owner is logged in. */
+export type Device = DeviceFragment
+
+/** A page of the list, the newest login first. `pageInfo.endCursor` is the `after` of the next. */
+export type DevicePage = MyDevicesQuery['mySessions']
+
+/** How many tokens were ended. Tokens, not logins: each login has two or more. */
+export type Ended = EndedFragment
+
+/** A GraphQL client that knows the page's login: apollo.ts and urql.ts are two. */
+export interface Connection<Client> {
+  /** For the rest of the page. Read it anew after a logout: with urql it is another one then. */
+  readonly client: Client
+  /** Asks the service, not the cache. Rejects with the client's own error. */
+  query<Data, Variables extends Record<string, unknown>>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<Data>
+  /** Ends tokens; lists of sessions that are on the screen are then asked for again. Rejects as `query` does. */
+  end<Variables extends Record<string, unknown>>(
+    document: TypedDocumentNode<{ readonly invalidateToken: Ended }, Variables>,
+    variables: Variables,
+    context?: typeof withoutToken,
+  ): Promise<Ended>
+}
+
+/** For operations that need no more than the token in their variables: an expired one in the header would refuse them. */
+export const withoutToken = { withoutToken: true } as const
+
+/**
+ * What a page does with logins.
+ *
+ * Each verb rejects with the client's own error when the service refuses or is not there. Nothing is forgotten then, so
+ * all may be tried again: what was ended already is only counted differently.
+ */
+export interface Page {
+  /** The logins of the owner, this page's among them. */
+  devices(first: number, after?: string | null): Promise<DevicePage>
+  /** Ends the login of this page, also when its access token has expired. The page is logged out. */
+  logOut(): Promise<Ended>
+  /** Ends another login of the owner, as of a lost phone. `id` is a `Device`'s. */
+  logOutDevice(id: string): Promise<Ended>
+  /** Ends all logins of the owner but this page's, as after a change of password. */
+  logOutOthers(): Promise<Ended>
+  /** Ends all logins of the owner. The page is logged out. */
+  logOutEverywhere(): Promise<Ended>
+  /** For administrators: how many tokens `endRealm` would end. Changes nothing. */
+  countRealm(realmName: string): Promise<Ended>
+  /** For administrators, during an incident: ends all logins of a realm, but for the login of this page. */
+  endRealm(realmName: string, comment: string): Promise<Ended>
+}
+
+export function createPage({ query, end }: Connection<unknown>, login: Login): Page {
+  /** Whose page this is: the service knows it by the token. */
+  async function owner(): Promise<RealmUserInput> {
+    const { realmName, username } = (await query(WhoAmIDocument, {})).currentToken ?? {}
+    if (!realmName || !username) throw new Error('Nobody is logged in.')
+    return { realmName, username }
+  }
+
+  function leave(ended: Ended): Ended {
+    login.end('LOGGED_OUT')
+    return ended
+  }
+
+  return {
+    devices: async (first, after) => (await query(MyDevicesDocument, { first, after })).mySessions,
+    logOut: async () => leave(await end(LogOutDocument, { accessToken: login.accessToken() ?? '' }, withoutToken)),
+    logOutDevice: (id) => end(LogOutDeviceDocument, { id }),
+    logOutOthers: async () => end(LogOutOthersDocument, { owner: await owner() }),
+    logOutEverywhere: async () => leave(await end(LogOutEverywhereDocument, { owner: await owner() })),
+    countRealm: (realmName) => end(EndRealmDocument, { realmName, dryRun: true }),
+    endRealm: (realmName, comment) => end(EndRealmDocument, { realmName, comment, dryRun: false }),
+  }
+}

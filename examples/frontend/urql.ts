@@ -1,0 +1,69 @@
+import { Client, type CombinedError, cacheExchange, fetchExchange } from '@urql/core'
+import { authExchange } from '@urql/exchange-auth'
+import type { Login } from './login.ts'
+import { RefreshPairDocument } from './operations.ts'
+import { type Connection, withoutToken } from './page.ts'
+
+/** An urql client with the page's token, and a new one when it has expired. */
+export function createClient(endpoint: string, login: Login): Client {
+  /** The access token that the service did not accept. */
+  let refused = ''
+  const renewal = authExchange(async ({ appendHeaders, mutate }) => ({
+    addAuthToOperation: (operation) => {
+      const accessToken = operation.context['withoutToken'] ? undefined : login.accessToken()
+      return accessToken === undefined
+        ? operation
+        : appendHeaders(
+            { ...operation, context: { ...operation.context, accessToken } },
+            { Authorization: `Bearer ${accessToken}` },
+          )
+    },
+    didAuthError: (error, { context: { accessToken } }) => {
+      if (accessToken === undefined || !isUnauthenticated(error)) return false
+      refused = accessToken
+      return true
+    },
+    refreshAuth: async () => {
+      await login.renew(refused, async (refreshToken) => {
+        const { data, error } = await mutate(RefreshPairDocument, { refreshToken }, withoutToken)
+        return assertAnswer(data, error).refreshTokenPair
+      })
+    },
+  }))
+  // `preferGetMethod` would write queries into URLs, and URLs into logs.
+  return new Client({ url: endpoint, preferGetMethod: false, exchanges: [cacheExchange, renewal, fetchExchange] })
+}
+
+function isUnauthenticated({ graphQLErrors, response }: CombinedError): boolean {
+  // What stands in front of the service may answer without GraphQL.
+  return graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') || response?.status === 401
+}
+
+function assertAnswer<Data>(data: Data | undefined, error: CombinedError | undefined): Data {
+  if (error !== undefined) throw error
+  if (data === undefined) throw new Error('The service answered without data.')
+  return data
+}
+
+/** The page's connection through urql. */
+export function connectUrql(endpoint: string, login: Login): Connection<Client> {
+  let client = createClient(endpoint, login)
+  // urql's cache can not be emptied: the next login gets a client of its own.
+  login.onEnd(() => {
+    client = createClient(endpoint, login)
+  })
+  return {
+    get client() {
+      return client
+    },
+    query: async (document, variables) => {
+      const { data, error } = await client.query(document, variables, { requestPolicy: 'network-only' })
+      return assertAnswer(data, error)
+    },
+    end: async (document, variables, context) => {
+      const additionalTypenames = ['TokenSession']
+      const { data, error } = await client.mutation(document, variables, { additionalTypenames, ...context })
+      return assertAnswer(data, error).invalidateToken
+    },
+  }
+}

@@ -1,0 +1,266 @@
+import { parse } from 'graphql'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { createLogin, type Login, type LoginEnd, type Pair } from '../../examples/frontend/login.ts'
+import { createPage, type Page } from '../../examples/frontend/page.ts'
+import { type Frontend, first, frontends } from '../support/frontends.ts'
+import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type RunningService, startProcess } from '../support/process.ts'
+
+const secret = 'a-secret-for-tests-of-32-characters'
+
+let postgres: RunningPostgres
+let service: RunningService
+/** On the same database; its access tokens expire after a second. */
+let hasty: RunningService
+let expired: Pair[]
+beforeAll(async () => {
+  postgres = await startPostgres()
+  const environment = { DATABASE_URL: await postgres.createDatabase('clients'), ADMIN_SECRET: secret }
+  ;[service, hasty] = await Promise.all([
+    // Without a grace window a refresh token that is spent twice ends its session.
+    startProcess({ ...environment, REFRESH_GRACE_SECONDS: '0' }),
+    startProcess({ ...environment, ACCESS_TOKEN_SECONDS: '1' }),
+  ])
+  const issued = Array.from({ length: 5 * frontends.length }, (_, index) => issue({ username: `late-${index}` }, hasty))
+  expired = await Promise.all(issued)
+  await new Promise((resolve) => setTimeout(resolve, 1050))
+})
+afterAll(async () => {
+  await Promise.all([service.end(), hasty.end()])
+  await postgres.stop()
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+interface Details {
+  readonly realmName?: string
+  readonly username: string
+  readonly scopes?: readonly string[]
+  readonly device?: { readonly label: string }
+}
+
+/** What the login service does when it has proved who logs in. */
+async function issue(details: Details, at = service): Promise<Pair> {
+  const query = `mutation ($input: CreateTokenPairInput!) {
+    createTokenPair(input: $input) { accessToken refreshToken } }`
+  const authorization = `Basic ${Buffer.from(`admin:${secret}`).toString('base64')}`
+  const response = await fetch(at.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization },
+    body: JSON.stringify({ query, variables: { input: { realmName: 'demo', ...details } } }),
+  })
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  const { data }: any = await response.json()
+  return data.createTokenPair
+}
+
+let names = 0
+const newName = () => `alice-${names++}`
+const spent = () => expired.pop() ?? expect.unreachable()
+
+const isRefresh = (init: RequestInit | undefined) => String(init?.body).includes('RefreshPair')
+
+/** Answers a function that tells how many refresh tokens were sent since. */
+function countRefreshes(): () => number {
+  const sent = vi.spyOn(globalThis, 'fetch')
+  return () => sent.mock.calls.filter(([, init]) => isRefresh(init)).length
+}
+
+interface Tab extends Frontend {
+  readonly login: Login
+  readonly page: Page
+  /** Why it was logged out, each time. */
+  readonly ends: readonly LoginEnd[]
+}
+
+const labels = async ({ page }: Tab) => (await page.devices(first)).nodes.map(({ device }) => device.label)
+
+async function idOf(label: string, { page }: Tab): Promise<string> {
+  const { nodes } = await page.devices(first)
+  return nodes.find(({ device }) => device.label === label)?.id ?? expect.unreachable()
+}
+
+describe.each(frontends)('with %s', (_name, connect) => {
+  function open(pair: Pair): Tab {
+    const login = createLogin()
+    login.begin(pair)
+    const frontend = connect(service.url, login)
+    const ends: LoginEnd[] = []
+    login.onEnd((why) => ends.push(why))
+    return { ...frontend, login, page: createPage(frontend.connection, login), ends }
+  }
+
+  async function openDevices(realmName = 'demo') {
+    const username = newName()
+    const on = async (label: string) => open(await issue({ realmName, username, device: { label } }))
+    return { laptop: await on('laptop'), phone: await on('phone'), tablet: await on('tablet') }
+  }
+  type Devices = Awaited<ReturnType<typeof openDevices>>
+  const all = ['laptop', 'phone', 'tablet'] as const
+
+  /** Those that still get an answer. Each must see the same: the list of those that do. */
+  async function working(devices: Devices): Promise<readonly string[]> {
+    const lists = await Promise.all(all.map((name) => labels(devices[name]).catch(() => undefined)))
+    const names = all.filter((_name, index) => lists[index] !== undefined)
+    for (const list of lists) if (list !== undefined) expect(list).toEqual(names.toReversed())
+    return names
+  }
+
+  test('a page shows the devices of its owner, page by page, the newest login first', async () => {
+    const { laptop } = await openDevices()
+    await issue({ username: newName() })
+
+    const one = await laptop.page.devices(2)
+    const two = await laptop.page.devices(2, one.pageInfo.endCursor)
+
+    const shown = [...one.nodes, ...two.nodes].map(({ device, isCurrent }) => [device.label, isCurrent])
+    expect(Object.fromEntries(shown)).toEqual({ tablet: false, phone: false, laptop: true })
+    expect([one, two].map(({ nodes, pageInfo }) => [nodes.length, pageInfo.hasNextPage])).toEqual([
+      [2, true],
+      [1, false],
+    ])
+  })
+
+  test.each<[string, (laptop: Tab) => Promise<unknown>, readonly string[]]>([
+    ['this device', ({ page }) => page.logOut(), ['phone', 'tablet']],
+    ['another device', async (tab) => tab.page.logOutDevice(await idOf('phone', tab)), ['laptop', 'tablet']],
+    ['the other devices', ({ page }) => page.logOutOthers(), ['laptop']],
+    ['everywhere', ({ page }) => page.logOutEverywhere(), []],
+  ])('logging out %s ends that and nothing else', async (_which, logOut, left) => {
+    const [devices, others] = [await openDevices(), await openDevices()]
+
+    const ended = await logOut(devices.laptop)
+
+    const invalidatedTokens = 2 * (all.length - left.length)
+    expect(ended).toMatchObject({ invalidatedTokens, previouslyInvalidatedTokens: 0, errorCount: 0 })
+    expect(devices.laptop.ends).toEqual(left.includes('laptop') ? [] : ['LOGGED_OUT'])
+    expect(await working(devices)).toEqual(left)
+    expect(await working(others)).toEqual(all)
+    for (const name of all.filter((one) => one !== 'laptop' && !left.includes(one)))
+      expect(devices[name].ends).toEqual(['INVALIDATED'])
+  })
+
+  test('an administrator counts a realm, then ends it, and stays logged in', async () => {
+    const realmName = newName()
+    const devices = await openDevices(realmName)
+    const admin = open(await issue({ realmName, username: 'root', scopes: ['manage_token'] }))
+
+    const counted = await admin.page.countRealm(realmName)
+    const before = await working(devices)
+    const ended = await admin.page.endRealm(realmName, 'incident 17')
+
+    expect(counted).toMatchObject({ invalidatedTokens: 6 })
+    expect(before).toEqual(all)
+    expect(ended).toEqual(counted)
+    expect(await working(devices)).toEqual([])
+    expect(await labels(admin)).toHaveLength(1)
+  })
+
+  test('a list on the screen is one shorter after another device was logged out', async () => {
+    const { laptop } = await openDevices()
+    const show = vi.fn()
+    const unwatch = laptop.watch(show)
+    await vi.waitFor(() => expect(show).toHaveBeenLastCalledWith(['tablet', 'phone', 'laptop']))
+
+    await laptop.page.logOutDevice(await idOf('phone', laptop))
+
+    await vi.waitFor(() => expect(show).toHaveBeenLastCalledWith(['tablet', 'laptop']))
+    unwatch()
+  })
+
+  test('a logout empties the cache, and who logs in next sees what is theirs', async () => {
+    const { laptop } = await openDevices()
+    await labels(laptop)
+    expect(laptop.cached()).toHaveLength(3)
+
+    await laptop.page.logOut()
+
+    expect(laptop.cached()).toBeUndefined()
+    laptop.login.begin(await issue({ username: newName(), device: { label: 'theirs' } }))
+    expect(await labels(laptop)).toEqual(['theirs'])
+  })
+
+  test('eight requests that an expired token failed are answered after one refresh', async () => {
+    const tab = open(spent())
+    const refreshes = countRefreshes()
+
+    const pages = await Promise.all(Array.from({ length: 8 }, (_, index) => tab.page.devices(index + 1)))
+
+    expect(pages.map(({ nodes }) => nodes.length)).toEqual(Array(8).fill(1))
+    expect(refreshes()).toBe(1)
+    expect(tab.ends).toEqual([])
+  })
+
+  test('a page whose token has expired logs out with it, without a refresh', async () => {
+    const pair = spent()
+    const refreshes = countRefreshes()
+
+    const ended = await open(pair).page.logOut()
+
+    expect(ended).toMatchObject({ invalidatedTokens: 2 })
+    expect(refreshes()).toBe(0)
+    const copy = open(pair)
+    await expect(labels(copy)).rejects.toThrow()
+    expect(copy.ends).toEqual(['INVALIDATED'])
+  })
+
+  test('a logout while a refresh is under way stays one', async () => {
+    const tab = open(spent())
+
+    await Promise.allSettled([labels(tab), tab.page.logOut(), labels(tab)])
+
+    expect(tab.ends).toEqual(['LOGGED_OUT'])
+    expect(tab.login.accessToken()).toBeUndefined()
+  })
+
+  test('a refresh token that was spent before logs the page out, and whoever spent it', async () => {
+    const pair = spent()
+    const [thief, tab] = [open(pair), open(pair)]
+    await labels(thief)
+
+    const asked = await Promise.allSettled([labels(tab), labels(tab)])
+
+    console.log(asked)
+    expect(asked.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(tab.ends).toEqual(['ALREADY_USED'])
+    await expect(labels(thief)).rejects.toThrow()
+    expect(thief.ends).toEqual(['INVALIDATED'])
+  })
+
+  test('a service that is not available costs no token', async () => {
+    const tab = open(spent())
+    const send = globalThis.fetch
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) =>
+      isRefresh(init) ? unavailable() : send(url, init),
+    )
+
+    await expect(labels(tab)).rejects.toThrow('The database is not available')
+    vi.restoreAllMocks()
+
+    expect(tab.ends).toEqual([])
+    expect(await labels(tab)).toHaveLength(1)
+  })
+
+  test.each([{}, { token: 'x', session: '1' }])(
+    'an input of %j, where one field is due, is an error to show',
+    async (input) => {
+      const { laptop } = await openDevices()
+      const mutation = parse(
+        'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) { invalidatedTokens } }',
+      )
+
+      const answer = laptop.connection.end(mutation, { input })
+
+      await expect(answer).rejects.toThrow(/InvalidateTokenInput/)
+      expect(await labels(laptop)).toHaveLength(3)
+    },
+  )
+})
+
+/** As the service answers while its database does not: a fake, because the other tests need the database. */
+function unavailable(): Response {
+  const error = { message: 'The database is not available.', extensions: { code: 'SERVICE_UNAVAILABLE' } }
+  const headers = { 'content-type': 'application/graphql-response+json' }
+  return Response.json({ errors: [error] }, { status: 503, headers })
+}

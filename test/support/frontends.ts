@@ -1,0 +1,62 @@
+import { connectApollo } from '../../examples/frontend/apollo.ts'
+import type { Login } from '../../examples/frontend/login.ts'
+import { MyDevicesDocument, type MyDevicesQuery } from '../../examples/frontend/operations.ts'
+import type { Connection } from '../../examples/frontend/page.ts'
+import { connectUrql } from '../../examples/frontend/urql.ts'
+
+type Labels = readonly (string | null)[]
+
+/** A connection of examples/frontend, and what the tests look at behind its back. */
+export interface Frontend {
+  readonly connection: Connection<unknown>
+  /** The list of devices in the client's cache; undefined when it is not there. */
+  cached(): Labels | undefined
+  /** Has the list of devices on the screen; tells `show` each time it changes. Answers the function that ends it. */
+  watch(show: (labels: Labels) => void): () => void
+}
+
+type Connect = (endpoint: string, login: Login) => Frontend
+
+/** How many devices are on the screen. */
+export const first = 20
+const document = MyDevicesDocument
+const variables = { first }
+const labelsOf = ({ mySessions }: MyDevicesQuery): Labels => mySessions.nodes.map(({ device }) => device.label)
+
+const apollo: Connect = (endpoint, login) => {
+  const connection = connectApollo(endpoint, login)
+  return {
+    connection,
+    cached: () => {
+      const data = connection.client.readQuery({ query: document, variables })
+      return data === null ? undefined : labelsOf(data)
+    },
+    watch: (show) => {
+      const watching = connection.client.watchQuery({ query: document, variables }).subscribe((answer) => {
+        if (answer.dataState === 'complete') show(labelsOf(answer.data))
+      })
+      return () => watching.unsubscribe()
+    },
+  }
+}
+
+const urql: Connect = (endpoint, login) => {
+  const connection = connectUrql(endpoint, login)
+  return {
+    connection,
+    cached: () => {
+      const { data } = connection.client.readQuery(document, variables, { requestPolicy: 'cache-only' }) ?? {}
+      return data ? labelsOf(data) : undefined
+    },
+    watch: (show) =>
+      connection.client.query(document, variables).subscribe(({ data }) => {
+        if (data !== undefined) show(labelsOf(data))
+      }).unsubscribe,
+  }
+}
+
+/** The clients that examples/frontend has a recipe for. */
+export const frontends: readonly (readonly [string, Connect])[] = [
+  ['Apollo Client', apollo],
+  ['urql', urql],
+]
