@@ -63,7 +63,7 @@ export interface Login {
    * token is spent, once. Rejects as `spend` does when the service is not available; the pair is kept, for it may be good.
    */
   renew(refused: string, spend: SpendRefreshToken): Promise<boolean>
-  /** Forgets the pair and tells all listeners. */
+  /** Forgets the pair and tells all listeners, once for each login. */
   end(why: LoginEnd): void
   /** Here the page shows its login form. Answers the function that ends the listening. */
   onEnd(listener: (why: LoginEnd) => void): () => void
@@ -77,6 +77,8 @@ export function createLogin(store: PairStore = inMemory()): Login {
     for (const listener of listeners) listener(why)
   }
   const end = (why: LoginEnd): void => {
+    // What ends it first has told everybody; for example a logout, and then the refresh that it overtook.
+    if (store.read() === undefined) return
     store.write(undefined)
     tell(why)
   }

@@ -75,3 +75,19 @@ test('a new login is not ended by what becomes of the old refresh token', async 
   expect(isRenewed).toBe(true)
   expect(login.accessToken()).toBe('access-next')
 })
+
+test('a refresh that a logout has overtaken logs nobody in again', async () => {
+  const login = createLogin()
+  const told = vi.fn()
+  login.onEnd(told)
+  login.begin(pair('old'))
+
+  const isRenewed = await login.renew('access-old', async () => {
+    login.end('LOGGED_OUT')
+    return { __typename: 'TokenPair', ...pair('new') }
+  })
+
+  expect(isRenewed).toBe(false)
+  expect(login.accessToken()).toBeUndefined()
+  expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
+})
