@@ -54,12 +54,12 @@ export type SpendRefreshToken = (refreshToken: string) => Promise<RefreshPairMut
 export interface Login {
   /** For the `Authorization` header; undefined while logged out. */
   accessToken(): string | undefined
-  /** After the login form. */
+  /** After the login form. A login that is under way ends first. */
   begin(pair: Pair): void
   /**
    * After the service did not accept the access token `refused`: makes that there is a better one.
    *
-   * True when a repetition may do better; false when the login is over. However many requests fail together, one refresh
+   * True when a repetition may do better; false when the login that it was sent by is over. However many requests fail together, one refresh
    * token is spent, once. Rejects as `spend` does when the service is not available; the pair is kept, for it may be good.
    */
   renew(refused: string, spend: SpendRefreshToken): Promise<boolean>
@@ -71,47 +71,56 @@ export interface Login {
 
 export function createLogin(store: PairStore = inMemory()): Login {
   const listeners = new Set<(why: LoginEnd) => void>()
-  let running: Promise<boolean> | undefined
+  /** The access tokens that requests of this login were sent with. */
+  const handedOut = new Set<string>()
+  let running: Promise<void> | undefined
 
-  const tell = (why: LoginEnd): void => {
-    for (const listener of listeners) listener(why)
+  function tell(why: LoginEnd): void {
+    handedOut.clear()
+    running = undefined
+    for (const listener of [...listeners]) listener(why)
   }
-  const end = (why: LoginEnd): void => {
-    // What ends it first has told everybody; for example a logout, and then the refresh that it overtook.
+
+  function end(why: LoginEnd): void {
+    // What ended it first has told everybody; for example a logout, and then the refresh that it overtook.
     if (store.read() === undefined) return
     store.write(undefined)
     tell(why)
   }
-  store.onRemoved(() => tell('LOGGED_OUT'))
 
-  async function spendOne({ refreshToken }: Pair, spend: SpendRefreshToken): Promise<boolean> {
-    if (refreshToken === null) {
-      end('NO_REFRESH_TOKEN')
-      return false
-    }
+  async function spendOne({ refreshToken }: Pair, spend: SpendRefreshToken): Promise<void> {
+    if (refreshToken === null) return end('NO_REFRESH_TOKEN')
     const answer = await spend(refreshToken)
     // Meanwhile the page may have logged out, or another tab may have been quicker: their word stands.
-    if (store.read()?.refreshToken !== refreshToken) return store.read() !== undefined
-    if (answer.__typename === 'TokenPair') {
-      store.write({ accessToken: answer.accessToken, refreshToken: answer.refreshToken })
-      return true
-    }
-    end(answer.code)
-    return false
+    if (store.read()?.refreshToken !== refreshToken) return
+    if (answer.__typename === 'RefreshTokenRejected') return end(answer.code)
+    store.write({ accessToken: answer.accessToken, refreshToken: answer.refreshToken })
   }
 
-  return {
-    accessToken: () => store.read()?.accessToken,
-    begin: store.write,
-    renew: async (refused, spend) => {
-      const pair = store.read()
-      if (pair === undefined) return false
-      if (pair.accessToken !== refused) return true
+  async function renew(refused: string, spend: SpendRefreshToken): Promise<boolean> {
+    const pair = store.read()
+    if (pair?.accessToken === refused) {
       running ??= spendOne(pair, spend).finally(() => {
         running = undefined
       })
-      return running
+      await running
+    }
+    // Not if it was sent by an earlier login: the next owner must not repeat what the last one asked for.
+    return handedOut.has(refused)
+  }
+
+  store.onRemoved(() => tell('LOGGED_OUT'))
+  return {
+    accessToken: () => {
+      const accessToken = store.read()?.accessToken
+      if (accessToken !== undefined) handedOut.add(accessToken)
+      return accessToken
     },
+    begin: (pair) => {
+      end('LOGGED_OUT')
+      store.write(pair)
+    },
+    renew,
     end,
     onEnd: (listener) => {
       listeners.add(listener)

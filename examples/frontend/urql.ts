@@ -4,13 +4,19 @@ import type { Login } from './login.ts'
 import { RefreshPairDocument } from './operations.ts'
 import { type Connection, withoutToken } from './page.ts'
 
-/** An urql client with the page's token, and a new one when it has expired. */
+/** An urql client for one login, with the page's token, and a new one when it has expired. */
 export function createClient(endpoint: string, login: Login): Client {
   /** The access token that the service did not accept. */
   let refused = ''
+  /** A client is for one login: what it has yet to send at the end goes without a token, not with the next owner's. */
+  let isOver = false
+  const unlisten = login.onEnd(() => {
+    isOver = true
+    unlisten()
+  })
   const renewal = authExchange(async ({ appendHeaders, mutate }) => ({
     addAuthToOperation: (operation) => {
-      const accessToken = operation.context['withoutToken'] ? undefined : login.accessToken()
+      const accessToken = isOver || operation.context['withoutToken'] ? undefined : login.accessToken()
       return accessToken === undefined
         ? operation
         : appendHeaders(

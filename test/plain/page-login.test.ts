@@ -28,9 +28,11 @@ describe('two tabs of a page', () => {
   test('have one login, and the second takes the pair that the first has bought', async () => {
     const { one, other } = openTabs()
     one.begin(pair('old'))
+    const sentWith = [one.accessToken(), other.accessToken()]
 
     const answers = [await one.renew('access-old', spend), await other.renew('access-old', spend)]
 
+    expect(sentWith).toEqual(['access-old', 'access-old'])
     expect(answers).toEqual([true, true])
     expect(spend).toHaveBeenCalledTimes(1)
     expect(other.accessToken()).toBe('access-new')
@@ -63,17 +65,21 @@ test('a login without a refresh token is over with its access token', async () =
   expect(spend).not.toHaveBeenCalled()
 })
 
-test('a new login is not ended by what becomes of the old refresh token', async () => {
+test('a new login is not ended by what becomes of the old one, and repeats none of its requests', async () => {
   const login = createLogin()
+  const told = vi.fn()
+  login.onEnd(told)
   login.begin(pair('old'))
+  const refused = login.accessToken() ?? expect.unreachable()
 
-  const isRenewed = await login.renew('access-old', async () => {
+  const isRenewed = await login.renew(refused, async () => {
     login.begin(pair('next'))
     return { __typename: 'RefreshTokenRejected', code: 'INVALIDATED', message: 'It was invalidated.' }
   })
 
-  expect(isRenewed).toBe(true)
+  expect([isRenewed, await login.renew(refused, spend)]).toEqual([false, false])
   expect(login.accessToken()).toBe('access-next')
+  expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
 })
 
 test('a refresh that a logout has overtaken logs nobody in again', async () => {

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { createLogin, type Login, type LoginEnd, type Pair } from '../../examples/frontend/login.ts'
 import { createPage, type Page } from '../../examples/frontend/page.ts'
 import packageJson from '../../package.json' with { type: 'json' }
-import { type Frontend, first, frontends } from '../support/frontends.ts'
+import { type Details, type Frontend, first, frontends, logIn } from '../support/frontends.ts'
 import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
@@ -27,12 +27,12 @@ beforeAll(async () => {
     startProcess({ ...environment, REFRESH_GRACE_SECONDS: '0' }),
     startProcess({ ...environment, ACCESS_TOKEN_SECONDS: '1' }),
   ])
-  const issued = Array.from({ length: 5 * frontends.length }, (_, index) => issue({ username: `late-${index}` }, hasty))
+  const issued = Array.from({ length: 6 * frontends.length }, (_, index) => issue({ username: `late-${index}` }, hasty))
   expired = await Promise.all(issued)
   await new Promise((resolve) => setTimeout(resolve, 1050))
 })
 afterAll(async () => {
-  await Promise.all([service.end(), hasty.end()])
+  await Promise.allSettled([walk, service.end(), hasty.end()])
   await postgres.stop()
 })
 afterEach(() => {
@@ -45,27 +45,7 @@ function walkThrough(database: string): typeof walk {
   return promisify(execFile)(`node_modules/.bin/${program}`, args, { env })
 }
 
-interface Details {
-  readonly realmName?: string
-  readonly username: string
-  readonly scopes?: readonly string[]
-  readonly device?: { readonly label: string }
-}
-
-/** What the login service does when it has proved who logs in. */
-async function issue(details: Details, at = service): Promise<Pair> {
-  const query = `mutation ($input: CreateTokenPairInput!) {
-    createTokenPair(input: $input) { accessToken refreshToken } }`
-  const authorization = `Basic ${Buffer.from(`admin:${secret}`).toString('base64')}`
-  const response = await fetch(at.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization },
-    body: JSON.stringify({ query, variables: { input: { realmName: 'demo', ...details } } }),
-  })
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
-  const { data }: any = await response.json()
-  return data.createTokenPair
-}
+const issue = (details: Details, at = service) => logIn(at.url, `admin:${secret}`, details)
 
 let names = 0
 const newName = () => `alice-${names++}`
@@ -204,6 +184,17 @@ describe.each(frontends)('with %s', (_name, connect) => {
     expect(tab.ends).toEqual([])
   })
 
+  test('a 401 that is not GraphQL, as a proxy answers, is renewed too', async () => {
+    const tab = open(await issue({ username: newName() }))
+    const refreshes = countRefreshes()
+    vi.mocked(fetch).mockResolvedValueOnce(new Response('Who are you?', { status: 401 }))
+
+    const shown = await labels(tab)
+
+    expect(shown).toHaveLength(1)
+    expect(refreshes()).toBe(1)
+  })
+
   test('a page whose token has expired logs out with it, without a refresh', async () => {
     const pair = spent()
     const refreshes = countRefreshes()
@@ -227,14 +218,27 @@ describe.each(frontends)('with %s', (_name, connect) => {
     expect(tab.login.accessToken()).toBeUndefined()
   })
 
+  test('a request that the last owner made is never repeated for the next', async () => {
+    const tab = open(spent())
+    const next = await issue({ username: newName(), device: { label: 'theirs' } })
+    const send = globalThis.fetch
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
+      if (isRefresh(init)) tab.login.begin(next)
+      return send(url, init)
+    })
+
+    await expect(labels(tab)).rejects.toThrow()
+
+    expect(tab.ends).toEqual(['LOGGED_OUT'])
+    expect(await labels(tab)).toEqual(['theirs'])
+  })
+
   test('a refresh token that was spent before logs the page out, and whoever spent it', async () => {
     const pair = spent()
     const [thief, tab] = [open(pair), open(pair)]
     await labels(thief)
 
     const asked = await Promise.allSettled([labels(tab), labels(tab)])
-
-    console.log(asked)
     expect(asked.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     expect(tab.ends).toEqual(['ALREADY_USED'])
     await expect(labels(thief)).rejects.toThrow()

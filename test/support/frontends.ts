@@ -1,5 +1,5 @@
 import { connectApollo } from '../../examples/frontend/apollo.ts'
-import type { Login } from '../../examples/frontend/login.ts'
+import type { Login, Pair } from '../../examples/frontend/login.ts'
 import { MyDevicesDocument, type MyDevicesQuery } from '../../examples/frontend/operations.ts'
 import type { Connection } from '../../examples/frontend/page.ts'
 import { connectUrql } from '../../examples/frontend/urql.ts'
@@ -60,3 +60,25 @@ export const frontends: readonly (readonly [string, Connect])[] = [
   ['Apollo Client', apollo],
   ['urql', urql],
 ]
+
+export interface Details {
+  readonly realmName?: string
+  readonly username: string
+  readonly scopes?: readonly string[]
+  readonly device?: { readonly label: string }
+}
+
+/** What a login service does when it has proved who somebody is. */
+export async function logIn(endpoint: string, client: string, details: Details): Promise<Pair> {
+  const query = `mutation ($input: CreateTokenPairInput!) {
+    createTokenPair(input: $input) { accessToken refreshToken } }`
+  const authorization = `Basic ${Buffer.from(client).toString('base64')}`
+  const response = await fetch(endpoint, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization },
+    body: JSON.stringify({ query, variables: { input: { realmName: 'demo', ...details } } }),
+  })
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  const { data }: any = await response.json()
+  return data.createTokenPair
+}
