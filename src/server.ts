@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServerAdapter } from '@whatwg-node/server'
+import { isEventStream } from './http/graphql.ts'
 import { endpoint, type Handler } from './http/handler.ts'
 import type { ShortAnswer, Shortcut } from './http/shortcut.ts'
 import { TokenServiceError } from './tokens/errors.ts'
@@ -19,7 +21,7 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly origin: string
-  /** Finishes what is under way, then closes. No new request should come: readiness must be off before. */
+  /** Finishes what is under way, then closes. No new request should come, and no stream go on: end them before. */
   stop(): Promise<void>
 }
 
@@ -69,27 +71,37 @@ async function goShortWay(
 ): Promise<void> {
   try {
     const body = await readBody(request)
-    const answer = (await shortcut.answer(request.headers, body)) ?? (await askHandler(handler, request, body))
-    response.writeHead(answer.status, { ...answer.headers, 'content-length': Buffer.byteLength(answer.body) })
-    response.end(answer.body)
+    const short = await shortcut.answer(request.headers, body)
+    if (short === undefined) await write(response, await askHandler(handler, request, body))
+    else writeWhole(response, short)
   } catch {
     // The client went away in the middle of its request: there is nobody to answer.
     response.destroy()
   }
 }
 
+/** A stream goes out as it comes; `curl` asks for a subscription with the headers of any other operation. */
+async function write(response: ServerResponse, answer: Response): Promise<void> {
+  const { status } = answer
+  const headers = Object.fromEntries(answer.headers)
+  if (!isEventStream(answer) || answer.body === null)
+    return writeWhole(response, { status, headers, body: await answer.text() })
+  response.writeHead(status, headers)
+  await pipeline(answer.body, response)
+}
+
+function writeWhole(response: ServerResponse, { status, headers, body }: ShortAnswer): void {
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}
+
 /** The body was read already, so the long way is given a request of its own. */
-async function askHandler(
-  handler: Handler,
-  { headers }: IncomingMessage,
-  body: Uint8Array<ArrayBuffer>,
-): Promise<ShortAnswer> {
+function askHandler(handler: Handler, { headers }: IncomingMessage, body: Uint8Array<ArrayBuffer>): Promise<Response> {
   const { authorization, accept } = headers
   const given = new Headers({ 'content-type': 'application/json', 'content-length': String(body.byteLength) })
   if (authorization !== undefined) given.set('authorization', authorization)
   if (accept !== undefined) given.set('accept', accept)
-  const response = await handler(new Request(`http://localhost${endpoint}`, { method: 'POST', headers: given, body }))
-  return { status: response.status, headers: Object.fromEntries(response.headers), body: await response.text() }
+  return handler(new Request(`http://localhost${endpoint}`, { method: 'POST', headers: given, body }))
 }
 
 function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer>> {

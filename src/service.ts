@@ -20,7 +20,7 @@ export interface Service {
   readonly database: string
   /** Only at the first start on an empty database: the one time that it can be read. */
   readonly newAdminSecret: string | undefined
-  /** Takes no new requests, finishes those under way, closes the database. A second call joins the first. */
+  /** Takes no new requests, ends streams, finishes what is under way, closes the database. A second call joins the first. */
   stop(): Promise<void>
 }
 
@@ -53,7 +53,7 @@ export async function startService(config: Config, logger: Logger = createLogger
     const handler = createHandler({ schema, tokens, report, assertReady: readiness.assert })
     const shortcut = createShortcut({ schema, tokens, report })
     const server = await startServer({ handler, shortcut, port: config.port, host: config.host })
-    opened.push(server.stop, readiness.end)
+    opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // Last, because a secret that was made and then not shown is lost.
     const newAdminSecret = await ensureAdmin(clients, config.adminSecret)

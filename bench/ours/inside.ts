@@ -100,6 +100,7 @@ function databaseOn(client: pg.Client): Database {
     statementName: (name) => name,
     ping: nothing,
     close: nothing,
+    announcements: { announce: () => undefined, listen: () => () => undefined },
   }
 }
 

@@ -12,6 +12,7 @@ import { defineRevocations } from './revocations.ts'
 import { printSubgraph } from './sdl.ts'
 import { defineSession } from './session.ts'
 import { defineSessions } from './sessions.ts'
+import { defineSubscriptions } from './subscriptions.ts'
 
 export interface SchemaOptions {
   /** What the SDL tells a composer beside the schema itself; nothing by default. */
@@ -41,5 +42,6 @@ function buildSchema(): GraphQLSchema {
   defineSessions(builder, { tokenSession, tokenOwner, ownerInput })
   const revocation = defineRevocation(builder, { tokenSession, invalidation, reason })
   defineRevocations(builder, { revocation, reason, ownerInput })
+  defineSubscriptions(builder, revocation)
   return builder.toSchema({ sortSchema: false })
 }

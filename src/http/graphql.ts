@@ -1,5 +1,5 @@
-import { type GraphQLError, type GraphQLSchema, parse } from 'graphql'
-import { createYoga, type Plugin } from 'graphql-yoga'
+import { type ExecutionResult, type GraphQLError, type GraphQLSchema, parse } from 'graphql'
+import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { createErrorPresenter } from '../graph/errors.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { authenticateHeader } from './credentials.ts'
@@ -44,8 +44,15 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
   return async (request) => {
     const response = await yoga.fetch(request)
     for (const [name, value] of Object.entries(answerHeaders)) response.headers.set(name, value)
+    // nginx holds back what it proxies until a buffer is full; this tells it not to.
+    if (isEventStream(response)) response.headers.set('x-accel-buffering', 'no')
     return response
   }
+}
+
+/** Whether it goes on for as long as its reader listens. */
+export function isEventStream({ headers }: Response): boolean {
+  return headers.get('content-type')?.startsWith('text/event-stream') ?? false
 }
 
 /** One plugin, because each costs microseconds at every request. */
@@ -63,12 +70,50 @@ function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
     onParse({ setParseFn }) {
       setParseFn((source, options) => parse(source, { ...options, maxTokens: mostTokens }))
     },
+    onSubscribe() {
+      return {
+        onSubscribeResult: ({ result, setResult }) => {
+          if (isAsyncIterable(result)) setResult(withLastWords(result, present))
+        },
+      }
+    },
     onResultProcess({ result, setResult }) {
       if ('errors' in result && result.errors !== undefined)
         setResult({ ...result, errors: result.errors.map(present) })
     },
   }
 }
+
+/**
+ * A stream whose source breaks ends with an error that is presented like any other, and then completes: Yoga would
+ * break the connection, and its reader would learn nothing.
+ */
+function withLastWords(
+  results: AsyncIterable<ExecutionResult>,
+  present: (error: unknown) => GraphQLError,
+): AsyncIterableIterator<ExecutionResult> {
+  const iterator = results[Symbol.asyncIterator]()
+  let isBroken = false
+  return {
+    async next() {
+      if (isBroken) return over
+      try {
+        const step = await iterator.next()
+        if (step.done === true || step.value.errors === undefined) return step
+        return { done: false, value: { ...step.value, errors: step.value.errors.map(present) } }
+      } catch (error) {
+        isBroken = true
+        return { done: false, value: { errors: [present(error)] } }
+      }
+    },
+    return: async () => iterator.return?.() ?? over,
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}
+
+const over = { done: true, value: undefined } as const
 
 /** Whether any of the types that Yoga can write is acceptable; it writes UTF-8 and does not weigh `q`. */
 function takesAnswer(accept: string | null): boolean {

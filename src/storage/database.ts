@@ -1,5 +1,6 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import type { Announcements } from './announcements.ts'
 import type * as schema from './schema.ts'
 
 /** Either engine, seen alike. */
@@ -17,6 +18,7 @@ export interface Database {
   /** Resolves when the database answers a query now. */
   ping(): Promise<void>
   close(): Promise<void>
+  readonly announcements: Announcements
 }
 
 export type DatabaseLocation =

@@ -3,9 +3,11 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/pglite'
 import { migrate } from 'drizzle-orm/pglite/migrator'
+import { createLocalAnnouncements } from './announcements.ts'
 import type { Database } from './database.ts'
 import { lockFolder } from './folder-lock.ts'
 import { migrationsFolder } from './migrations.ts'
+import { settleRestoredRows } from './restored.ts'
 import * as schema from './schema.ts'
 
 /** @throws TokenServiceError ERR_DATA_DIR_IN_USE */
@@ -16,6 +18,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
   try {
     const engine = await PGlite.create(`${folder}/pglite`)
     await migrateEmbedded(engine)
+    await settleRestoredRows({ db: drizzle(engine, { schema }) })
     return embeddedDatabase(engine, `embedded PGlite in ${folder}`, lock.release)
   } catch (error) {
     await lock.release()
@@ -33,6 +36,7 @@ export function embeddedDatabase(
   return {
     db,
     description,
+    announcements: createLocalAnnouncements(),
     statementName: (name) => name,
     ping: async () => void (await db.execute(sql`select 1`)),
     close: async () => {

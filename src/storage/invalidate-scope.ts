@@ -24,6 +24,7 @@ export async function invalidateScope(
   const scope = await readScope(database, asked)
   if (scope === undefined) return { ...nothing, revision: undefined }
   const { revision, bound } = await append(database, scope, by)
+  database.announcements.announce()
   const counts = await countAsOf(database, { revision, coverage: { ...scope, bound }, at: by.at })
   // The revocation stands and its count is known: a fault from here on must not call it a failure.
   await record(database, revision, counts).catch(leaveToCompletion)

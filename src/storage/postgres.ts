@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
+import { type Announcements, createLocalAnnouncements, createTeller } from './announcements.ts'
 import type { Database, DatabaseOptions, PostgresLocation } from './database.ts'
 import { guardStorage } from './errors.ts'
+import { channel, startListener } from './listener.ts'
 import { migrationsFolder } from './migrations.ts'
+import { settleRestoredRows } from './restored.ts'
 import * as schema from './schema.ts'
 
 const migrationLock = 7_236_541_002
@@ -28,13 +32,61 @@ export async function openPostgres(location: PostgresLocation, options: Database
   // Without a listener a restart of Postgres ends this process.
   pool.on('error', (error) => options.onIdleError?.(error))
   const db = drizzle(pool, { schema })
+  await guardStorage(() => settleRestoredRows({ db })).catch(async (error) => {
+    await pool.end()
+    throw error
+  })
+  const announcements = openAnnouncements(pool, directUrl, options)
   return {
     db,
+    announcements,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
     ping: async () => void (await db.execute(sql`select 1`)),
-    close: () => pool.end(),
+    close: async () => {
+      await announcements.close()
+      await pool.end()
+    },
   }
+}
+
+/** Followers look at the log this often, whatever they were told or not. */
+const pollEveryMs = 5_000
+
+/**
+ * Announcements to this process at once, and to the others by NOTIFY: on the pool, after the commit, because a NOTIFY
+ * within a transaction makes commits wait for each other. It need not outlive a crash, so it does not wait for the disk.
+ * The connection that listens is there while somebody follows.
+ */
+function openAnnouncements(
+  pool: pg.Pool,
+  directUrl: string,
+  { onIdleError }: DatabaseOptions,
+): Announcements & { close(): Promise<void> } {
+  const local = createLocalAnnouncements()
+  const ownPayload = randomUUID()
+  const tell = createTeller(() =>
+    pool.query(`select set_config('synchronous_commit', 'off', true), pg_notify('${channel}', $1)`, [ownPayload]),
+  )
+  const listeners = new Set<() => Promise<void>>()
+  const listen = (wake: () => void) => {
+    const stopLocal = local.listen(wake)
+    const stopListener = startListener({ directUrl, ownPayload, wake, onLost: (error) => onIdleError?.(error) })
+    const poll = setInterval(wake, pollEveryMs).unref()
+    const stop = async () => {
+      stopLocal()
+      clearInterval(poll)
+      await stopListener()
+      listeners.delete(stop)
+    }
+    listeners.add(stop)
+    return () => void stop()
+  }
+  const announce = () => {
+    local.announce()
+    tell()
+  }
+  return { announce, listen, close: async () => void (await Promise.all([...listeners].map((stop) => stop()))) }
 }
 
 function describeUrl(url: string): string {

@@ -4,7 +4,7 @@ import { retentionSlots } from '../tokens/retention.ts'
 import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
 import { completeCounts } from './invalidate-scope.ts'
-import { revocations, tokenPairs } from './schema.ts'
+import { tokenPairs } from './schema.ts'
 
 export interface RetentionOptions {
   /** How long a revocation stays for the record after nothing that it covers can be alive. */
@@ -44,17 +44,24 @@ async function emptySlot({ db }: Database, slot: number, cut: Date): Promise<boo
   return row?.isEmptied ?? false
 }
 
+/** The newest transaction among the forgotten is noted by the same statement, for followers who had not seen it. */
 async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
+  const gone = db.$with('gone', {}).as(sql`
+    delete from revocations where revision in (
+      select revision from revocations
+      where revision < coalesce((select min(id) from ${tokenPairs}), 281474976710655) and at < ${cut.toISOString()}::timestamptz
+      order by revision limit ${biteRows} for update skip locked)
+    returning xid`)
+  const noted = db.$with('noted', {}).as(sql`
+    insert into forgotten_revocations as noted (up_to) select xid from gone order by xid desc limit 1
+    on conflict (is_only) do update set up_to = greatest(noted.up_to, excluded.up_to)`)
   for (let forgotten = 0; ; ) {
-    const bite = await db
-      .delete(revocations)
-      .where(sql`${revocations.revision} in (
-        select revision from revocations
-        where revision < coalesce((select min(id) from ${tokenPairs}), 281474976710655) and at < ${cut.toISOString()}::timestamptz
-        order by revision limit ${biteRows} for update skip locked)`)
-      .returning({ revision: revocations.revision })
-    forgotten += bite.length
-    if (bite.length < biteRows) return forgotten
+    const [bite] = await db
+      .with(gone, noted)
+      .select({ rows: sql`count(*)`.mapWith(Number) })
+      .from(sql`gone`)
+    forgotten += bite?.rows ?? 0
+    if (bite === undefined || bite.rows < biteRows) return forgotten
   }
 }
 

@@ -2,10 +2,12 @@ import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import type { RevocationLog, RevocationPage } from '../tokens/log.ts'
 import type { OwnerScope } from '../tokens/owner.ts'
 import type { Revocation } from '../tokens/revocation.ts'
+import type { PairKey } from '../tokens/token.ts'
 import { createBatcher } from './batch.ts'
 import { hasUsername } from './count.ts'
 import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
+import { readPosition, readSince } from './read-since.ts'
 import { revocations } from './schema.ts'
 
 export function createRevocationLog(database: Database): RevocationLog {
@@ -21,7 +23,31 @@ export function createRevocationLog(database: Database): RevocationLog {
   return {
     find: (revision) => guardStorage(async () => (await find(revision)) ?? undefined),
     list: (page) => guardStorage(() => list(database, page)),
+    findEnding: (key) => guardStorage(() => findEnding(database, key)),
+    position: () => guardStorage(() => readPosition(database)),
+    readSince: (cursor, options) =>
+      guardStorage(async () => {
+        const { rows, ...page } = await readSince(database, cursor, options)
+        return { ...page, revocations: rows.map(readRow) }
+      }),
+    listen: database.announcements.listen,
   }
+}
+
+/** The first of those that cover it, as the view has them. */
+async function findEnding({ db }: Database, { slot, id }: PairKey): Promise<Revocation | undefined> {
+  const [row] = await db
+    .select()
+    .from(revocations)
+    .where(
+      sql`${revocations.revision} in (
+        select covered_by from token_pair_states where slot = ${slot} and id = ${id}
+        union all
+        select revision from revocations where pair_id = ${id} and selector = 'access_token')`,
+    )
+    .orderBy(revocations.revision)
+    .limit(1)
+  return row && readRow(row)
 }
 
 async function list({ db }: Database, page: RevocationPage): Promise<readonly Revocation[]> {

@@ -1,4 +1,4 @@
-import type { Spending, SpendingAnswer, TokenStore } from '../tokens/store.ts'
+import type { HalfInvalidation, Spending, SpendingAnswer, TokenStore } from '../tokens/store.ts'
 import { createBatcher } from './batch.ts'
 import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
@@ -15,7 +15,7 @@ export function createTokenStore(database: Database): TokenStore {
   const issue = createBatcher(prepareIssue(database), 2)
   const find = createBatcher(prepareFind(database))
   const spend = createBatcher(prepareRefresh(database), 2)
-  const invalidateHalf = createBatcher(prepareInvalidateHalves(database), 2)
+  const invalidateHalf = createBatcher(announcing(database, prepareInvalidateHalves(database)), 2)
   const findSession = createBatcher(prepareFindSessions(database))
   const listSessions = prepareListSessions(database, findSession)
 
@@ -35,5 +35,17 @@ export function createTokenStore(database: Database): TokenStore {
       const answer = await spend(spending)
       if (answer !== outpaced) return answer
     }
+  }
+}
+
+/** Once for a batch, after its commit; nobody waits for it. */
+function announcing<Member>(
+  { announcements }: Database,
+  invalidateHalves: (halves: readonly Member[]) => Promise<readonly HalfInvalidation[]>,
+): typeof invalidateHalves {
+  return async (halves) => {
+    const answers = await invalidateHalves(halves)
+    if (answers.some(({ outcome }) => outcome === 'newly')) announcements.announce()
+    return answers
   }
 }

@@ -1,6 +1,7 @@
 import { TokenServiceError } from './errors.ts'
 import type { Owner, OwnerScope } from './owner.ts'
 import type { Session } from './store.ts'
+import type { PairKey } from './token.ts'
 
 /** What a client, or an owner's token, may be allowed to do. Any other scope is the application's own business. */
 export const serviceScopes = ['create_token', 'introspect_token', 'manage_token'] as const
@@ -22,6 +23,8 @@ export interface ClientCaller {
 /** What a live token says. */
 export interface ActiveToken {
   readonly active: true
+  /** The pair that it is half of. */
+  readonly pair: PairKey
   readonly session: Session
   readonly scopes: readonly string[]
   readonly issuedAt: Date
@@ -124,6 +127,19 @@ export function currentSessionOf(caller: Caller): Session {
   throw new TokenServiceError(
     'ERR_BAD_INPUT',
     'Expected `keepCurrentSession` only from a token owner (`Authorization: Bearer <access token>`): this caller has no session to keep.',
+  )
+}
+
+/**
+ * The access token that a caller came with.
+ *
+ * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: a client has none
+ */
+export function tokenOf(caller: Caller, toDo: string): ActiveToken {
+  if (caller.kind === 'owner') return caller.token
+  throw new TokenServiceError(
+    caller.kind === 'anonymous' ? 'ERR_UNAUTHENTICATED' : 'ERR_FORBIDDEN',
+    `To ${toDo}, authenticate as a token owner (\`Authorization: Bearer <access token>\`).`,
   )
 }
 

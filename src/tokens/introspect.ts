@@ -22,8 +22,9 @@ export async function introspectPresented(mind: TokensDependencies, presented: P
   if (pair === undefined || half === undefined || !isThisHalf(half, presented)) return inactive
   const isSpent = presented.half === 'refresh' && pair.spent !== undefined
   if (half.isInvalidated || isSpent || half.expiresAt <= mind.clock()) return inactive
-  const { scopes, issuedAt, clientId } = pair
-  return { active: true, session: sessionOf(pair), scopes, issuedAt, expiresAt: half.expiresAt, clientId }
+  const { slot, id, scopes, issuedAt, clientId } = pair
+  const session = sessionOf(pair)
+  return { active: true, pair: { slot, id }, session, scopes, issuedAt, expiresAt: half.expiresAt, clientId }
 }
 
 /** The expiry stands in the token for guards to read, outside the digest: a forged one must not pass here. */

@@ -10,6 +10,7 @@ import type { Revocation } from './revocation.ts'
 import { findRevocation, listRevocations, type RevocationsRequest } from './revocations.ts'
 import { findSession, listSessions, type SessionsRequest } from './sessions.ts'
 import type { Session, StoredSession } from './store.ts'
+import { createSubscriptions, type FeedEvent } from './subscriptions.ts'
 
 /**
  * The verbs. What is unknown, expired, spent or invalid is an answer; a thrown `TokenServiceError` says that the
@@ -88,6 +89,29 @@ export interface Tokens {
   /** What a session that the caller may see says of itself: its devices and times. Undefined once it was let go. */
   describe(session: Session): Promise<StoredSession | undefined>
 
+  /**
+   * The one revocation that ends the caller's access token, when it comes, and then no more; nothing if the token
+   * expires by itself, or `endStreams` is called. Nothing is missed between authenticating and watching.
+   *
+   * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: the caller is not the owner of a token
+   */
+  watchToken(caller: Caller): Promise<AsyncIterableIterator<Revocation>>
+
+  /**
+   * The log from a cursor on, or from the beginning of what is kept, and then whatever is appended, for as long as the
+   * caller reads. Needs `manage_token`.
+   *
+   * Each revocation comes once, in the order in which they came to sight. The cursor of any event is good for going on
+   * from there after a cut, here or on any other process. The first event comes at once. A reader may be as slow as it
+   * likes. `counts` may be missing from what was appended a moment ago. An owner's stream ends with their token.
+   *
+   * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+   */
+  followRevocations(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<FeedEvent>>
+
+  /** Ends all that `watchToken` and `followRevocations` have answered, and what they answer from now on: for stopping. */
+  endStreams(): void
+
   /** The entry that ended a session that the caller may see, or that the caller has just made. */
   revocation(revision: number): Promise<Revocation | undefined>
 }
@@ -95,6 +119,7 @@ export interface Tokens {
 /** @throws TokenServiceError ERR_CONFIGURATION: lifetimes that contradict each other */
 export function createTokens(dependencies: TokensDependencies): Tokens {
   assertLifetimes(dependencies.lifetimes)
+  const { watchToken, followRevocations, endStreams } = createSubscriptions(dependencies)
   return {
     authenticate: (credentials) => authenticate(dependencies, credentials),
     issue: (request, caller) => issue(dependencies, request, caller),
@@ -107,5 +132,8 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     findRevocation: (revision, caller) => findRevocation(dependencies, revision, caller),
     describe: ({ id }) => dependencies.store.findSession(id, dependencies.clock()),
     revocation: (revision) => dependencies.log.find(revision),
+    watchToken,
+    followRevocations,
+    endStreams,
   }
 }

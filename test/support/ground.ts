@@ -71,7 +71,9 @@ export async function openGround(): Promise<Ground> {
   const reports: unknown[] = []
   const handler = createHandler({ tokens, assertReady: database.ping, report: (error) => reports.push(error) })
   const clear = async () => {
-    await database.db.execute(sql`truncate token_pairs, spent_refresh_tokens, revocations, clients`)
+    await database.db.execute(
+      sql`truncate token_pairs, spent_refresh_tokens, revocations, forgotten_revocations, clients`,
+    )
     await clients.putClient({ id: 'admin', secretDigest: digestClientSecret(adminSecret), scopes: adminScopes })
     reports.length = 0
   }

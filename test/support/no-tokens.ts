@@ -13,6 +13,9 @@ export const noTokens: Tokens = {
   findRevocation: refuse,
   describe: refuse,
   revocation: refuse,
+  watchToken: refuse,
+  followRevocations: refuse,
+  endStreams: () => undefined,
 }
 
 function refuse(): Promise<never> {

@@ -1,0 +1,59 @@
+/**
+ * That the log may have something new, told to whoever follows it. Only a hint: nobody waits for it, its loss delays and
+ * loses nothing, and what is new is read from the log.
+ */
+export interface Announcements {
+  /** After a commit that appended to the log. Returns at once. */
+  announce(): void
+  /** Calls `wake` at each announcement, and now and then without one. Answers the function that ends it. */
+  listen(wake: () => void): () => void
+}
+
+/** Within one process, which is all there is on the embedded engine. */
+export function createLocalAnnouncements(): Announcements {
+  const listeners = new Set<{ readonly wake: () => void }>()
+  return {
+    announce: () => {
+      for (const { wake } of listeners) wake()
+    },
+    listen: (wake) => {
+      const listener = { wake }
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+  }
+}
+
+/** Under load other processes are told this often at most: a hint for each commit would tell them nothing more. */
+const restMs = 10
+
+/**
+ * Sends one hint for all that asked since the last was sent, one at a time. The first goes at once; a fault of it is
+ * nobody's concern, because whoever follows looks at the log by themselves every few seconds.
+ */
+export function createTeller(send: () => Promise<unknown>): () => void {
+  let isBusy = false
+  let isAsked = false
+  return tell
+
+  function tell(): void {
+    isAsked = true
+    if (!isBusy) void sendAll()
+  }
+
+  async function sendAll(): Promise<void> {
+    isBusy = true
+    while (isAsked) {
+      isAsked = false
+      await send().catch(leaveToPoll)
+      await new Promise((resolve) => setTimeout(resolve, restMs).unref())
+    }
+    isBusy = false
+  }
+}
+
+function leaveToPoll(): void {
+  // The database did not take it. Followers poll.
+}

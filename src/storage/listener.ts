@@ -1,0 +1,109 @@
+import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+
+export const channel = 'revocations'
+
+export interface ListenerOptions {
+  /** Past any pooler: to listen is a state of the session. */
+  readonly directUrl: string
+  /** What this process itself sends along: it knows without being told. */
+  readonly ownPayload: string
+  /** Called at each notification of others, and after each connection: what came while there was none is in the log. */
+  readonly wake: () => void
+  /** Told once each time that the connection is lost. */
+  readonly onLost: (error: Error) => void
+  readonly heartbeatMs?: number
+}
+
+/** How often the connection is tried for life, and how long it may take to answer. */
+const heartbeatMs = 2_000
+const longestPauseMs = 5_000
+
+/**
+ * Listens on a connection of its own, for ever: connecting, listening, lost, and connecting again after a pause that
+ * grows. `stop` ends it from anywhere.
+ *
+ * A connection can die without a word (a firewall forgot it, a cable was pulled): with TCP's own keep-alive it took 11 s
+ * to notice, without it minutes. So a query goes over this very connection every two seconds, and must come back within
+ * two; it also asks whether the session still listens.
+ */
+export function startListener(options: ListenerOptions): () => Promise<void> {
+  const stopping = new AbortController()
+  const running = run(options, stopping.signal)
+  return async () => {
+    stopping.abort()
+    await running
+  }
+}
+
+async function run(options: ListenerOptions, signal: AbortSignal): Promise<void> {
+  let failures = 0
+  while (!signal.aborted) {
+    try {
+      await listenOnce(options, signal, () => {
+        failures = 0
+      })
+    } catch (error) {
+      if (signal.aborted) return
+      if (failures === 0) options.onLost(error instanceof Error ? error : new Error(String(error)))
+      failures++
+    }
+    const pauseMs = Math.min(longestPauseMs, 100 * 2 ** failures) * (0.5 + Math.random() / 2)
+    await pause(pauseMs, signal)
+  }
+}
+
+/** One connection's life. Rejects when it is lost. */
+async function listenOnce(options: ListenerOptions, signal: AbortSignal, onListening: () => void): Promise<void> {
+  const { directUrl, ownPayload, wake, heartbeatMs: everyMs = heartbeatMs } = options
+  const socket = new Socket()
+  const end = () => socket.destroy()
+  signal.addEventListener('abort', end)
+  const client = new pg.Client({
+    connectionString: directUrl,
+    application_name: 'invalidate-token listener',
+    stream: () => socket,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: everyMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 1_000,
+  })
+  const lost = new Promise<never>((_, reject) => {
+    client.on('error', reject)
+    client.on('end', () => reject(new Error('The connection was closed')))
+  })
+  lost.catch(leaveToRace)
+  client.on('notification', ({ payload }) => {
+    if (payload !== ownPayload) wake()
+  })
+  try {
+    await Promise.race([client.connect(), lost])
+    await Promise.race([client.query(`listen ${channel}`), lost])
+    onListening()
+    for (;;) {
+      wake()
+      await Promise.race([pause(everyMs, signal), lost])
+      await Promise.race([assertListening(client), lost])
+    }
+  } finally {
+    signal.removeEventListener('abort', end)
+    // Not `client.end()`: it waits for the other side to say goodbye, which may be gone.
+    socket.destroy()
+  }
+}
+
+async function assertListening(client: pg.Client): Promise<void> {
+  const { rowCount } = await client.query('select from pg_listening_channels() channel where channel = $1', [channel])
+  if (rowCount !== 1) throw new Error('The session does not listen any more')
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal, ref: false }).catch(() => {
+    // Aborted: the loop ends.
+  })
+}
+
+function leaveToRace(): void {
+  // It is raced with each step; here it only must not count as unhandled.
+}

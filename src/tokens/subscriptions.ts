@@ -1,0 +1,153 @@
+import { type ActiveToken, assertScope, type Caller, tokenOf } from './caller.ts'
+import type { TokensDependencies } from './dependencies.ts'
+import { createFeed, type Feed, pageRows } from './feed.ts'
+import type { LogPage, RevocationLog } from './log.ts'
+import { createPages } from './pages.ts'
+import type { Revocation } from './revocation.ts'
+import { Stream } from './stream.ts'
+
+/** What a follower of the log reads at once. */
+export interface FeedEvent {
+  /** Where to go on after a cut: give it back as `after`. */
+  readonly cursor: string
+  /** In order of their revision; none in the first event of a caller who has missed nothing. */
+  readonly revocations: readonly Revocation[]
+  /** Something that the caller had not seen is forgotten, or the database is another: it begins again with these. */
+  readonly hasGap: boolean
+}
+
+/** The verbs that answer again and again, over one reader of the log. */
+export interface Subscriptions {
+  watchToken(caller: Caller): Promise<AsyncIterableIterator<Revocation>>
+  followRevocations(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<FeedEvent>>
+  endStreams(): void
+}
+
+export function createSubscriptions(mind: TokensDependencies): Subscriptions {
+  const { log } = mind
+  const feed = createFeed(log)
+  const watch = createWatch(mind, feed)
+  const streams = new Set<Stream<unknown>>()
+  let hasEnded = false
+
+  return {
+    async watchToken(caller) {
+      const token = tokenOf(caller, 'watch it')
+      let ending: Revocation | undefined
+      const stream = new Stream<Revocation>(async function* (own) {
+        while (ending === undefined && !own.isOver) await own.wait()
+        if (ending !== undefined) yield ending
+      })
+      const onEnd = (revocation: Revocation | undefined) => {
+        ending ??= revocation
+        if (ending === undefined) stream.end()
+        else stream.ring()
+      }
+      return begin(stream, () => watch(stream, token, onEnd))
+    },
+    async followRevocations(after, caller) {
+      assertScope(caller, 'manage_token', 'follow the record of invalidations')
+      let first: LogPage | undefined
+      const stream = new Stream<FeedEvent>((own) => follow({ feed, log }, own, () => first))
+      return begin(stream, async () => {
+        stream.onEnd(feed.join(() => stream.ring()))
+        // The right to follow ends with the token that gave it.
+        if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
+        first = await log.readSince(after, { limit: pageRows, upTo: await feed.settle() })
+      })
+    },
+    endStreams() {
+      hasEnded = true
+      for (const stream of [...streams]) stream.end()
+    },
+  }
+
+  /** Answers the stream once it stands: what fails before is an error of the request, not of the stream. */
+  async function begin<Value>(stream: Stream<Value>, prepare: () => Promise<void>): Promise<Stream<Value>> {
+    streams.add(stream)
+    stream.onEnd(() => streams.delete(stream))
+    try {
+      await prepare()
+    } catch (fault) {
+      // If it has ended meanwhile, that is what the fault is about.
+      if (stream.isOver) return stream
+      stream.end()
+      throw fault
+    }
+    if (hasEnded) stream.end()
+    return stream
+  }
+}
+
+/**
+ * Calls `onEnd` once an access token is no longer good: with the revocation that ended it, or without when it expired.
+ *
+ * Whatever ends it is seen, however close to the beginning: first it is put where the feed will find it, then the feed
+ * takes its place, and only then the store is asked whether it had ended by then.
+ */
+function createWatch({ log, store, clock }: TokensDependencies, feed: Feed) {
+  const pages = createPages()
+  let leave: (() => void) | undefined
+
+  return async (
+    stream: Stream<unknown>,
+    { pair, session, expiresAt }: ActiveToken,
+    onEnd: (revocation: Revocation | undefined) => void,
+  ): Promise<void> => {
+    stream.onEnd(add({ token: { half: 'access', pairId: pair.id, session }, onEnd }))
+    const expiry = setTimeout(onEnd, expiresAt.getTime() - clock().getTime(), undefined).unref()
+    stream.onEnd(() => clearTimeout(expiry))
+
+    await feed.settle()
+    const stored = await store.find(pair)
+    if (stored !== undefined && !stored.access.isInvalidated) return
+    onEnd(await log.findEnding(pair))
+  }
+
+  /** All pages together are one member of the feed. */
+  function add(page: Parameters<typeof pages.add>[0]): () => void {
+    const remove = pages.add(page)
+    leave ??= feed.join(({ revocations }) => {
+      for (const revocation of revocations) pages.tell(revocation)
+    })
+    return () => {
+      remove()
+      if (pages.size > 0) return
+      leave?.()
+      leave = undefined
+    }
+  }
+}
+
+/**
+ * Everything after the first page: from the feed while the reader keeps up with it, and from the log, up to where the
+ * feed is by then, whenever it does not. Both go by the same cursors, so there is no seam to lose anything at.
+ */
+async function* follow(
+  { feed, log }: { readonly feed: Feed; readonly log: RevocationLog },
+  stream: Stream<FeedEvent>,
+  first: () => LogPage | undefined,
+): AsyncGenerator<FeedEvent, void, undefined> {
+  let page = first()
+  if (page === undefined) return
+  yield eventOf(page)
+  let position = page.cursor
+  while (!stream.isOver) {
+    const batch = feed.after(position)
+    if (batch === undefined && feed.isAt(position)) {
+      await stream.wait()
+      continue
+    }
+    if (batch === undefined) {
+      const upTo = page.hasMore ? undefined : await feed.settle()
+      page = await log.readSince(position, { limit: pageRows, upTo })
+    }
+    const step = batch ?? page
+    position = step.cursor
+    if (step.revocations.length > 0 || step.hasGap) yield eventOf(step)
+  }
+}
+
+function eventOf({ cursor, revocations, hasGap }: FeedEvent): FeedEvent {
+  return { cursor, revocations, hasGap }
+}
