@@ -70,7 +70,12 @@ function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
     onParse({ setParseFn }) {
       setParseFn((source, options) => parse(source, { ...options, maxTokens: mostTokens }))
     },
-    onSubscribe() {
+    onSubscribe({ args, setResultAndStopExecution }) {
+      // Yoga would find out when it writes the answer, and leave a stream behind that nobody reads.
+      if (!takesStream(args.contextValue.request.headers.get('accept')))
+        return setResultAndStopExecution({
+          errors: [malformed('Expected `Accept: text/event-stream` for a subscription', 406)],
+        })
       return {
         onSubscribeResult: ({ result, setResult }) => {
           if (isAsyncIterable(result)) setResult(withLastWords(result, present))
@@ -118,6 +123,11 @@ const over = { done: true, value: undefined } as const
 /** Whether any of the types that Yoga can write is acceptable; it writes UTF-8 and does not weigh `q`. */
 function takesAnswer(accept: string | null): boolean {
   return (accept || '*/*').toLowerCase().split(',').some(isWritable)
+}
+
+function takesStream(accept: string | null): boolean {
+  const types = (accept || '*/*').toLowerCase().split(',')
+  return types.some((entry) => isWritable(entry) && /^\s*(?:\*\/\*|text\/(?:\*|event-stream))/.test(entry))
 }
 
 function isWritable(entry: string): boolean {

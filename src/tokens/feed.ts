@@ -27,10 +27,13 @@ export interface Feed {
   isAt(cursor: string): boolean
 }
 
+/** As much of the log as following it needs. */
+export type ReadableLog = Pick<RevocationLog, 'position' | 'readSince' | 'listen'>
+
 /** A page of the log. */
 export const pageRows = 500
 /** What the feed remembers for readers that are slower than it; about 4 MB at the most. */
-const mostRows = 8_192
+export const mostRows = 8_192
 /** Under load the log is read this often at most. */
 const restMs = 10
 const longestPauseMs = 2_000
@@ -46,7 +49,7 @@ const longestPauseMs = 2_000
  * The last batches are kept, by the cursor that they come after. Whoever reads too slowly finds theirs gone, and reads
  * the log instead: memory is bounded whatever a reader does.
  */
-export function createFeed(log: RevocationLog): Feed {
+export function createFeed(log: ReadableLog): Feed {
   let follower: Follower | undefined
 
   return {
@@ -73,7 +76,7 @@ interface Waiting {
 
 /** From the first who joins to the last who leaves. */
 class Follower {
-  readonly #log: RevocationLog
+  readonly #log: ReadableLog
   readonly #members = new Set<{ readonly onBatch: (batch: Batch) => void }>()
   readonly #stopListening: () => void
   /** Batches by the cursor that they come after, the oldest first. */
@@ -86,7 +89,7 @@ class Follower {
   #failures = 0
   #waiting: Waiting[] = []
 
-  constructor(log: RevocationLog) {
+  constructor(log: ReadableLog) {
     this.#log = log
     this.#stopListening = log.listen(() => this.#wake())
   }

@@ -1,9 +1,9 @@
 import { type ActiveToken, assertScope, type Caller, tokenOf } from './caller.ts'
-import type { TokensDependencies } from './dependencies.ts'
 import { createFeed, type Feed, pageRows } from './feed.ts'
 import type { LogPage, RevocationLog } from './log.ts'
 import { createPages } from './pages.ts'
 import type { Revocation } from './revocation.ts'
+import type { TokenStore } from './store.ts'
 import { Stream } from './stream.ts'
 
 /** What a follower of the log reads at once. */
@@ -23,7 +23,14 @@ export interface Subscriptions {
   endStreams(): void
 }
 
-export function createSubscriptions(mind: TokensDependencies): Subscriptions {
+/** What they need of what the verbs need. */
+export interface SubscriptionsDependencies {
+  readonly log: Pick<RevocationLog, 'findEnding' | 'position' | 'readSince' | 'listen'>
+  readonly store: Pick<TokenStore, 'find'>
+  readonly clock: () => Date
+}
+
+export function createSubscriptions(mind: SubscriptionsDependencies): Subscriptions {
   const { log } = mind
   const feed = createFeed(log)
   const watch = createWatch(mind, feed)
@@ -85,7 +92,7 @@ export function createSubscriptions(mind: TokensDependencies): Subscriptions {
  * Whatever ends it is seen, however close to the beginning: first it is put where the feed will find it, then the feed
  * takes its place, and only then the store is asked whether it had ended by then.
  */
-function createWatch({ log, store, clock }: TokensDependencies, feed: Feed) {
+function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Feed) {
   const pages = createPages()
   let leave: (() => void) | undefined
 
@@ -124,7 +131,7 @@ function createWatch({ log, store, clock }: TokensDependencies, feed: Feed) {
  * feed is by then, whenever it does not. Both go by the same cursors, so there is no seam to lose anything at.
  */
 async function* follow(
-  { feed, log }: { readonly feed: Feed; readonly log: RevocationLog },
+  { feed, log }: { readonly feed: Feed; readonly log: SubscriptionsDependencies['log'] },
   stream: Stream<FeedEvent>,
   first: () => LogPage | undefined,
 ): AsyncGenerator<FeedEvent, void, undefined> {

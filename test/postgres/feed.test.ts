@@ -1,0 +1,150 @@
+import { randomInt } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startListener } from '../../src/storage/listener.ts'
+import { createRevocationLog } from '../../src/storage/revocation-log.ts'
+import { createSubscriptions } from '../../src/tokens/subscriptions.ts'
+import { admin, type Ground, openGround } from '../support/ground.ts'
+import { startProxy } from '../support/proxy.ts'
+
+let ground: Ground
+let url: string
+const clients: pg.Client[] = []
+beforeAll(async () => {
+  ground = await openGround()
+  url = ground.url ?? expect.unreachable()
+})
+afterAll(async () => {
+  for (const client of clients) await client.end()
+  await ground.close()
+})
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => undefined)
+  await client.connect()
+  clients.push(client)
+  return client
+}
+
+/** Takes its revision first and commits some time later, as a stuck or distant writer does. */
+async function appendSlowly(client: pg.Client, pairId: number): Promise<number> {
+  await client.query('begin')
+  const { rows } = await client.query("select nextval('revision')::int as revision")
+  await sleep(randomInt(12))
+  await client.query(
+    "insert into revocations (revision, selector, pair_id, at, caller) values ($1, 'access_token', $2, now(), 'test')",
+    [rows[0].revision, pairId],
+  )
+  await sleep(randomInt(12))
+  await client.query('commit')
+  return rows[0].revision
+}
+
+/** What is wrong: it goes by the number. */
+async function readNaively(client: pg.Client, seen: number[]): Promise<void> {
+  const { rows } = await client.query('select revision::int from revocations where revision > $1 order by revision', [
+    seen.at(-1) ?? 0,
+  ])
+  seen.push(...rows.map(({ revision }) => revision))
+}
+
+test('while eight write at once a reader by revision misses rows, and a follower has each of them once', async () => {
+  const log = createRevocationLog(ground.database)
+  const stream = await createSubscriptions({
+    log,
+    store: { find: async () => undefined },
+    clock: () => new Date(),
+  }).followRevocations(undefined, admin)
+  const followed: number[] = []
+  const following = (async () => {
+    for await (const { revocations } of stream) followed.push(...revocations.map(({ revision }) => revision))
+  })()
+  const naive: number[] = []
+  const paged: number[] = []
+  const reader = await connect()
+  const appended: number[] = []
+  let isWriting = true
+  let pairId = 0
+  const writers = Array.from({ length: 8 }, async () => {
+    const client = await connect()
+    for (let n = 0; n < 30; n++) {
+      appended.push(await appendSlowly(client, ++pairId))
+      ground.database.announcements.announce()
+    }
+  })
+  const reading = (async () => {
+    for (let cursor: string | undefined, isLast = false; !isLast; ) {
+      isLast = !isWriting
+      await readNaively(reader, naive)
+      for (let hasMore = true; hasMore; ) {
+        const page = await log.readSince(cursor, { limit: randomInt(1, 8) })
+        paged.push(...page.revocations.map(({ revision }) => revision))
+        ;({ cursor, hasMore } = page)
+      }
+    }
+  })()
+
+  await Promise.all(writers)
+  isWriting = false
+  await reading
+  while (followed.length < appended.length) await sleep(5)
+  await stream.return?.()
+  await following
+
+  const inOrder = (revisions: readonly number[]) => revisions.toSorted((one, other) => one - other)
+  expect(inOrder(paged)).toEqual(inOrder(appended))
+  expect(inOrder(followed)).toEqual(inOrder(appended))
+  expect(naive.length).toBeLessThan(appended.length)
+  console.info(`a reader by revision missed ${appended.length - naive.length} of ${appended.length} rows`)
+})
+
+test('a listener whose connection dies without a word notices, listens again, and wakes for what it did not hear', async () => {
+  const proxy = await startProxy(url)
+  const events: string[] = []
+  const until = async (count: number, event: string) => {
+    while (events.filter((each) => each === event).length < count) await sleep(5)
+  }
+  const stop = startListener({
+    directUrl: proxy.url,
+    ownPayload: 'own',
+    heartbeatMs: 100,
+    wake: () => events.push('woken'),
+    onLost: () => events.push('lost'),
+  })
+  await until(1, 'woken')
+
+  proxy.cut()
+  await until(1, 'lost')
+  const heard = events.length
+  proxy.heal()
+  await until(heard, 'woken')
+  expect(events.filter((event) => event === 'lost')).toHaveLength(1)
+
+  await stop()
+  proxy.close()
+})
+
+test('a listener hears others and not itself, and stops without leaving its connection behind', async () => {
+  let woken = 0
+  const client = await connect()
+  const listening = async () =>
+    (await client.query("select from pg_stat_activity where application_name = 'invalidate-token listener'")).rowCount
+  const stop = startListener({
+    directUrl: url,
+    ownPayload: 'own',
+    heartbeatMs: 60_000,
+    wake: () => woken++,
+    onLost: (error) => expect.unreachable(error.message),
+  })
+  while (woken === 0) await sleep(5)
+
+  await client.query("select pg_notify('revocations', 'own')")
+  await client.query("select pg_notify('revocations', 'other')")
+  while (woken === 1) await sleep(5)
+  expect([woken, await listening()]).toEqual([2, 1])
+
+  await stop()
+  while ((await listening()) !== 0) await sleep(5)
+})

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type EventStream, readEvents, subscribe } from '../support/event-stream.ts'
+import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type RunningService, startProcess } from '../support/process.ts'
+import { type Proxy, startProxy } from '../support/proxy.ts'
+
+let postgres: RunningPostgres
+let monitor: pg.Client
+let proxy: Proxy
+let one: RunningService
+let other: RunningService
+beforeAll(async () => {
+  postgres = await startPostgres()
+})
+afterAll(() => postgres.stop())
+
+let databases = 0
+beforeEach(async () => {
+  const url = await postgres.createDatabase(`feed_${databases++}`)
+  proxy = await startProxy(url)
+  monitor = new pg.Client({ connectionString: url })
+  await monitor.connect()
+  // The first listens by way of the proxy, and reads its log directly.
+  one = await startProcess({ DATABASE_URL: url, DATABASE_DIRECT_URL: proxy.url })
+  other = await startProcess({ DATABASE_URL: url })
+})
+afterEach(async () => {
+  await Promise.all([one.end(), other.end(), monitor.end()])
+  proxy.close()
+})
+
+async function ask(service: RunningService, query: string) {
+  const headers = { 'content-type': 'application/json', authorization: one.authorization ?? '' }
+  const response = await fetch(service.url, { method: 'POST', headers, body: JSON.stringify({ query }) })
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  const { data }: any = await response.json()
+  return data
+}
+const issue = async (): Promise<string> =>
+  (await ask(one, 'mutation { createTokenPair(input: { realmName: "staff", username: "alice" }) { accessToken } }'))
+    .createTokenPair.accessToken
+const invalidateOnOther = (token: string) =>
+  ask(other, `mutation { invalidateToken(input: { token: "${token}" }) { invalidatedTokens } }`)
+const listen = ({ url }: RunningService, query: string, authorization = one.authorization) =>
+  subscribe(fetch, { url, query, authorization })
+const watch = (token: string) => listen(one, 'subscription { tokenInvalidated { id } }', `Bearer ${token}`)
+const follow = (service: RunningService, after?: string) =>
+  listen(
+    service,
+    `subscription { revocationFeed${after === undefined ? '' : `(after: "${after}")`} { cursor hasGap revocations { id } } }`,
+  )
+async function readIds(stream: EventStream, count: number): Promise<readonly string[]> {
+  const ids: string[] = []
+  while (ids.length < count)
+    ids.push(...(await stream.next()).data.revocationFeed.revocations.map(({ id }: { readonly id: string }) => id))
+  return ids
+}
+/** The first process's connection that listens, once there is one other than `old`. */
+async function listenerOf(old?: number): Promise<number> {
+  for (;;) {
+    const { rows } = await monitor.query(
+      "select pid from pg_stat_activity where application_name = 'invalidate-token listener' and query not like 'SET%'",
+    )
+    const found = rows.map(({ pid }) => pid).find((pid) => pid !== old)
+    if (found !== undefined) return found
+    await sleep(20)
+  }
+}
+const logged = async () =>
+  (await monitor.query('select revision::text from revocations order by revision')).rows.map(({ revision }) => revision)
+
+test('a page on one process learns what was invalidated on the other, also after its LISTEN was cut, aloud or without a word', async () => {
+  const feed = await follow(one)
+  await feed.next()
+  const tell = async (how: string) => {
+    const token = await issue()
+    const page = await watch(token)
+    await invalidateOnOther(token)
+    const answeredAt = performance.now()
+    const event = await page.next()
+    console.info(`${how}: heard ${(performance.now() - answeredAt).toFixed(1)} ms after the invalidation was answered`)
+    expect(event.data.tokenInvalidated.id).toBe((await logged()).at(-1))
+    expect(await page.next()).toBe('complete')
+  }
+  const first = await listenerOf()
+  for (let n = 1; n <= 5; n++) await tell(`listening, ${n}`)
+
+  await monitor.query('select pg_terminate_backend($1)', [first])
+  await tell('terminated')
+  const second = await listenerOf(first)
+  await tell('listening again')
+
+  proxy.cut()
+  await tell('cut without a word')
+  proxy.heal()
+  await listenerOf(second)
+  await tell('listening once more')
+
+  expect(await readIds(feed, 9)).toEqual(await logged())
+  expect(one.output()).toContain('an idle database connection broke')
+})
+
+test('a guard goes on from its cursor on another process, and after all of them were restarted', async () => {
+  const feed = await follow(one)
+  const { cursor } = (await feed.next()).data.revocationFeed
+  await feed.close()
+  for (let n = 0; n < 3; n++) await invalidateOnOther(await issue())
+
+  expect(await readIds(await follow(other, cursor), 3)).toEqual(await logged())
+  await one.end('SIGKILL')
+  await other.end('SIGKILL')
+  one = { ...(await startProcess({ DATABASE_URL: proxy.url })), authorization: one.authorization }
+
+  expect(await readIds(await follow(one, cursor), 3)).toEqual(await logged())
+})
+
+test('streams complete at a stop, which does not wait for its deadline', async () => {
+  const token = await issue()
+  const streams = [await watch(token), await follow(one)]
+  await streams[1]?.next()
+
+  const ended = one.end('SIGTERM')
+
+  for (const stream of streams) expect(await stream.next()).toBe('complete')
+  const stoppedAt = performance.now()
+  expect(await ended).toBe(0)
+  expect(performance.now() - stoppedAt).toBeLessThan(5_000)
+})
+
+test('a subscription that takes any type is streamed as well, and listening ends with the last who hangs up', async () => {
+  const body = JSON.stringify({ query: 'subscription { revocationFeed { cursor } }' })
+  const headers = { 'content-type': 'application/json', authorization: one.authorization ?? '', accept: '*/*' }
+  const streams = [
+    readEvents(await fetch(one.url, { method: 'POST', headers, body })),
+    await follow(one),
+    await watch(await issue()),
+  ]
+  expect((await streams[0]?.next())?.data.revocationFeed.cursor).toEqual(expect.any(String))
+  await listenerOf()
+  // Hung up before anything was answered.
+  for (let n = 0; n < 20; n++)
+    await fetch(one.url, { method: 'POST', headers, body, signal: AbortSignal.timeout(n) }).catch(() => undefined)
+
+  for (const stream of streams) await stream.close()
+
+  const listeners = async () =>
+    (await monitor.query("select from pg_stat_activity where application_name = 'invalidate-token listener'")).rowCount
+  while ((await listeners()) !== 0) await sleep(20)
+})
