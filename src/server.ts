@@ -9,6 +9,8 @@ import { TokenServiceError } from './tokens/errors.ts'
 
 /** How long requests under way may take to finish once the server stops. */
 const drainMs = 10_000
+/** How long a stream may take to say that it is complete: one whose client does not read never will. */
+const farewellMs = 1_000
 /** How long no request must have come before the doors close. */
 const quietMs = 200
 
@@ -36,20 +38,23 @@ export interface RunningServer {
  */
 export async function startServer({ handler, shortcut, port, host }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
-  let underWay = 0
+  const underWay = new Set<ServerResponse>()
   let lastRequestAt = 0
 
-  const longWay = createServerAdapter(handler)
+  const streams = new WeakSet<ServerResponse>()
+  const longWay = createServerAdapter<{ readonly res: ServerResponse }>(async (request, { res }) => {
+    const answer = await handler(request)
+    if (isEventStream(answer)) streams.add(res)
+    return answer
+  })
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
   const server = createServer(timeouts, (request, response) => {
-    underWay++
+    underWay.add(response)
     lastRequestAt = Date.now()
-    response.once('close', () => {
-      underWay--
-    })
+    response.once('close', () => underWay.delete(response))
     if (isStopping) response.setHeader('connection', 'close')
     const isShort = request.method === 'POST' && request.url === endpoint && shortcut.takes(request.headers)
-    if (isShort) void goShortWay(request, response, { handler, shortcut })
+    if (isShort) void goShortWay(request, response, { handler, shortcut, streams })
     else void longWay(request, response)
   })
   await listen(server, port, host)
@@ -57,23 +62,33 @@ export async function startServer({ handler, shortcut, port, host }: ServerOptio
 
   async function stop(): Promise<void> {
     isStopping = true
-    const deadline = Date.now() + drainMs
-    const isQuiet = () => underWay === 0 && Date.now() - lastRequestAt >= quietMs
-    while (!isQuiet() && Date.now() < deadline) await sleep(20)
+    const stoppedAt = Date.now()
+    const since = (instant: number) => Date.now() - instant
+    const isDone = () =>
+      underWay.size === 0 ||
+      (since(stoppedAt) >= farewellMs && [...underWay].every((response) => streams.has(response)))
+    const isQuiet = () => isDone() && since(lastRequestAt) >= quietMs
+    while (!isQuiet() && since(stoppedAt) < drainMs) await sleep(20)
     await close(server)
   }
+}
+
+interface ShortWay extends Pick<ServerOptions, 'handler' | 'shortcut'> {
+  readonly streams: WeakSet<ServerResponse>
 }
 
 async function goShortWay(
   request: IncomingMessage,
   response: ServerResponse,
-  { handler, shortcut }: Pick<ServerOptions, 'handler' | 'shortcut'>,
+  { handler, shortcut, streams }: ShortWay,
 ): Promise<void> {
   try {
     const body = await readBody(request)
     const short = await shortcut.answer(request.headers, body)
-    if (short === undefined) await write(response, await askHandler(handler, request, body))
-    else writeWhole(response, short)
+    if (short !== undefined) return writeWhole(response, short)
+    const answer = await askHandler(handler, request, body)
+    if (isEventStream(answer)) streams.add(response)
+    await write(response, answer)
   } catch {
     // The client went away in the middle of its request: there is nobody to answer.
     response.destroy()

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
 /** A TCP proxy on 127.0.0.1 that can fall silent: it swallows what comes and closes nothing, as a cut cable does. */
-export interface Proxy {
+export interface TcpProxy {
   /** The address that it was made for, by way of it. */
   readonly url: string
   /** Connections that are open now, and those made until it is healed, are dead from here on, without a word. */
@@ -12,7 +12,7 @@ export interface Proxy {
   close(): void
 }
 
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startProxy(target: string): Promise<TcpProxy> {
   const { hostname, port } = new URL(target)
   const pairs = new Set<{ readonly sockets: readonly Socket[]; isDead: boolean }>()
   let isCut = false
