@@ -26,8 +26,8 @@ export function createLocalAnnouncements(): Announcements {
   }
 }
 
-/** Under load other processes are told this often at most: a hint for each commit would tell them nothing more. */
-const restMs = 10
+/** Under load other processes are told 50 times a second at most: a hint for each commit would tell them nothing more. */
+const restMs = 20
 
 /**
  * Sends one hint for all that asked since the last was sent, one at a time. The first goes at once; a fault of it is

@@ -70,12 +70,16 @@ const beginning: Cursor = { cluster: '', seen: undefined, page: undefined }
  * Whether rows that the cursor has not seen may be gone, or its numbers are not those of this database: a dump restored
  * into another cluster, or a database that went back in time.
  *
- * Forgotten transactions from xmin on count as not seen: the newest of them may have been, while an older one was under way.
+ * The newest forgotten transaction alone does not say it: it may have been seen, and an older one not, that was under
+ * way then and has ended since. One that is still under way has lost nothing, be it days old.
  */
 function isLost({ cluster, seen, page }: Cursor, now: Moment): boolean {
+  const { snapshot, forgotten } = now
   const furthest = page?.snapshot ?? seen
-  if (cluster !== now.cluster || (furthest !== undefined && furthest.xmax > now.snapshot.xmax)) return true
-  return seen !== undefined && now.forgotten !== undefined && now.forgotten >= seen.xmin
+  if (cluster !== now.cluster || (furthest !== undefined && furthest.xmax > snapshot.xmax)) return true
+  if (seen === undefined || forgotten === undefined) return false
+  const isUnderWay = new Set(snapshot.running)
+  return forgotten >= seen.xmax || seen.running.some((xid) => BigInt(xid) <= forgotten && !isUnderWay.has(xid))
 }
 
 /**

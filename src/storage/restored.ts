@@ -9,4 +9,7 @@ export async function settleRestoredRows({ db }: Pick<Database, 'db'>): Promise<
   await db.execute(sql`
     update revocations set xid = '1'
     where xid >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(xid, pg_current_snapshot())`)
+  // Or every cursor would count as too old, until this cluster has come as far as the other.
+  await db.execute(sql`
+    update forgotten_revocations set up_to = '1' where not pg_visible_in_snapshot(up_to, pg_current_snapshot())`)
 }

@@ -1,5 +1,5 @@
 /**
- * Values that come in time, for one reader: a generator that sleeps by `wait`, and can be ended from outside.
+ * Values that come in time, for one reader: from a generator that sleeps by `wait`, and can be ended from outside.
  *
  * A generator alone will not do: asked to return while it waits, it returns once its wait is over, which may be never.
  * And a race of each wait against one long promise of the end would leave something behind in that promise each time.
@@ -7,13 +7,14 @@
  * Open, until the source is at its end or fails, the reader returns, or somebody calls `end`; then over, for good.
  */
 export class Stream<Value> implements AsyncIterableIterator<Value> {
-  readonly #values: AsyncIterator<Value, void, undefined>
+  #values: AsyncIterator<Value, void, undefined> | undefined
   readonly #releases: (() => void)[] = []
   #wake = (): void => undefined
   #isOver: boolean = false
 
-  constructor(source: (stream: Stream<Value>) => AsyncIterator<Value, void, undefined>) {
-    this.#values = source(this)
+  /** Where the values come from; before any is asked for. */
+  begin(values: AsyncIterator<Value, void, undefined>): void {
+    this.#values = values
   }
 
   get isOver(): boolean {
@@ -48,7 +49,7 @@ export class Stream<Value> implements AsyncIterableIterator<Value> {
 
   async next(): Promise<IteratorResult<Value, undefined>> {
     try {
-      const step = this.#isOver ? over : await this.#values.next()
+      const step = this.#isOver ? over : ((await this.#values?.next()) ?? over)
       // What arrives after the end, the end has overtaken.
       if (step.done !== true && !this.#isOver) return step
     } catch (fault) {

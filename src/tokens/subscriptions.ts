@@ -41,26 +41,30 @@ export function createSubscriptions(mind: SubscriptionsDependencies): Subscripti
     async watchToken(caller) {
       const token = tokenOf(caller, 'watch it')
       let ending: Revocation | undefined
-      const stream = new Stream<Revocation>(async function* (own) {
-        while (ending === undefined && !own.isOver) await own.wait()
+      const stream = new Stream<Revocation>()
+      async function* waitForEnd() {
+        while (ending === undefined && !stream.isOver) await stream.wait()
         if (ending !== undefined) yield ending
-      })
+      }
       const onEnd = (revocation: Revocation | undefined) => {
         ending ??= revocation
         if (ending === undefined) stream.end()
         else stream.ring()
       }
-      return begin(stream, () => watch(stream, token, onEnd))
+      return begin(stream, async () => {
+        await watch(stream, token, onEnd)
+        return waitForEnd()
+      })
     },
     async followRevocations(after, caller) {
       assertScope(caller, 'manage_token', 'follow the record of invalidations')
-      let first: LogPage | undefined
-      const stream = new Stream<FeedEvent>((own) => follow({ feed, log }, own, () => first))
+      const stream = new Stream<FeedEvent>()
       return begin(stream, async () => {
         stream.onEnd(feed.join(() => stream.ring()))
         // The right to follow ends with the token that gave it.
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
-        first = await log.readSince(after, { limit: pageRows, upTo: await feed.settle() })
+        const first = await log.readSince(after, { limit: pageRows, upTo: await feed.settle() })
+        return follow({ feed, log }, stream, first)
       })
     },
     endStreams() {
@@ -70,11 +74,14 @@ export function createSubscriptions(mind: SubscriptionsDependencies): Subscripti
   }
 
   /** Answers the stream once it stands: what fails before is an error of the request, not of the stream. */
-  async function begin<Value>(stream: Stream<Value>, prepare: () => Promise<void>): Promise<Stream<Value>> {
+  async function begin<Value>(
+    stream: Stream<Value>,
+    prepare: () => Promise<AsyncIterator<Value, void, undefined>>,
+  ): Promise<Stream<Value>> {
     streams.add(stream)
     stream.onEnd(() => streams.delete(stream))
     try {
-      await prepare()
+      stream.begin(await prepare())
     } catch (fault) {
       // If it has ended meanwhile, that is what the fault is about.
       if (stream.isOver) return stream
@@ -127,30 +134,30 @@ function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Fee
 }
 
 /**
- * Everything after the first page: from the feed while the reader keeps up with it, and from the log, up to where the
- * feed is by then, whenever it does not. Both go by the same cursors, so there is no seam to lose anything at.
+ * From the feed while the reader keeps up with it, and from the log, up to where the feed is by then, whenever it does
+ * not. Both go by the same cursors, so there is no seam to lose anything at.
  */
 async function* follow(
   { feed, log }: { readonly feed: Feed; readonly log: SubscriptionsDependencies['log'] },
   stream: Stream<FeedEvent>,
-  first: () => LogPage | undefined,
+  first: LogPage,
 ): AsyncGenerator<FeedEvent, void, undefined> {
-  let page = first()
-  if (page === undefined) return
-  yield eventOf(page)
-  let position = page.cursor
+  yield eventOf(first)
+  let { cursor, hasMore } = first
   while (!stream.isOver) {
-    const batch = feed.after(position)
-    if (batch === undefined && feed.isAt(position)) {
+    let step: FeedEvent | undefined = feed.after(cursor)
+    if (step === undefined && feed.isAt(cursor)) {
       await stream.wait()
       continue
     }
-    if (batch === undefined) {
-      const upTo = page.hasMore ? undefined : await feed.settle()
-      page = await log.readSince(position, { limit: pageRows, upTo })
+    if (step === undefined) {
+      // A page of a reading that is under way ends where that reading does.
+      const upTo = hasMore ? undefined : await feed.settle()
+      const page = await log.readSince(cursor, { limit: pageRows, upTo })
+      hasMore = page.hasMore
+      step = page
     }
-    const step = batch ?? page
-    position = step.cursor
+    cursor = step.cursor
     if (step.revocations.length > 0 || step.hasGap) yield eventOf(step)
   }
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startListener } from '../../src/storage/listener.ts'
+import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createSubscriptions } from '../../src/tokens/subscriptions.ts'
 import { admin, type Ground, openGround } from '../support/ground.ts'
@@ -100,6 +101,37 @@ test('while eight write at once a reader by revision misses rows, and a follower
   console.info(`a reader by revision missed ${appended.length - naive.length} of ${appended.length} rows`)
 })
 
+test('a cursor from before a transaction that is days old has a gap once that was forgotten, and not while it is under way', async () => {
+  const log = createRevocationLog(ground.database)
+  const forget = () => emptyExpired(ground.database, { revocationDays: 0, clock: ground.clock.now })
+  const append = (client: pg.Client, pairId: number) =>
+    client.query(
+      `insert into revocations (revision, selector, pair_id, at, caller)
+       values (nextval('revision'), 'access_token', $1, '2026-01-01', 'test')`,
+      [pairId],
+    )
+  const hasGap = async () => (await log.readSince(cursor, { limit: 10 })).hasGap
+  const [old, young] = [await connect(), await connect()]
+  await old.query('begin')
+  await append(old, 1_000)
+  await append(young, 1_001)
+  const xid = 'select xid::text from revocations where pair_id = $1'
+  const [running, seen] = [(await old.query(xid, [1_000])).rows[0].xid, (await young.query(xid, [1_001])).rows[0].xid]
+  // By hand, because the other tests' transactions on this server would be in it.
+  const [format, cluster] = Buffer.from(await log.position(), 'base64url')
+    .toString()
+    .split(' ')
+  const snapshot = `${running}:${BigInt(seen) + 1n}:${running}`
+  const cursor = Buffer.from(`${format} ${cluster} ${snapshot}`).toString('base64url')
+
+  expect((await forget()).revocations).toBeGreaterThan(0)
+  expect(await hasGap()).toBe(false)
+
+  await old.query('commit')
+  expect((await forget()).revocations).toBe(1)
+  expect(await hasGap()).toBe(true)
+})
+
 test('a listener whose connection dies without a word notices, listens again, and wakes for what it did not hear', async () => {
   const proxy = await startProxy(url)
   const events: string[] = []
@@ -130,7 +162,11 @@ test('a listener hears others and not itself, and stops without leaving its conn
   let woken = 0
   const client = await connect()
   const listening = async () =>
-    (await client.query("select from pg_stat_activity where application_name = 'invalidate-token listener'")).rowCount
+    (
+      await client.query(
+        "select from pg_stat_activity where application_name = 'invalidate-token listener' and datname = current_database()",
+      )
+    ).rowCount
   const stop = startListener({
     directUrl: url,
     ownPayload: 'own',

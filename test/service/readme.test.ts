@@ -3,8 +3,12 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parse, validate } from 'graphql'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
+import { createSchema } from '../../src/graph/schema.ts'
 import { errorCodes } from '../../src/tokens/errors.ts'
 import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { startProcess } from '../support/process.ts'
@@ -75,6 +79,41 @@ test('every TypeScript block compiles against the package as it is', async () =>
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+test('every GraphQL block is an operation of the schema', () => {
+  const schema = createSchema()
+
+  expect(blocks('graphql').length).toBeGreaterThan(0)
+  for (const query of blocks('graphql')) expect(validate(schema, parse(query))).toEqual([])
+})
+
+test('a page that waits as the README says learns that it was logged out', async () => {
+  const database = await postgres.createDatabase('page')
+  const service = await startProcess({ DATABASE_URL: database })
+  const monitor = new pg.Client({ connectionString: database })
+  await monitor.connect()
+  const headers = { 'content-type': 'application/json', authorization: service.authorization ?? '' }
+  const ask = async (query: string) =>
+    (await fetch(service.url, { method: 'POST', headers, body: JSON.stringify({ query }) })).json()
+  const created = await ask('mutation { createTokenPair(input: { realmName: "r", username: "u" }) { accessToken } }')
+  const token: string = created.data.createTokenPair.accessToken
+  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-readme-'))
+  const [code = ''] = blocks('ts').filter((block) => block.includes('waitForLogout'))
+  await writeFile(
+    join(folder, 'page.mts'),
+    `${code}\nconsole.log(await waitForLogout(${JSON.stringify(service.url)}, ${JSON.stringify(token)}))`,
+  )
+
+  const page = run('node_modules/.bin/tsx', [join(folder, 'page.mts')])
+  const listeners = "select from pg_stat_activity where application_name = 'invalidate-token listener'"
+  while ((await monitor.query(listeners)).rowCount === 0) await sleep(20)
+  await ask(`mutation { invalidateToken(input: { token: "${token}" }) { invalidatedTokens } }`)
+
+  expect(await page).toBe('true\n')
+  await monitor.end()
+  await service.end()
+  await rm(folder, { recursive: true })
 })
 
 test('the table of error codes is the one in src/tokens/errors.ts', () => {
