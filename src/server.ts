@@ -86,7 +86,9 @@ async function goShortWay(
     const body = await readBody(request)
     const short = await shortcut.answer(request.headers, body)
     if (short !== undefined) return writeWhole(response, short)
-    const answer = await askHandler(handler, request, body)
+    const hangUp = new AbortController()
+    response.once('close', () => hangUp.abort())
+    const answer = await askHandler(handler, request, { body, signal: hangUp.signal })
     if (isEventStream(answer)) streams.add(response)
     await write(response, answer)
   } catch {
@@ -111,12 +113,16 @@ function writeWhole(response: ServerResponse, { status, headers, body }: ShortAn
 }
 
 /** The body was read already, so the long way is given a request of its own. */
-function askHandler(handler: Handler, { headers }: IncomingMessage, body: Uint8Array<ArrayBuffer>): Promise<Response> {
+function askHandler(
+  handler: Handler,
+  { headers }: IncomingMessage,
+  { body, signal }: { readonly body: Uint8Array<ArrayBuffer>; readonly signal: AbortSignal },
+): Promise<Response> {
   const { authorization, accept } = headers
   const given = new Headers({ 'content-type': 'application/json', 'content-length': String(body.byteLength) })
   if (authorization !== undefined) given.set('authorization', authorization)
   if (accept !== undefined) given.set('accept', accept)
-  return handler(new Request(`http://localhost${endpoint}`, { method: 'POST', headers: given, body }))
+  return handler(new Request(`http://localhost${endpoint}`, { method: 'POST', headers: given, body, signal }))
 }
 
 function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer>> {

@@ -78,7 +78,10 @@ function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
         })
       return {
         onSubscribeResult: ({ result, setResult }) => {
-          if (isAsyncIterable(result)) setResult(withLastWords(result, present))
+          if (!isAsyncIterable(result)) return
+          const results = withLastWords(result, present)
+          endWith(args.contextValue.request.signal, results)
+          setResult(results)
         },
       }
     },
@@ -119,6 +122,13 @@ function withLastWords(
 }
 
 const over = { done: true, value: undefined } as const
+
+/** A caller who hangs up before Yoga has begun to read the stream would leave it behind, open for ever. */
+function endWith(signal: AbortSignal, results: AsyncIterableIterator<unknown>): void {
+  const end = () => void results.return?.()
+  if (signal.aborted) end()
+  else signal.addEventListener('abort', end, { once: true })
+}
 
 /** Whether any of the types that Yoga can write is acceptable; it writes UTF-8 and does not weigh `q`. */
 function takesAnswer(accept: string | null): boolean {

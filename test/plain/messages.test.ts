@@ -123,7 +123,7 @@ describe('a message says what is wrong and where, and repeats no value', () => {
     ['Syntax Error: Unexpected <EOF>.', ' '],
     ['Syntax Error: Document contains more that 1000 tokens. Parsing aborted.', '{a'.repeat(501)],
     ['Could not determine what operation to execute.', 'query A { __typename } query B { __typename }'],
-    ['Schema is not configured to execute subscription operation.', 'subscription { a }'],
+    ['Cannot query field "a" on type "Subscription".', 'subscription { a }'],
   ])('%s', async (said, query, variables) => {
     expect((await messages(query, variables))[0]).toBe(said)
   })

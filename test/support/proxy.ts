@@ -45,6 +45,8 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     },
     heal() {
       isCut = false
+      // The server has given up on the dead ones by now; the client has to find out by itself.
+      for (const { sockets, isDead } of pairs) if (isDead) sockets[1]?.destroy()
     },
     close() {
       server.close()
