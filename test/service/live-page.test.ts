@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { followLogin } from '../../examples/frontend/live.ts'
+import { createLogin, type LoginEnd } from '../../examples/frontend/login.ts'
+import { createPage } from '../../examples/frontend/page.ts'
+import { frontends, logIn } from '../support/frontends.ts'
+import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type RunningService, startProcess } from '../support/process.ts'
+
+const secret = 'a-secret-for-tests-of-32-characters'
+
+let postgres: RunningPostgres
+/** Its access tokens expire after a second. */
+let service: RunningService
+beforeAll(async () => {
+  postgres = await startPostgres()
+  const database = { DATABASE_URL: await postgres.createDatabase('live') }
+  service = await startProcess({ ...database, ADMIN_SECRET: secret, ACCESS_TOKEN_SECONDS: '1' })
+})
+afterAll(async () => {
+  await service.end()
+  await postgres.stop()
+})
+
+describe.each(frontends)('with %s a page that listens', (name, connect) => {
+  async function open() {
+    const login = createLogin()
+    login.begin(await logIn(service.url, `admin:${secret}`, { username: name }))
+    const { connection } = connect(service.url, login)
+    const told = vi.fn<(why: LoginEnd) => void>()
+    login.onEnd(told)
+    return { login, connection, page: createPage(connection, login), told }
+  }
+
+  test.concurrent('learns that it was logged out elsewhere, also after its token was renewed', async () => {
+    const [here, elsewhere] = [await open(), await open()]
+    const first = here.login.accessToken()
+    const following = followLogin(service.url, here.connection, here.login)
+    await vi.waitFor(() => expect(here.login.accessToken()).not.toBe(first), { timeout: 5000 })
+
+    await elsewhere.page.logOutEverywhere()
+    await following
+
+    expect(here.told).toHaveBeenCalledExactlyOnceWith('INVALIDATED')
+  })
+
+  test.concurrent('listens no longer than its login', async () => {
+    const { login, connection, page, told } = await open()
+    const following = followLogin(service.url, connection, login)
+
+    await page.logOut()
+    await following
+
+    expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
+  })
+})
