@@ -20,11 +20,14 @@ export const placements: Readonly<Record<OptionalDirective, Readonly<Record<stri
     'Query.mySessions': '@authenticated',
     'Query.revocations': '@authenticated',
     'Query.tokenSessions': '@authenticated',
+    'Subscription.revocationFeed': '@authenticated',
+    'Subscription.tokenInvalidated': '@authenticated',
     'TokenOwner.sessions': '@authenticated',
   },
   tag: {
     'Mutation.createTokenPair': '@tag(name: "internal")',
     'Query.introspectToken': '@tag(name: "internal")',
+    'Subscription.revocationFeed': '@tag(name: "internal")',
   },
   cost: {
     'Mutation.createTokenPair': '@cost(weight: 10)',

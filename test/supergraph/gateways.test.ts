@@ -8,6 +8,7 @@ import { createShortcut } from '../../src/http/shortcut.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { composers } from '../support/composers.ts'
+import { readEvents } from '../support/event-stream.ts'
 import { type RunningGateway, startApolloGateway, startHiveGateway } from '../support/gateways.ts'
 import { admin, asAdmin, type Ground, openGround } from '../support/ground.ts'
 
@@ -230,6 +231,26 @@ describe.each([
   test('nothing of it was a fault of ours', async () => {
     expect(ground.reports).toEqual([])
   })
+})
+
+test('a page behind Hive Gateway learns that it was logged out, and its stream completes', async () => {
+  const { accessToken } = await ground.tokens.issue({ owner: { realm: 'demo', username: 'alice' } }, admin)
+  const hive = await startHiveGateway(compose('the Guild'))
+  const body = JSON.stringify({ query: 'subscription { tokenInvalidated { selector username } }' })
+  const page = readEvents(
+    await hive.post(body, {
+      'content-type': 'application/json',
+      accept: 'text/event-stream',
+      authorization: `Bearer ${accessToken}`,
+    }),
+  )
+  const told = page.next()
+
+  await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+
+  expect(await told).toEqual({ data: { tokenInvalidated: { selector: 'ACCESS_TOKEN', username: 'alice' } } })
+  expect(await page.next()).toBe('complete')
+  await hive.stop()
 })
 
 test('Hive Gateway serves all optional directives; Apollo Gateway does not load @authenticated', async () => {
