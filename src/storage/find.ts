@@ -156,7 +156,7 @@ function readRow([
 }
 
 function inMs(instant: AnyPgColumn): SQL {
-  return sql`(extract(epoch from ${instant}) * 1000)::bigint`
+  return sql`floor(extract(epoch from ${instant}) * 1000)::bigint`
 }
 
 function inBase64(bytes: AnyPgColumn): SQL {

@@ -99,6 +99,17 @@ describe('what was forgotten', () => {
     await emptyExpired(ground.database, { revocationDays: 0, clock: ground.clock.now })
   }
 
+  /**
+   * One that was read while nobody else wrote: it may be told of a gap that is none if a transaction was under way that
+   * has ended since, and the server is shared with other tests.
+   */
+  async function calmCursor(): Promise<string> {
+    for (;;) {
+      const { cursor } = await readAll(undefined, 10)
+      if (/:$/.test(Buffer.from(cursor, 'base64url').toString().split(' ')[2] ?? '')) return cursor
+    }
+  }
+
   test('a cursor that had not seen it is told so, and begins again with what is kept', async () => {
     const old = await log.position()
     await end(2)
@@ -113,7 +124,7 @@ describe('what was forgotten', () => {
 
   test('a cursor that had seen it goes on', async () => {
     await end(2)
-    const { cursor } = await readAll(undefined, 10)
+    const cursor = await calmCursor()
     await forget()
     await end(2)
 
