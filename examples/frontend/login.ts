@@ -59,12 +59,17 @@ export interface Login {
   /**
    * After the service did not accept the access token `refused`: makes that there is a better one.
    *
-   * True when a repetition may do better; false when the login that it was sent by is over. However many requests fail together, one refresh
-   * token is spent, once. Rejects as `spend` does when the service is not available; the pair is kept, for it may be good.
+   * True when a repetition may do better; false when the login that it was sent by is over. However many requests fail
+   * together, one refresh token is spent, once. Rejects as `spend` does when the service is not available; the pair is kept, for it may be good.
    */
   renew(refused: string, spend: SpendRefreshToken): Promise<boolean>
   /** Forgets the pair and tells all listeners, once for each login. */
   end(why: LoginEnd): void
+  /**
+   * Ends the login by what `run` asks of the service. A page that listens may learn of its own logout before it has its
+   * answer: all the same it was logged out because it asked to be. Rejects as `run` does; the pair is then kept.
+   */
+  leave<Answer>(run: () => Promise<Answer>): Promise<Answer>
   /** Here the page shows its login form. Answers the function that ends the listening. */
   onEnd(listener: (why: LoginEnd) => void): () => void
 }
@@ -74,11 +79,12 @@ export function createLogin(store: PairStore = inMemory()): Login {
   /** The access tokens that requests of this login were sent with. */
   const handedOut = new Set<string>()
   let running: Promise<void> | undefined
+  let isLeaving = false
 
   function tell(why: LoginEnd): void {
     handedOut.clear()
     running = undefined
-    for (const listener of [...listeners]) listener(why)
+    for (const listener of [...listeners]) listener(isLeaving ? 'LOGGED_OUT' : why)
   }
 
   function end(why: LoginEnd): void {
@@ -86,6 +92,17 @@ export function createLogin(store: PairStore = inMemory()): Login {
     if (store.read() === undefined) return
     store.write(undefined)
     tell(why)
+  }
+
+  async function leave<Answer>(run: () => Promise<Answer>): Promise<Answer> {
+    isLeaving = true
+    try {
+      const answer = await run()
+      end('LOGGED_OUT')
+      return answer
+    } finally {
+      isLeaving = false
+    }
   }
 
   async function spendOne({ refreshToken }: Pair, spend: SpendRefreshToken): Promise<void> {
@@ -122,6 +139,7 @@ export function createLogin(store: PairStore = inMemory()): Login {
     },
     renew,
     end,
+    leave,
     onEnd: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

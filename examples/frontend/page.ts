@@ -74,17 +74,12 @@ export function createPage({ query, end }: Connection<unknown>, login: Login): P
     return { realmName, username }
   }
 
-  function leave(ended: Ended): Ended {
-    login.end('LOGGED_OUT')
-    return ended
-  }
-
   return {
     devices: async (first, after) => (await query(MyDevicesDocument, { first, after })).mySessions,
-    logOut: async () => leave(await end(LogOutDocument, { accessToken: login.accessToken() ?? '' }, withoutToken)),
+    logOut: () => login.leave(() => end(LogOutDocument, { accessToken: login.accessToken() ?? '' }, withoutToken)),
     logOutDevice: (id) => end(LogOutDeviceDocument, { id }),
     logOutOthers: async () => end(LogOutOthersDocument, { owner: await owner() }),
-    logOutEverywhere: async () => leave(await end(LogOutEverywhereDocument, { owner: await owner() })),
+    logOutEverywhere: () => login.leave(async () => end(LogOutEverywhereDocument, { owner: await owner() })),
     countRealm: (realmName) => end(EndRealmDocument, { realmName, dryRun: true }),
     endRealm: (realmName, comment) => end(EndRealmDocument, { realmName, comment, dryRun: false }),
   }

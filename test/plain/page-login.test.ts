@@ -97,3 +97,26 @@ test('a refresh that a logout has overtaken logs nobody in again', async () => {
   expect(login.accessToken()).toBeUndefined()
   expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
 })
+
+describe('a page that logs out', () => {
+  test('is told so, also when it learns from its stream first that its login was ended', async () => {
+    const login = createLogin()
+    const told = vi.fn()
+    login.onEnd(told)
+    login.begin(pair('old'))
+
+    await login.leave(async () => login.end('INVALIDATED'))
+
+    expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
+  })
+
+  test('keeps its login when the service does not answer', async () => {
+    const login = createLogin()
+    login.begin(pair('old'))
+
+    await expect(login.leave(() => Promise.reject(new Error('503')))).rejects.toThrow('503')
+
+    expect(login.accessToken()).toBe('access-old')
+    login.end('INVALIDATED')
+  })
+})
