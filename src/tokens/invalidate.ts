@@ -96,7 +96,7 @@ async function invalidateTarget(
     case 'owner': {
       const scope = readOwnerScope(target.scope)
       assertMayInvalidateOwner(request.caller, scope)
-      return invalidateScope(mind, ownerScope(mind, scope, request), request)
+      return invalidateScope(mind, ownerScope(scope, request), request)
     }
     default:
       return target satisfies never
@@ -136,16 +136,14 @@ async function invalidateSession(mind: TokensDependencies, id: number, request: 
   return invalidateScope(mind, { kind: 'session', session }, request)
 }
 
-function ownerScope(mind: TokensDependencies, scope: OwnerScope, { options, caller }: Request): InvalidationScope {
+/**
+ * An instant to come is passed on like any other, though all logins that there are now were made before it: before the
+ * sweep has its turn the instant may be over, and who has logged in since is not to be ended.
+ */
+function ownerScope(scope: OwnerScope, { options, caller }: Request): InvalidationScope {
   const { issuedBefore, keepCurrentSession } = options
-  const isPast = issuedBefore !== undefined && issuedBefore <= mind.clock()
-  return {
-    kind: 'owner',
-    scope,
-    // All logins that there are were made before an instant to come.
-    issuedBefore: isPast ? issuedBefore : undefined,
-    sparedSessionId: keepCurrentSession ? currentSessionOf(caller).id : undefined,
-  }
+  const sparedSessionId = keepCurrentSession ? currentSessionOf(caller).id : undefined
+  return { kind: 'owner', scope, issuedBefore, sparedSessionId }
 }
 
 async function invalidateScope(mind: TokensDependencies, scope: InvalidationScope, request: Request): Promise<Ended> {
