@@ -60,19 +60,22 @@ async function readScope(database: Database, asked: InvalidationScope): Promise<
  * The bound that covers every login of a scope made before an instant: one above the last of them.
  *
  * The clock that stamped a login picks the row, and from then on revisions decide alone. A revision is taken under the
- * scope's lock first: whoever was about to log in has done so by then, and is seen.
+ * scope's lock first: whoever was about to log in has done so by then, and is seen. Logins that were under way together
+ * have their revisions in any order, so one stamped at the instant or after it may go with one stamped before it.
  */
 async function boundBefore(database: Database, scope: Scope, instant: Date): Promise<number | undefined> {
   const revision = await nextRevision(database, scope)
   const { realm, username } = scope
   const byRealm = realm === null ? sql`true` : sql`pair.realm = ${realm}`
   const byUsername = username === null ? sql`true` : hasUsername(sql`pair`, username)
+  // As a number: the years 0 and 10000 have no name that JavaScript and Postgres agree on.
+  const instantAt = sql`to_timestamp(${instant.getTime()}::float8 / 1000)`
   const [last] = await database.db
     .select({ id: sql`pair.session_id`.mapWith(Number) })
     .from(sql`token_pairs pair`)
     .where(
       sql`${byRealm} and ${byUsername} and pair.session_id < ${revision}
-        and coalesce(pair.session_started_at, pair.issued_at) < ${instant.toISOString()}::timestamptz`,
+        and coalesce(pair.session_started_at, pair.issued_at) < ${instantAt}`,
     )
     .orderBy(sql`pair.session_id desc`)
     .limit(1)

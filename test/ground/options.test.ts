@@ -190,6 +190,15 @@ describe('logins before an instant', () => {
     expect(await counts(ofAlice, admin, { issuedBefore: tomorrow })).toBe('2/0')
     expect(await areLive(login, await issue())).toEqual([false, true])
   })
+
+  test.each([
+    ['none before the first instant', '0000-01-01T00:00:00Z', '0/0'],
+    ['all before the last', '9999-12-31T23:59:59-23:59', '2/0'],
+  ])('are, of what RFC 3339 can write, %s', async (_name, instant, expected) => {
+    await issue()
+
+    expect(await counts(ofAlice, admin, { issuedBefore: new Date(instant) })).toBe(expected)
+  })
 })
 
 describe('options that say nothing about the input are refused', () => {
