@@ -1,14 +1,33 @@
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
-import type { Owner } from '../../src/tokens/owner.ts'
+import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
 import type { InvalidationCounts } from '../../src/tokens/store.ts'
 
-/** What the races end; a session has no contestant of its own beside an owner. */
-export type RaceTarget = Exclude<InvalidationTarget, { readonly kind: 'session' }>
+/** What the races end. */
+export type RaceTarget = SingleHalf | WholeSession | Sweep
 
-/** The two halves of a pair as they were handed out. */
+export type SingleHalf = Extract<InvalidationTarget, { readonly kind: 'access-token' | 'refresh-token' }>
+
+/** The login of this pair: named by an administrator, or gone with a token by whoever holds it, who is nobody. */
+export interface WholeSession {
+  readonly kind: 'session'
+  readonly pair: HandedOut
+  readonly by: 'id' | 'access' | 'refresh'
+}
+
+export interface Sweep {
+  readonly kind: 'owner'
+  readonly scope: OwnerScope
+  /** The access token of the login that asks, and is to be kept. Without it an administrator asks. */
+  readonly keeping?: string | undefined
+  /** Only logins made before it. */
+  readonly issuedBefore?: Date | undefined
+}
+
+/** A pair as it was handed out: its two halves, and the name of its session. */
 export interface HandedOut {
   readonly access: string
   readonly refresh: string
+  readonly session: string
 }
 
 /**
@@ -17,9 +36,11 @@ export interface HandedOut {
  * No verb throws for an answer, not even for a refusal; what is thrown counts as a fault, for nothing is broken here.
  */
 export interface Contestant {
+  /** Whoever logs in may sweep any owner, so that a login of any owner can be the one that is kept. */
   issue(owner: Owner): Promise<HandedOut>
   /** Undefined: refused. */
   refresh(refreshToken: string): Promise<HandedOut | undefined>
-  invalidate(target: RaceTarget): Promise<InvalidationCounts>
+  /** Undefined: refused, since the login that asks is over. */
+  invalidate(target: RaceTarget): Promise<InvalidationCounts | undefined>
   isActive(token: string): Promise<boolean>
 }

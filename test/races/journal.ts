@@ -5,10 +5,14 @@ import type { Contestant, HandedOut, RaceTarget } from './contestant.ts'
 /**
  * When an operation was sent and when its answer was there, in ticks of one counter in this one thread. So "A was
  * acknowledged before B was sent" (`A.answered < B.sent`) is a fact and not a matter of clocks.
+ *
+ * The same in milliseconds of the machine's clock, which stamps logins too, is for `issuedBefore` alone.
  */
 interface Span {
   readonly sent: number
   readonly answered: number
+  readonly sentAt: number
+  readonly answeredAt: number
 }
 
 export type Issued = Span & { readonly kind: 'issue'; readonly owner: Owner; readonly pair: HandedOut }
@@ -20,7 +24,8 @@ export type Refreshed = Span & {
 export type Invalidated = Span & {
   readonly kind: 'invalidate'
   readonly target: RaceTarget
-  readonly counts: InvalidationCounts
+  /** Undefined: refused. */
+  readonly counts: InvalidationCounts | undefined
 }
 export type Looked = Span & { readonly kind: 'look'; readonly token: string; readonly isActive: boolean }
 export type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Contestant; readonly message: string }
@@ -43,13 +48,14 @@ export function createJournal(): Journal {
     run: () => Promise<Answer>,
     entryOf: (answer: Answer, span: Span) => Entry,
   ): Promise<Answer> {
-    const sent = ++tick
+    const begun = { sent: ++tick, sentAt: Date.now() }
+    const over = () => ({ ...begun, answered: ++tick, answeredAt: Date.now() })
     try {
       const answer = await run()
-      entries.push(entryOf(answer, { sent, answered: ++tick }))
+      entries.push(entryOf(answer, over()))
       return answer
     } catch (error) {
-      entries.push({ kind: 'failure', verb, message: String(error), sent, answered: ++tick })
+      entries.push({ kind: 'failure', verb, message: String(error), ...over() })
       throw error
     }
   }

@@ -1,16 +1,19 @@
 import type { Entry } from './journal.ts'
-import { covers, describeTarget, type Half, names, type RoundRecord, readRecord } from './record.ts'
+import { describeTarget, type Half, mayEnd, mustEnd, names, type RoundRecord, readRecord } from './record.ts'
 
 export type Rule =
   /** Every operation is answered. */
   | 'answers'
-  /** Over all answers each half is newly invalidated exactly once. */
+  /** Over all answers each half is newly invalidated exactly once, and no sweep counts more than it can have ended. */
   | 'counts-once'
-  /** Nothing of a login that was made before an acknowledged sweep lives after it. */
+  /** Nothing of a login that was made before an acknowledged sweep (and before its instant) lives after it. */
   | 'no-escape'
-  /** Nothing dies without a cause: what was made after a sweep was acknowledged lives until the next. */
+  /**
+   * Nothing dies without a cause. No cause is a sweep that was acknowledged before the login, one that spared it, and
+   * one of logins before an instant that was over then.
+   */
   | 'no-overkill'
-  /** What was ended, or seen to be, stays dead, and a sweep ends a session as a whole. */
+  /** What was ended, or seen to be, stays dead, and a sweep or a session's end ends a session as a whole. */
   | 'no-resurrection'
   /** One refresh token buys one pair. */
   | 'spent-once'
@@ -36,7 +39,7 @@ export function judge(entries: readonly Entry[], calm: Calm): readonly Violation
   const record = readRecord(entries)
   const found: readonly (readonly [Rule, readonly string[]])[] = [
     ['answers', findFailures(entries)],
-    ['counts-once', [...findMiscounts(record), ...findDoubleEnds(record)]],
+    ['counts-once', [...findMiscounts(record), ...findDoubleEnds(record), ...findOvercounts(record)]],
     ['no-escape', findEscapes(record)],
     ['no-overkill', findOverkill(record)],
     ['no-resurrection', [...findResurrections(record), ...findReturns(record), ...findTornSessions(record, calm)]],
@@ -50,30 +53,44 @@ function findFailures(entries: readonly Entry[]): readonly string[] {
 }
 
 function findMiscounts({ halves, invalidations }: RoundRecord): readonly string[] {
-  const counted = invalidations.reduce((sum, { counts }) => sum + counts.invalidated, 0)
+  const counted = invalidations.reduce((sum, { counts }) => sum + (counts?.invalidated ?? 0), 0)
   return counted === halves.size ? [] : [`${halves.size} halves were handed out, ${counted} were counted as new`]
 }
 
-function findDoubleEnds({ halves, invalidations }: RoundRecord): readonly string[] {
+function findDoubleEnds(record: RoundRecord): readonly string[] {
   const ended = new Set<string>()
-  return invalidations.flatMap(({ target, counts }) => {
-    if (target.kind === 'owner') return []
-    const answer = `${counts.invalidated}/${counts.previouslyInvalidated}`
+  return record.invalidations.flatMap(({ target, counts }) => {
+    if (target.kind === 'owner' || target.kind === 'session') return []
+    const answer = `${counts?.invalidated}/${counts?.previouslyInvalidated}`
     const isAgain = answer === '1/0' && ended.has(target.token)
     if (answer === '1/0') ended.add(target.token)
     return isAgain || !['1/0', '0/1'].includes(answer)
-      ? [`${describeTarget(target, halves)} was answered ${answer}${isAgain ? ' twice' : ''}`]
+      ? [`${describeTarget(target, record)} was answered ${answer}${isAgain ? ' twice' : ''}`]
       : []
   })
 }
 
-function findEscapes({ sightings, sweeps }: RoundRecord): readonly string[] {
-  return sightings.flatMap(({ half, isAlive, by }) => {
-    const sweep = sweeps.find(
-      (each) => covers(each, half) && half.login.answered < each.sent && each.answered < by.sent,
+/** A sweep counts halves that it may reach and that no acknowledged sweep before it had ended. */
+function findOvercounts(record: RoundRecord): readonly string[] {
+  return record.sweeps.flatMap((sweep) => {
+    const { invalidated, previouslyInvalidated } = sweep.counts
+    const open = [...record.halves.values()].filter(
+      (half) =>
+        mayEnd(record, sweep, half) &&
+        !record.sweeps.some((earlier) => mustEnd(record, earlier, half) && earlier.answered < sweep.sent),
     )
+    const counted = `${invalidated}/${previouslyInvalidated}`
+    return invalidated + previouslyInvalidated > open.length
+      ? [`${describeTarget(sweep.target, record)} was answered ${counted}, with ${open.length} halves to end`]
+      : []
+  })
+}
+
+function findEscapes(record: RoundRecord): readonly string[] {
+  return record.sightings.flatMap(({ half, isAlive, by }) => {
+    const sweep = record.sweeps.find((each) => mustEnd(record, each, half) && each.answered < by.sent)
     return isAlive && sweep !== undefined
-      ? [`${half.name} was seen alive by a ${by.kind} after ${describeTarget(sweep.target, new Map())} was swept`]
+      ? [`${half.name} was seen alive by a ${by.kind} after ${describeTarget(sweep.target, record)} was swept`]
       : []
   })
 }
@@ -81,9 +98,7 @@ function findEscapes({ sightings, sweeps }: RoundRecord): readonly string[] {
 function findOverkill(record: RoundRecord): readonly string[] {
   return record.sightings.flatMap(({ half, isAlive, by }) => {
     const isCaused =
-      record.sweeps.some(
-        (sweep) => covers(sweep, half) && sweep.answered > half.login.sent && sweep.sent < by.answered,
-      ) ||
+      record.sweeps.some((sweep) => mayEnd(record, sweep, half) && sweep.sent < by.answered) ||
       record.invalidations.some((each) => names(each, half) && each.sent < by.answered) ||
       (by.kind === 'look' && record.refreshes.some(({ token, sent }) => token === half.token && sent < by.answered))
     return isAlive || isCaused ? [] : [`${half.name} was seen dead by a ${by.kind}, and nobody had ended it`]

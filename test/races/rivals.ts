@@ -1,54 +1,17 @@
-import { randomUUID } from 'node:crypto'
-import pg from 'pg'
-import type { OwnerScope } from '../../src/tokens/owner.ts'
-import type { Contestant, HandedOut } from './contestant.ts'
+import type pg from 'pg'
+import type { Contestant, HandedOut, RaceTarget } from './contestant.ts'
+import { createShared, inReach, mint, type Row, reachValues } from './rival-table.ts'
 
 /**
- * What the referee must catch, or it could not see: two token services as they are usually written, on one table that
- * flags its halves. The naive one selects, checks and updates. The careful one has one atomic statement for each verb
- * (at READ COMMITTED, Postgres's default), and a refresh still escapes a sweep whose snapshot can't see its successor.
+ * What the referee must catch, or it could not see: two token services as they are usually written. The naive one
+ * selects, checks and updates. The careful one has one atomic statement for each verb (at READ COMMITTED, Postgres's
+ * default), and a refresh still escapes a sweep whose snapshot can't see its successor.
+ *
+ * Both play the whole storm: they end sessions, spare the one that asks, and know an instant.
  */
 export const rivals = { naive: createNaive, careful: createCareful } as const
 
-export async function createRivalTable(databaseUrl: string): Promise<void> {
-  await withPool(databaseUrl, async (pool) => {
-    await pool.query(`create table rival_pairs (
-      id bigserial primary key, realm text not null, username text not null,
-      access text not null unique, refresh text not null unique,
-      access_dead boolean not null default false, refresh_dead boolean not null default false,
-      successor_access text, successor_refresh text)`)
-    await pool.query('create index on rival_pairs (realm, username)')
-  })
-}
-
-/** One process's worth of it: a pool of its own, closed after `use`. */
-export async function withPool<Answer>(databaseUrl: string, use: (pool: pg.Pool) => Promise<Answer>): Promise<Answer> {
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 })
-  // `end` answers before the server has let go of its connections; its farewell must not end the program.
-  pool.on('error', () => undefined)
-  try {
-    return await use(pool)
-  } finally {
-    await pool.end()
-  }
-}
-
-interface Row {
-  readonly id: string
-  readonly realm: string
-  readonly username: string
-  readonly access_dead: boolean
-  readonly refresh_dead: boolean
-  readonly successor_access: string | null
-  readonly successor_refresh: string | null
-}
-
-const inScope = '($1::text is null or realm = $1) and ($2::text is null or username = $2)'
-const scopeValues = (scope: OwnerScope) => [
-  scope.kind === 'username' ? null : scope.realm,
-  scope.kind === 'realm' ? null : scope.username,
-]
-const mint = (): HandedOut => ({ access: randomUUID(), refresh: randomUUID() })
+type Reach = Extract<RaceTarget, { readonly kind: 'session' | 'owner' }>
 
 function createNaive(pool: pg.Pool): Contestant {
   const find = async (half: 'access' | 'refresh', token: string) =>
@@ -60,10 +23,12 @@ function createNaive(pool: pg.Pool): Contestant {
     await pool.query(`update rival_pairs set ${half}_dead = true where id = $1`, [row.id])
     return { invalidated: 1, previouslyInvalidated: 0 }
   }
-  const endOwner = async (scope: OwnerScope) => {
+  const endReach = async (target: Reach) => {
+    const values = await reachValues(pool, target)
+    if (values === undefined) return undefined
     const { rows } = await pool.query<Row>(
-      `select * from rival_pairs where ${inScope} and not (access_dead and refresh_dead)`,
-      scopeValues(scope),
+      `select * from rival_pairs where ${inReach} and not (access_dead and refresh_dead)`,
+      [...values],
     )
     await pool.query('update rival_pairs set access_dead = true, refresh_dead = true where id = any($1)', [
       rows.map(({ id }) => id),
@@ -77,24 +42,23 @@ function createNaive(pool: pg.Pool): Contestant {
     refresh: async (refreshToken) => {
       const row = await find('refresh', refreshToken)
       if (row === undefined || row.refresh_dead) return undefined
-      if (row.successor_access !== null && row.successor_refresh !== null)
-        return { access: row.successor_access, refresh: row.successor_refresh }
-      const pair = mint()
-      await pool.query('insert into rival_pairs (realm, username, access, refresh) values ($1, $2, $3, $4)', [
-        row.realm,
-        row.username,
-        pair.access,
-        pair.refresh,
-      ])
+      const { id, session, login_at, realm, username, successor_access, successor_refresh } = row
+      if (successor_access !== null && successor_refresh !== null)
+        return { access: successor_access, refresh: successor_refresh, session }
+      const { access, refresh } = mint()
+      await pool.query(
+        'insert into rival_pairs (realm, username, access, refresh, session, login_at) values ($1, $2, $3, $4, $5, $6)',
+        [realm, username, access, refresh, session, login_at],
+      )
       await pool.query('update rival_pairs set successor_access = $1, successor_refresh = $2 where id = $3', [
-        pair.access,
-        pair.refresh,
-        row.id,
+        access,
+        refresh,
+        id,
       ])
-      return pair
+      return { access, refresh, session }
     },
-    invalidate: (target) => {
-      if (target.kind === 'owner') return endOwner(target.scope)
+    invalidate: async (target) => {
+      if (target.kind === 'session' || target.kind === 'owner') return endReach(target)
       return endHalf(target.kind === 'access-token' ? 'access' : 'refresh', target.token)
     },
   }
@@ -113,15 +77,18 @@ function createCareful(pool: pg.Pool): Contestant {
       [token],
     )
   // The rows are locked, so what was dead before them is known for certain: the counts of one sweep are exact.
-  const endOwner = (scope: OwnerScope) =>
-    count(
+  const endReach = async (target: Reach) => {
+    const values = await reachValues(pool, target)
+    if (values === undefined) return undefined
+    return count(
       `with found as materialized (
-         select * from rival_pairs where ${inScope} and not (access_dead and refresh_dead) order by id for update),
+         select * from rival_pairs where ${inReach} and not (access_dead and refresh_dead) order by id for update),
        ended as (update rival_pairs set access_dead = true, refresh_dead = true where id in (select id from found))
        select coalesce(sum((not access_dead)::int + (not refresh_dead)::int), 0)::int as invalidated,
          coalesce(sum(access_dead::int + refresh_dead::int), 0)::int as previously from found`,
-      scopeValues(scope),
+      values,
     )
+  }
 
   return {
     ...createShared(pool),
@@ -130,46 +97,23 @@ function createCareful(pool: pg.Pool): Contestant {
       const { rows } = await pool.query<HandedOut>(
         `with spent as (
            update rival_pairs set successor_access = $2, successor_refresh = $3
-           where refresh = $1 and not refresh_dead and successor_access is null returning realm, username)
-         insert into rival_pairs (realm, username, access, refresh) select realm, username, $2, $3 from spent
-         returning access, refresh`,
+           where refresh = $1 and not refresh_dead and successor_access is null
+           returning realm, username, session, login_at)
+         insert into rival_pairs (realm, username, access, refresh, session, login_at)
+         select realm, username, $2, $3, session, login_at from spent returning access, refresh, session`,
         [refreshToken, access, refresh],
       )
       if (rows[0] !== undefined) return rows[0]
       const replayed = await pool.query<HandedOut>(
-        `select successor_access as access, successor_refresh as refresh from rival_pairs
+        `select successor_access as access, successor_refresh as refresh, session from rival_pairs
          where refresh = $1 and not refresh_dead and successor_access is not null`,
         [refreshToken],
       )
       return replayed.rows[0]
     },
-    invalidate: (target) => {
-      if (target.kind === 'owner') return endOwner(target.scope)
+    invalidate: async (target) => {
+      if (target.kind === 'session' || target.kind === 'owner') return endReach(target)
       return endHalf(target.kind === 'access-token' ? 'access' : 'refresh', target.token)
-    },
-  }
-}
-
-/** Where there is nothing to get wrong. */
-function createShared(pool: pg.Pool): Pick<Contestant, 'issue' | 'isActive'> {
-  return {
-    issue: async ({ realm, username }) => {
-      const { access, refresh } = mint()
-      await pool.query('insert into rival_pairs (realm, username, access, refresh) values ($1, $2, $3, $4)', [
-        realm,
-        username,
-        access,
-        refresh,
-      ])
-      return { access, refresh }
-    },
-    isActive: async (token) => {
-      const { rowCount } = await pool.query(
-        `select from rival_pairs where access = $1 and not access_dead
-           or refresh = $1 and not refresh_dead and successor_access is null`,
-        [token],
-      )
-      return rowCount === 1
     },
   }
 }

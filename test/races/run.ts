@@ -1,10 +1,11 @@
 import { startPostgres } from '../support/postgres.ts'
 import type { Contestant } from './contestant.ts'
 import { startContestant } from './http.ts'
-import { createRivalTable, rivals, withPool } from './naive.ts'
 import type { Options } from './options.ts'
 import { createRandom } from './random.ts'
 import type { Rule, Violation } from './referee.ts'
+import { createRivalTable, withPool } from './rival-table.ts'
+import { rivals } from './rivals.ts'
 import { playRound } from './round.ts'
 
 export interface Tally {

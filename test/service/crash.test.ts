@@ -69,8 +69,8 @@ async function endUnderCrash(contestant: Contestant, crash: () => Promise<unknow
 async function expectNothingLost(contestant: Contestant, { acknowledged, unknown, untouched }: Journal): Promise<void> {
   const repeat = async (target: Target) => {
     const wasActive = await contestant.isActive(target.token)
-    const { invalidated, previouslyInvalidated } = await contestant.invalidate(target)
-    return `${wasActive ? 'active' : 'inactive'}, then ${invalidated}/${previouslyInvalidated}`
+    const counts = await contestant.invalidate(target)
+    return `${wasActive ? 'active' : 'inactive'}, then ${counts?.invalidated}/${counts?.previouslyInvalidated}`
   }
   const repeatAll = async (targets: readonly Target[]) => new Set(await Promise.all(targets.map(repeat)))
 

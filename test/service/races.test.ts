@@ -7,7 +7,7 @@ const seed = Date.now() % 1e9
 const against = (who: Options['against'], rounds: number) =>
   runRaces({ against: who, rounds, seed }, { isEnough: ({ spoiled }) => spoiled.length > 0 })
 
-test('two processes race: each half is counted once, nothing escapes a sweep, nothing dies without cause, a refresh token buys one pair', async () => {
+test('two processes race: each half is counted once, nothing escapes a sweep, nothing dies without cause nor by a sweep that spares it, a refresh token buys one pair', async () => {
   const tally = await against('service', 15)
 
   expect(tally, `seed ${seed}`).toMatchObject({ rounds: 15, spoiled: [] })
