@@ -48,7 +48,7 @@ export function readConfig(environment: Environment): Config {
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
-  if (refreshTokenSeconds < accessTokenSeconds)
+  if (faults.length === 0 && refreshTokenSeconds < accessTokenSeconds)
     faults.push(
       `REFRESH_TOKEN_SECONDS must not be less than ACCESS_TOKEN_SECONDS, got \`${refreshTokenSeconds}\` and \`${accessTokenSeconds}\``,
     )

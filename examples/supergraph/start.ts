@@ -24,7 +24,7 @@ curl -s ${supergraph.gateway} -H 'Content-Type: application/json' -H 'Authorizat
   Log her out, after which the same question is refused:
 
 curl -s ${supergraph.gateway} -H 'Content-Type: application/json' \\
-  -d '{"query": "mutation { invalidateToken(input: { token: \\"${accessToken}\\" }) { invalidatedTokens } }"}'
+  -d '{"query": "mutation { invalidateToken(input: { token: \\"${accessToken}\\" }, options: { wholeSession: true }) { invalidatedTokens } }"}'
 
   As a login service, \`createTokenPair\` with this header:
 

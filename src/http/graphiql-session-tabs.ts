@@ -6,8 +6,8 @@ export const mySessions: GraphiqlTab = {
 #
 # Under Headers, below, put an accessToken from
 # CreatePair in place of PASTE_AN_ACCESS_TOKEN.
-# Expect one node for each CreatePair; isCurrent is
-# true for the one that the token is of.
+# Expect one node for each CreatePair that is still
+# logged in; isCurrent is true for the token's own.
 query MySessions {
   mySessions {
     nodes {
@@ -68,20 +68,42 @@ mutation LogOutOthers {
   headers: tokenOwner,
 }
 
+export const waitForLogout: GraphiqlTab = {
+  query: `# Waits until the token that it comes with is
+# ended, as a page does that shows "You were logged
+# out". It runs until then; the button stops it.
+#
+# Under Headers, below, put an accessToken from
+# CreatePair in place of PASTE_AN_ACCESS_TOKEN.
+# Then run InvalidateToken with that token, in
+# another window, and see the event come.
+subscription WaitForLogout {
+  tokenInvalidated {
+    id
+    selector
+    reason
+    at
+  }
+}
+`,
+  headers: tokenOwner,
+}
+
 export const readRecord: GraphiqlTab = {
   query: `# Reads who ended what, when and why, the newest
 # first.
 #
-# Under Headers, below, put what npm start printed
-# in the place of PASTE_WHAT_npm_start_PRINTED.
-# Expect one node for each invalidation so far.
+# Replace all that stands under Headers, below, by
+# the line "header" of npm start's first run.
+# Expect one node for each invalidation that ended
+# a token or named an owner. To repeat one for a
+# token, or a dry run, leaves none.
 query ReadRecord {
-  revocations(
-    filter: { owner: { realmName: "demo" } }
-  ) {
+  revocations {
     nodes {
       at
       selector
+      realmName
       username
       initiatingEntity
       invalidatedBy

@@ -6,5 +6,5 @@ export interface GraphiqlTab {
 }
 
 export const nobody = ''
-export const client = '{ "Authorization": "Basic PASTE_WHAT_npm_start_PRINTED" }'
+export const client = '{ "Authorization": "Basic PASTE_THE_LINE_header" }'
 export const tokenOwner = '{ "Authorization": "Bearer PASTE_AN_ACCESS_TOKEN" }'

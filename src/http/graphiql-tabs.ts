@@ -1,12 +1,12 @@
-import { logOutOthers, mySessions, readRecord } from './graphiql-session-tabs.ts'
+import { logOutOthers, mySessions, readRecord, waitForLogout } from './graphiql-session-tabs.ts'
 import { client, type GraphiqlTab, nobody, tokenOwner } from './graphiql-tab.ts'
 
 const createPair: GraphiqlTab = {
   query: `# Creates a token pair for alice, as a login
 # service does once she has proved who she is.
 #
-# Under Headers, below, put what npm start printed
-# in the place of PASTE_WHAT_npm_start_PRINTED.
+# Replace all that stands under Headers, below, by
+# the line "header" of npm start's first run.
 # Then press the play button.
 # Expect an accessToken and a refreshToken: the
 # other tabs ask for them. Copy them now, they are
@@ -95,8 +95,8 @@ const invalidateOwner: GraphiqlTab = {
   query: `# Invalidates all tokens of one owner: alice of
 # the realm demo, and no other alice.
 #
-# Under Headers, below, put what npm start printed
-# in the place of PASTE_WHAT_npm_start_PRINTED.
+# Replace all that stands under Headers, below, by
+# the line "header" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
@@ -128,8 +128,8 @@ mutation InvalidateOwner {
 const invalidateRealm: GraphiqlTab = {
   query: `# Invalidates all tokens of a whole realm.
 #
-# Under Headers, below, put what npm start printed
-# in the place of PASTE_WHAT_npm_start_PRINTED.
+# Replace all that stands under Headers, below, by
+# the line "header" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
@@ -155,8 +155,8 @@ const invalidateUsername: GraphiqlTab = {
   query: `# Invalidates all tokens of one username, whatever
 # the realm.
 #
-# Under Headers, below, put what npm start printed
-# in the place of PASTE_WHAT_npm_start_PRINTED.
+# Replace all that stands under Headers, below, by
+# the line "header" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
@@ -218,8 +218,8 @@ const introspect: GraphiqlTab = {
 # whose it is.
 #
 # Paste an accessToken from the tab CreatePair.
-# Under Headers, below, put what npm start printed
-# in the place of PASTE_WHAT_npm_start_PRINTED.
+# Replace all that stands under Headers, below, by
+# the line "header" of npm start's first run.
 # Expect active true. Of a token that was
 # invalidated, has expired or never was: active
 # false, and null for the rest.
@@ -275,15 +275,16 @@ query CurrentToken {
  */
 export const graphiqlTabs: readonly GraphiqlTab[] = [
   createPair,
+  introspect,
+  currentToken,
+  mySessions,
+  logOutOthers,
+  waitForLogout,
+  refresh,
   invalidateToken,
   invalidateRefreshToken,
   invalidateOwner,
   invalidateRealm,
   invalidateUsername,
-  refresh,
-  introspect,
-  currentToken,
-  mySessions,
-  logOutOthers,
   readRecord,
 ]

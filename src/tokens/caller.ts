@@ -107,7 +107,7 @@ export function assertMayInvalidateOwner(caller: Caller, scope: OwnerScope): voi
 export function assertMayInvalidateSession(caller: Caller, session: Session | undefined): boolean {
   if (hasScope(caller, 'manage_token')) return true
   if (caller.kind === 'owner') return session !== undefined && isSameOwner(caller.token.session.owner, session.owner)
-  assertScope(caller, 'manage_token', 'invalidate a session')
+  assertScope(caller, 'manage_token', 'invalidate a session that is not your own')
   return true
 }
 

@@ -45,7 +45,7 @@ test('what must be exactly one of several is @oneOf, on both levels', () => {
   expect(oneOfs.toSorted()).toEqual(['InvalidateTokenInput', 'TokenOwnerInput'])
 })
 
-test.each(graphiqlTabs.map(({ query }) => [/(?:query|mutation) (\w+)/.exec(query)?.[1], query]))(
+test.each(graphiqlTabs.map(({ query }) => [/(?:query|mutation|subscription) (\w+)/.exec(query)?.[1], query]))(
   'GraphiQL’s tab %s is an operation of this schema',
   (_name, query) => {
     expect(validate(schema, parse(query ?? ''))).toEqual([])

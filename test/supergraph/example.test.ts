@@ -45,7 +45,7 @@ test('the example’s supergraph answers the commands that it prints, and stops 
       },
     },
   })
-  expect(await run(logOut)).toEqual({ data: { invalidateToken: { invalidatedTokens: 1 } } })
+  expect(await run(logOut)).toEqual({ data: { invalidateToken: { invalidatedTokens: 2 } } })
   expect(await run(join)).toMatchObject({
     data: { user: { name: 'Alice', tokenOwner: null } },
     errors: [{ extensions: { code: 'UNAUTHENTICATED' } }],
