@@ -73,3 +73,21 @@ export function createBatcher<Member, Answer>(
     }
   }
 }
+
+/** Asks what is the same only once: a request of 64 KB has room to ask the same thing a thousand times. */
+export function askOnce<Question, Answer>(
+  run: (questions: readonly Question[]) => Promise<readonly Answer[]>,
+): (questions: readonly Question[]) => Promise<readonly Answer[]> {
+  return async (questions) => {
+    const places = new Map<string, number>()
+    const distinct: Question[] = []
+    const placeOf = questions.map((question) => {
+      const key = JSON.stringify(question)
+      const place = places.get(key) ?? distinct.push(question) - 1
+      places.set(key, place)
+      return place
+    })
+    const answers = await run(distinct)
+    return placeOf.flatMap((place) => answers.slice(place, place + 1))
+  }
+}

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { SessionPage, StoredSession } from '../tokens/store.ts'
-import { createBatcher } from './batch.ts'
+import { askOnce, createBatcher } from './batch.ts'
 import { column, list } from './columns.ts'
 import type { Database } from './database.ts'
 import { tokenPairStates as state } from './schema.ts'
@@ -14,23 +14,34 @@ export interface SessionQuestion {
 /**
  * Sessions by their ids, as they are now.
  *
- * A session is what its pairs say: the first is found by its id, the others by their session's. Pairs that were spent and
- * whose access token is over say nothing any more, so at most a few are looked at, however often it was refreshed.
+ * A session is what its pairs say: the first is found by its id, the others by their session's. The newest says it all,
+ * except that an access token of an older one may still be good. However often it was refreshed (its owner decides
+ * that), one row is read, and the older pairs are looked at up to the first that is live.
  */
 export function prepareFindSessions({
   db,
   statementName,
 }: Database): (questions: readonly SessionQuestion[]) => Promise<readonly (StoredSession | null)[]> {
-  const telling = (which: SQL) => sql`
-    select * from token_pair_states where ${which} and (spent_at is null or access_expires_at > named.at)`
+  const ofSession = (select: SQL) => sql`
+    ${select} where id = named.id and session_id = named.id
+    union all ${select} where session_id = named.id and id <> session_id`
   // Under the view's own name, so that drizzle reads its columns as the view's.
   const pairs = db.$with('token_pair_states', {}).as(sql`
-    select named.place, named.at, state.*
+    select named.place, state.*,
+      case
+        when state.covered_by is not null then false
+        when not state.access_invalidated and state.access_expires_at > named.at then true
+        when state.has_refresh and not state.refresh_invalidated and state.spent_at is null
+          and state.expires_at > named.at then true
+        else exists (
+          select from (${ofSession(sql`select access_invalidated, access_expires_at from token_pair_states`)}) pair
+          where not access_invalidated and access_expires_at > named.at)
+      end as is_live
     from unnest(${list('ids', 'bigint')}, ${list('at', 'timestamptz')}) with ordinality named (id, at, place)
     cross join lateral (
-      ${telling(sql`id = named.id and session_id = named.id`)}
-      union all ${telling(sql`session_id = named.id and id <> session_id`)}
-    ) state`)
+      select slot, id from (${ofSession(sql`select slot, id from token_pairs`)}) pair order by id desc limit 1
+    ) newest
+    join token_pair_states state on state.slot = newest.slot and state.id = newest.id`)
   const statement = db
     .with(pairs)
     .select({
@@ -47,11 +58,9 @@ export function prepareFindSessions({
       issuedAt: state.issuedAt,
       expiresAt: state.expiresAt,
       coveredBy: state.coveredBy,
-      isLive: sql<boolean>`(not ${state.accessInvalidated} and ${state.accessExpiresAt} > at
-        or ${state.hasRefresh} and not ${state.refreshInvalidated} and ${state.spentAt} is null and ${state.expiresAt} > at)`,
+      isLive: sql<boolean>`is_live`,
     })
     .from(state)
-    .orderBy(state.id)
     .prepare(statementName('sessions'))
 
   return async (questions) => {
@@ -61,8 +70,7 @@ export function prepareFindSessions({
     })
     const sessions = new Array<StoredSession | null>(questions.length).fill(null)
     for (const row of rows) {
-      const older = sessions[row.place - 1]
-      const { label, userAgent, ipAddress, startedAt, clientId, expiresAt, realm, username } = row
+      const { label, userAgent, ipAddress, startedAt, clientId, expiresAt, realm, username, isLive } = row
       sessions[row.place - 1] = {
         id: row.sessionId,
         owner: { realm, username },
@@ -71,7 +79,7 @@ export function prepareFindSessions({
         startedAt,
         lastRefreshedAt: row.id === row.sessionId ? undefined : row.issuedAt,
         expiresAt,
-        isLive: row.isLive || (older?.isLive ?? false),
+        isLive,
         endedBy: row.coveredBy ?? undefined,
       }
     }
@@ -87,7 +95,7 @@ export function prepareListSessions(
   database: Database,
   find: (question: SessionQuestion) => Promise<StoredSession | null>,
 ): (page: SessionPage) => Promise<readonly StoredSession[]> {
-  const ofOwner = createBatcher(prepareOwnerCandidates(database))
+  const ofOwner = createBatcher(askOnce(prepareOwnerCandidates(database)))
   const listIds = ({ scope, ...question }: CandidateQuestion) =>
     scope.kind === 'realm-user' ? ofOwner({ scope, ...question }) : listCandidates(database, { scope, ...question })
 

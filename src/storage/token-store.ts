@@ -1,5 +1,5 @@
 import type { HalfInvalidation, Spending, SpendingAnswer, TokenStore } from '../tokens/store.ts'
-import { createBatcher } from './batch.ts'
+import { askOnce, createBatcher } from './batch.ts'
 import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
 import { prepareFind } from './find.ts'
@@ -16,7 +16,7 @@ export function createTokenStore(database: Database): TokenStore {
   const find = createBatcher(prepareFind(database))
   const spend = createBatcher(prepareRefresh(database), 2)
   const invalidateHalf = createBatcher(announcing(database, prepareInvalidateHalves(database)), 2)
-  const findSession = createBatcher(prepareFindSessions(database))
+  const findSession = createBatcher(askOnce(prepareFindSessions(database)))
   const listSessions = prepareListSessions(database, findSession)
 
   return {

@@ -117,6 +117,31 @@ describe('the list of devices', () => {
     expect(await listed(pair)).toEqual(idsOf(pair))
   })
 
+  test('an older access token that is still good keeps a session live', async () => {
+    const laptop = await issue()
+    const { accessToken, refresh: successor } = await refresh(laptop)
+    await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+    await ground.tokens.invalidate({ kind: 'refresh-token', token: successor?.token ?? 'none' }, admin)
+
+    expect(await listed(laptop)).toEqual(idsOf(laptop))
+    await ground.tokens.invalidate({ kind: 'access-token', token: laptop.accessToken }, admin)
+    expect(await listed(await issue())).not.toContain(laptop.session.id)
+  })
+
+  test('one that was refreshed many times is not read once for each pair and each time that it is asked for', async () => {
+    let pair = await issue()
+    for (let times = 0; times < 100; times++) pair = await refresh(pair)
+    const query = 'query ($keys: [_Any!]!) { _entities(representations: $keys) { ... on TokenSession { id isLive } } }'
+    const keys = Array.from({ length: 1000 }, () => ({ __typename: 'TokenSession', id: pair.session.id }))
+    const began = performance.now()
+
+    const { data } = await ask(ground.handler, query, { authorization: bearer(pair), variables: { keys } })
+
+    expect(data._entities).toHaveLength(1000)
+    expect(data._entities.at(-1)).toEqual({ id: String(pair.session.id), isLive: true })
+    expect(performance.now() - began).toBeLessThan(2_000)
+  })
+
   test('the session that a sweep spared is still listed, among all that it ended', async () => {
     const [kept, ...others] = [await issue(), await issue(), await issue()]
     const scope = { kind: 'realm', realm: 'staff' } as const
@@ -290,6 +315,7 @@ describe('what is said of a device', () => {
   test.each([
     [{ label: 'x'.repeat(101) }, 'Expected `device.label` to have at most 100 characters, got 101.'],
     [{ label: 'a\nb' }, 'Expected `device.label` without control characters.'],
+    [{ ipAddress: `fe80::1%${'x'.repeat(100)}` }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
     [{ ipAddress: '1.2.3' }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
   ])('%j is refused', async (given, message) => {
     expect(await told(given)).toBe(message)
