@@ -49,10 +49,15 @@ export function callerLabel(caller: Caller): string {
     case 'client':
       return `client:${caller.clientId}`
     case 'owner':
-      return `owner:${caller.token.session.owner.realm}/${caller.token.session.owner.username}`
+      return ownerLabel(caller.token.session.owner)
     default:
       return caller satisfies never
   }
+}
+
+/** A realm may have a slash in it too. Only the first one that is written as such divides: no two owners share a label. */
+export function ownerLabel({ realm, username }: Owner): string {
+  return `owner:${realm.replaceAll('%', '%25').replaceAll('/', '%2F')}/${username}`
 }
 
 /** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN */

@@ -162,6 +162,9 @@ function assertOptionsFit(target: InvalidationTarget, options: InvalidationOptio
     throw badInput('Expected `keepCurrentSession` only with `owner`: nothing else reaches another session')
   if (options.issuedBefore !== undefined && target.kind !== 'owner')
     throw badInput('Expected `issuedBefore` only with `owner`: a token or session is ended whenever it was issued')
+  // Postgres has no year 0, and what is no instant at all has no year.
+  if (options.issuedBefore !== undefined && !(options.issuedBefore.getUTCFullYear() >= 1))
+    throw badInput('Expected `issuedBefore` to be an instant in the year 1 or later')
 }
 
 function readComment(comment: string): string {

@@ -1,4 +1,4 @@
-import { type Caller, callerLabel, hasScope } from './caller.ts'
+import { type Caller, callerLabel, hasScope, ownerLabel } from './caller.ts'
 import type { InvalidationCounts } from './store.ts'
 import type { Half } from './token.ts'
 
@@ -84,7 +84,8 @@ export const systemCaller = 'system:refresh-token-reuse'
 /** Whoever holds a token or is its owner is its user; whoever ends the tokens of others administers. */
 export function initiatingEntity({ caller, realm, username }: Revocation): InitiatingEntity {
   if (caller === systemCaller) return 'system'
-  return caller === 'anonymous' || caller === `owner:${realm}/${username}` ? 'user' : 'admin'
+  const isOwn = realm !== undefined && username !== undefined && caller === ownerLabel({ realm, username })
+  return caller === 'anonymous' || isOwn ? 'user' : 'admin'
 }
 
 /** Whether a caller may read who made a revocation and what was noted: an administrator may, and who made it. */
