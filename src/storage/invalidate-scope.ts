@@ -23,7 +23,9 @@ export async function invalidateScope(
 ): Promise<ScopeInvalidation> {
   const scope = await readScope(database, asked)
   if (scope === undefined) return { ...nothing, revision: undefined }
-  const { revision, bound } = await append(database, scope, by)
+  const appended = await append(database, scope, by)
+  if (appended === undefined) return { ...nothing, revision: undefined }
+  const { revision, bound } = appended
   database.announcements.announce()
   const counts = await countAsOf(database, { revision, coverage: { ...scope, bound }, at: by.at })
   // The revocation stands and its count is known: a fault from here on must not call it a failure.
@@ -128,7 +130,15 @@ export async function completeCounts(database: Database, now: Date): Promise<num
   return abandoned.length
 }
 
-async function append({ db }: Database, scope: Scope, by: Attribution): Promise<{ revision: number; bound: number }> {
+/**
+ * Undefined if the session has been ended as one before: nothing of it can be live again, and whoever holds a token of
+ * it could fill the log.
+ */
+async function append(
+  { db }: Database,
+  scope: Scope,
+  by: Attribution,
+): Promise<{ readonly revision: number; readonly bound: number } | undefined> {
   const locked = db.$with('locked', {}).as(sql`select ${locks(scope)}`)
   const numbered = db.$with('numbered', { revision: revocations.revision }).as(sql`
     select nextval('revision') as revision from locked`)
@@ -140,8 +150,10 @@ async function append({ db }: Database, scope: Scope, by: Attribution): Promise<
         ${scope.username}, coalesce(${scope.bound ?? null}::bigint, revision), ${scope.sparedSessionId}::bigint,
         ${by.at.toISOString()}::timestamptz, ${by.caller}, null, null, ${by.reason ?? null}, ${by.comment ?? null},
         pg_current_xact_id()
-      from numbered`)
+      from numbered where not exists (
+        select from revocations where selector = 'session' and session_id = ${scope.sessionId}::bigint)`)
     .returning({ revision: revocations.revision, bound: revocations.bound })
+  if (appended === undefined && scope.selector === 'session') return undefined
   if (appended === undefined || appended.bound === null)
     throw new Error('A revocation was appended and did not come back')
   return { revision: appended.revision, bound: appended.bound }

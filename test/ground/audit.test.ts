@@ -118,6 +118,34 @@ describe('the record', () => {
     expect([second.revocation, dry.revocation]).toEqual([null, null])
   })
 
+  test('a session that has ended is not noted again and again, whoever still holds a token of it', async () => {
+    const pair = await issue()
+    const first = await invalidate({ token: pair.accessToken }, undefined, { wholeSession: true })
+    const again = [
+      await invalidate({ token: pair.accessToken }, undefined, { wholeSession: true }),
+      await invalidate({ session: String(pair.session.id) }, asAdmin),
+    ]
+
+    expect(first).toMatchObject({ invalidatedTokens: 2, revocation: { id: expect.any(String) } })
+    const none = { invalidatedTokens: 0, previouslyInvalidatedTokens: 0, revocation: null }
+    expect(again).toEqual([none, none])
+    expect(await read(asAdmin)).toHaveLength(1)
+  })
+
+  test('tells an owner from another whose realm and name only look the same when they are joined', async () => {
+    await issue({ realm: 'a/b', username: 'c' })
+    const office = await ground.tokens.issue(
+      { owner: { realm: 'a', username: 'b/c' }, scopes: ['manage_token'] },
+      admin,
+    )
+    const input = { owner: { realmUser: { realmName: 'a/b', username: 'c' } } }
+    await invalidate(input, bearer(office), { comment: 'for administrators' })
+    const again = await issue({ realm: 'a/b', username: 'c' })
+
+    expect(await read(bearer(again))).toMatchObject([{ initiatingEntity: 'ADMIN', invalidatedBy: null, comment: null }])
+    expect(await read(asAdmin)).toMatchObject([{ invalidatedBy: 'owner:a/b/c' }])
+  })
+
   test('is linked from the session that it ended', async () => {
     const [laptop, phone] = [await issue(), await issue()]
     await invalidate({ session: String(phone.session.id) }, bearer(laptop), { reason: 'DEVICE_COMPLIANCE_CHANGE' })
