@@ -1,4 +1,12 @@
-import { type ExecutionResult, type GraphQLError, type GraphQLSchema, parse } from 'graphql'
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  type GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  parse,
+  type SelectionSetNode,
+} from 'graphql'
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
 import { createErrorPresenter } from '../graph/errors.ts'
 import type { Tokens } from '../tokens/tokens.ts'
@@ -76,6 +84,10 @@ function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
         return setResultAndStopExecution({
           errors: [malformed('Expected `Accept: text/event-stream` for a subscription', 406)],
         })
+      if (hasConditionalRoot(args.document))
+        return setResultAndStopExecution({
+          errors: [malformed('Expected the field of a subscription without `@skip` and `@include`')],
+        })
       return {
         onSubscribeResult: ({ result, setResult }) => {
           if (!isAsyncIterable(result)) return
@@ -90,6 +102,29 @@ function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
         setResult({ ...result, errors: result.errors.map(present) })
     },
   }
+}
+
+/**
+ * GraphQL's newest edition refuses it, graphql-js does not yet: a subscription whose only field is left out has nothing
+ * to listen to, and its executor stumbles.
+ */
+function hasConditionalRoot({ definitions }: DocumentNode): boolean {
+  return definitions.some(
+    (definition) =>
+      (definition.kind === Kind.OPERATION_DEFINITION || definition.kind === Kind.FRAGMENT_DEFINITION) &&
+      (definition.kind === Kind.OPERATION_DEFINITION
+        ? definition.operation === 'subscription'
+        : definition.typeCondition.name.value === 'Subscription') &&
+      isConditional(definition.selectionSet),
+  )
+}
+
+function isConditional({ selections }: SelectionSetNode): boolean {
+  return selections.some(
+    (selection) =>
+      selection.directives?.some(({ name }) => name.value === 'skip' || name.value === 'include') ||
+      (selection.kind === Kind.INLINE_FRAGMENT && isConditional(selection.selectionSet)),
+  )
 }
 
 /**

@@ -238,6 +238,17 @@ describe('the stream', () => {
     expect(answer).toMatchObject({ status: 406, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
   })
 
+  test.each([
+    'subscription { tokenInvalidated @skip(if: true) { id } }',
+    'subscription { ... @include(if: false) { tokenInvalidated { id } } }',
+    'subscription { ...Root } fragment Root on Subscription { tokenInvalidated @skip(if: true) { id } }',
+  ])('%s has nothing to listen to, and is refused', async (query) => {
+    const stream = await listen(query, bearer(await issue()))
+
+    expect(await stream.next()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
+    expect(ground.reports).toEqual([])
+  })
+
   test('all end when the service stops, and what comes after that completes at once', async () => {
     const pair = await issue()
     const [page, feed] = [await watch(pair), await follow()]
