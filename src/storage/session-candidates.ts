@@ -107,7 +107,12 @@ function spared(isWhole: SQL): SQL {
   return sql`(select spared_session_id from revocations where ${isWhole} and spared_session_id is not null)`
 }
 
+/** Whoever logs in and out all day, token by token, leaves thousands behind: one by one they are not to be asked about. */
 function isOpen(at: SQL): SQL {
-  return sql`pair.expires_at > ${at} and not exists (
-    select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id)`
+  const isEnded = (half: SQL) => sql`exists (
+    select from revocations ended where ended.pair_id = pair.id and ended.selector = ${half})`
+  return sql`pair.expires_at > ${at}
+    and not exists (
+      select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id)
+    and (not ${isEnded(sql`'access_token'`)} or pair.has_refresh and not ${isEnded(sql`'refresh_token'`)})`
 }
