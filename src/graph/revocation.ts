@@ -1,4 +1,10 @@
-import { initiatingEntity, invalidationReasons, mayReadDetails, type Revocation } from '../tokens/revocation.ts'
+import {
+  initiatingEntity,
+  invalidationReasons,
+  mayReadCounts,
+  mayReadDetails,
+  type Revocation,
+} from '../tokens/revocation.ts'
 import type { Builder } from './builder.ts'
 import { readId } from './connection.ts'
 import { declareEntity } from './federation.ts'
@@ -78,13 +84,16 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
       }),
       invalidatedTokens: t.int({
         nullable: true,
-        description: 'Tokens that it ended. Null for the moment until they are counted.',
-        resolve: ({ counts }) => counts && toInt(counts.invalidated),
+        description:
+          'Tokens that it ended. Null for the moment until they are counted, and where it was about more than one owner for a reader who neither made it nor has `manage_token`.',
+        resolve: (one, _args, { caller }) =>
+          mayReadCounts(one, caller) ? one.counts && toInt(one.counts.invalidated) : null,
       }),
       previouslyInvalidatedTokens: t.int({
         nullable: true,
-        description: 'Tokens that it covered and that had been invalidated before. Null until they are counted.',
-        resolve: ({ counts }) => counts && toInt(counts.previouslyInvalidated),
+        description: 'Tokens that it covered and that had been invalidated before. Null where `invalidatedTokens` is.',
+        resolve: (one, _args, { caller }) =>
+          mayReadCounts(one, caller) ? one.counts && toInt(one.counts.previouslyInvalidated) : null,
       }),
     }),
   })

@@ -92,3 +92,9 @@ export function initiatingEntity({ caller, realm, username }: Revocation): Initi
 export function mayReadDetails(revocation: Revocation, caller: Caller): boolean {
   return hasScope(caller, 'manage_token') || revocation.caller === callerLabel(caller)
 }
+
+/** How many a revocation ended in a whole realm, or by a name in all realms, says something of others than its reader. */
+export function mayReadCounts(revocation: Revocation, caller: Caller): boolean {
+  const isOfOneOwner = revocation.realm !== undefined && revocation.username !== undefined
+  return isOfOneOwner || mayReadDetails(revocation, caller)
+}

@@ -146,6 +146,18 @@ describe('the record', () => {
     expect(await read(asAdmin)).toMatchObject([{ invalidatedBy: 'owner:a/b/c' }])
   })
 
+  test('an owner does not learn from a sweep of their realm how many others there are', async () => {
+    await issue(bob)
+    await issue()
+    await invalidate({ owner: { realmName: 'staff' } }, asAdmin)
+    const query = '{ mySessions(includeEnded: true) { nodes { revocation { selector invalidatedTokens } } } }'
+
+    const { data } = await ask(ground.handler, query, { authorization: bearer(await issue()) })
+
+    expect(data.mySessions.nodes[1].revocation).toEqual({ selector: 'OWNER', invalidatedTokens: null })
+    expect(await read(asAdmin)).toMatchObject([{ invalidatedTokens: 4 }])
+  })
+
   test('is linked from the session that it ended', async () => {
     const [laptop, phone] = [await issue(), await issue()]
     await invalidate({ session: String(phone.session.id) }, bearer(laptop), { reason: 'DEVICE_COMPLIANCE_CHANGE' })
