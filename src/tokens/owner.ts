@@ -1,4 +1,5 @@
 import { TokenServiceError } from './errors.ts'
+import { tokenLookalike } from './token.ts'
 
 /** Whom a token speaks for. Both names are compared byte for byte: no case folding, no normalisation. */
 export interface Owner {
@@ -61,12 +62,14 @@ export function badInput(message: string): TokenServiceError {
 }
 
 /**
- * Text for people to read, unchanged.
+ * Text for people to read, which is kept: unchanged, and no token in it.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
 export function readText(field: string, text: string, longest: number): string {
   assertText(field, text, longest)
+  if (text.search(tokenLookalike) !== -1)
+    throw badInput(`Expected \`${field}\` without anything that looks like a token: it is kept`)
   return text
 }
 

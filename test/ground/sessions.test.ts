@@ -314,6 +314,14 @@ describe('what is said of a device', () => {
 
   test.each([
     [{ label: 'x'.repeat(101) }, 'Expected `device.label` to have at most 100 characters, got 101.'],
+    [
+      { label: `ita_${'x'.repeat(56)}` },
+      'Expected `device.label` without anything that looks like a token: it is kept.',
+    ],
+    [
+      { userAgent: `itr_${'x'.repeat(56)}` },
+      'Expected `device.userAgent` without anything that looks like a token: it is kept.',
+    ],
     [{ label: 'a\nb' }, 'Expected `device.label` without control characters.'],
     [{ ipAddress: `fe80::1%${'x'.repeat(100)}` }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
     [{ ipAddress: '1.2.3' }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
