@@ -1,13 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { InvalidationCounts } from '../tokens/store.ts'
 import type { Database } from './database.ts'
+import { hasUsername, isOf, type OwnerColumns } from './owner-scope.ts'
 
-/** What one revocation covers, as columns of its row. */
-export interface Coverage {
+/** What one revocation covers, as columns of its row. The names are whose locks to take; for an owner also whom it covers. */
+export interface Coverage extends OwnerColumns {
   readonly sessionId: number | null
-  /** Whose locks to take; for an owner also whom it covers. */
-  readonly realm: string | null
-  readonly username: string | null
   /** Sessions with an id below it. */
   readonly bound: number
   readonly sparedSessionId: number | null
@@ -83,20 +81,14 @@ async function readEarlier({ db }: Database, { revision, coverage }: CountQuesti
 
 /** Whether the walk counts a pair: covered, and not expired. */
 function isCounted({ coverage, at }: CountQuestion, { floor }: Earlier): SQL {
-  const { realm, username, sessionId, bound, sparedSessionId } = coverage
+  const { sessionId, bound, sparedSessionId } = coverage
   const conditions = [
     sql`pair.session_id < ${bound} and pair.session_id >= ${floor} and pair.expires_at > ${instantOf(at)}`,
-    ...(realm === null ? [] : [sql`pair.realm = ${realm}`]),
-    ...(username === null ? [] : [hasUsername(sql`pair`, username)]),
+    isOf(sql`pair`, coverage),
     ...(sessionId === null ? [] : [sql`pair.session_id = ${sessionId}`]),
     ...(sparedSessionId === null ? [] : [sql`pair.session_id <> ${sparedSessionId}`]),
   ]
   return sql.join(conditions, sql` and `)
-}
-
-/** The index is over the name's hash. */
-export function hasUsername(pair: SQL, username: string | SQL): SQL {
-  return sql`hashtext(${pair}.username) = hashtext(${username}) and ${pair}.username = ${username}`
 }
 
 /** For each pair that the log has touched: what the walk counted, taken off, and what is right instead. */
@@ -127,6 +119,7 @@ function corrections(question: CountQuestion, earlier: Earlier): readonly SQL[] 
   ]
 }
 
+/** A row of a single token or a session always names both, so only those about whom the count is about are read. */
 function touchedPair(isCovered: boolean): SQL {
   return sql`select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
     pair.has_refresh, ${sql.raw(String(isCovered))} as is_covered, ${isCovered ? sql`null` : sql`earlier.selector`} as half
@@ -135,19 +128,13 @@ function touchedPair(isCovered: boolean): SQL {
 
 function endedHalves({ revision, coverage }: CountQuestion): SQL {
   return sql`${touchedPair(false)} join token_pairs pair on pair.id = earlier.pair_id
-    where earlier.pair_id is not null and earlier.revision < ${revision} and ${isOfOwner(coverage)}`
+    where earlier.pair_id is not null and earlier.revision < ${revision} and ${isOf(sql`earlier`, coverage)}`
 }
 
 function coveredBySessions({ revision, coverage }: CountQuestion): SQL {
   return sql`${touchedPair(true)}
     join token_pairs pair on pair.realm = earlier.realm and pair.session_id = earlier.session_id
-    where earlier.selector = 'session' and earlier.revision < ${revision} and ${isOfOwner(coverage)}`
-}
-
-/** Only the log's rows about whom the count is about. A row of a single token or a session always names both. */
-function isOfOwner({ realm, username }: Coverage): SQL {
-  const byRealm = realm === null ? sql`true` : sql`earlier.realm = ${realm}`
-  return username === null ? byRealm : sql`${byRealm} and earlier.username = ${username}`
+    where earlier.selector = 'session' and earlier.revision < ${revision} and ${isOf(sql`earlier`, coverage)}`
 }
 
 function coveredByOwners({ revision }: CountQuestion): readonly SQL[] {

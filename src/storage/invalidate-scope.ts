@@ -1,7 +1,8 @@
 import { and, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import type { Attribution, InvalidationCounts, InvalidationScope, ScopeInvalidation } from '../tokens/store.ts'
-import { type Coverage, countAsOf, hasUsername } from './count.ts'
+import { type Coverage, countAsOf } from './count.ts'
 import type { Database } from './database.ts'
+import { columnsOf, isOf } from './owner-scope.ts'
 import { revocations } from './schema.ts'
 
 /** A scope as columns of the log. Without a bound of its own it reaches up to the revision of its revocation. */
@@ -50,9 +51,8 @@ async function readScope(database: Database, asked: InvalidationScope): Promise<
     return { selector: 'session', sessionId: id, ...owner, bound: undefined, sparedSessionId: null }
   }
   const { scope, sparedSessionId = null, issuedBefore } = asked
-  const realm = scope.kind === 'username' ? null : scope.realm
-  const username = scope.kind === 'realm' ? null : scope.username
-  const whole = { selector: 'owner', sessionId: null, realm, username, sparedSessionId, bound: undefined } as const
+  const owner = columnsOf(scope)
+  const whole = { selector: 'owner', sessionId: null, ...owner, sparedSessionId, bound: undefined } as const
   if (issuedBefore === undefined) return whole
   const bound = await boundBefore(database, whole, issuedBefore)
   return bound === undefined ? undefined : { ...whole, bound }
@@ -67,16 +67,13 @@ async function readScope(database: Database, asked: InvalidationScope): Promise<
  */
 async function boundBefore(database: Database, scope: Scope, instant: Date): Promise<number | undefined> {
   const revision = await nextRevision(database, scope)
-  const { realm, username } = scope
-  const byRealm = realm === null ? sql`true` : sql`pair.realm = ${realm}`
-  const byUsername = username === null ? sql`true` : hasUsername(sql`pair`, username)
   // As a number: the years 0 and 10000 have no name that JavaScript and Postgres agree on.
   const instantAt = sql`to_timestamp(${instant.getTime()}::float8 / 1000)`
   const [last] = await database.db
     .select({ id: sql`pair.session_id`.mapWith(Number) })
     .from(sql`token_pairs pair`)
     .where(
-      sql`${byRealm} and ${byUsername} and pair.session_id < ${revision}
+      sql`${isOf(sql`pair`, scope)} and pair.session_id < ${revision}
         and coalesce(pair.session_started_at, pair.issued_at) < ${instantAt}`,
     )
     .orderBy(sql`pair.session_id desc`)

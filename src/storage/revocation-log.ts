@@ -1,12 +1,11 @@
-import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm'
 import type { RevocationLog, RevocationPage } from '../tokens/log.ts'
-import type { OwnerScope } from '../tokens/owner.ts'
 import type { Revocation } from '../tokens/revocation.ts'
 import type { PairKey } from '../tokens/token.ts'
 import { createBatcher } from './batch.ts'
-import { hasUsername } from './count.ts'
 import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
+import { columnsOf, isOf } from './owner-scope.ts'
 import { readPosition, readSince } from './read-since.ts'
 import { revocations } from './schema.ts'
 
@@ -57,7 +56,7 @@ async function list({ db }: Database, page: RevocationPage): Promise<readonly Re
     .from(revocations)
     .where(
       and(
-        scope && isAbout(scope),
+        scope && isOf(sql`revocations`, columnsOf(scope)),
         sessionId === undefined ? undefined : eq(revocations.sessionId, sessionId),
         reason === undefined ? undefined : eq(revocations.reason, reason),
         before === undefined ? undefined : lt(revocations.revision, before),
@@ -66,19 +65,6 @@ async function list({ db }: Database, page: RevocationPage): Promise<readonly Re
     .orderBy(desc(revocations.revision))
     .limit(limit)
   return rows.map(readRow)
-}
-
-function isAbout(scope: OwnerScope): SQL {
-  switch (scope.kind) {
-    case 'realm':
-      return eq(revocations.realm, scope.realm)
-    case 'username':
-      return hasUsername(sql`revocations`, scope.username)
-    case 'realm-user':
-      return sql`${revocations.realm} = ${scope.realm} and ${hasUsername(sql`revocations`, scope.username)}`
-    default:
-      return scope satisfies never
-  }
 }
 
 function readRow(row: typeof revocations.$inferSelect): Revocation {

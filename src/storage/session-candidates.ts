@@ -2,8 +2,8 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { OwnerScope } from '../tokens/owner.ts'
 import type { SessionPage } from '../tokens/store.ts'
 import { column, list } from './columns.ts'
-import { hasUsername } from './count.ts'
 import type { Database } from './database.ts'
+import { columnsOf, hasUsername, isOf } from './owner-scope.ts'
 
 /**
  * Which sessions may stand on a page: their ids, the newest first. Whether each is live is for their pairs to say; left
@@ -65,20 +65,12 @@ export function prepareOwnerCandidates({
  */
 export async function listCandidates({ db }: Database, question: CandidateQuestion): Promise<readonly number[]> {
   const { scope, includeEnded, before, limit, at } = question
-  const realm = scope.kind === 'username' ? null : scope.realm
-  const username = scope.kind === 'realm' ? null : scope.username
-  const inScope = sql.join(
-    [
-      sql`pair.session_id < ${before}`,
-      ...(realm === null ? [] : [sql`pair.realm = ${realm}`]),
-      ...(username === null ? [] : [hasUsername(sql`pair`, username)]),
-    ],
-    sql` and `,
-  )
-  const isWhole = coversAll(sql`${realm}::text`, sql`${username}::text`)
+  const owner = columnsOf(scope)
+  const isWhole = coversAll(sql`${owner.realm}::text`, sql`${owner.username}::text`)
   const open = isOpen(sql`${at.toISOString()}::timestamptz`)
   const arm = (conditions: SQL) => sql`(
-    select pair.session_id from token_pairs pair where ${inScope} and ${conditions}
+    select pair.session_id from token_pairs pair
+    where pair.session_id < ${before} and ${isOf(sql`pair`, owner)} and ${conditions}
     group by pair.session_id order by pair.session_id desc limit ${sql.raw(String(limit))})`
   const arms = includeEnded
     ? [arm(sql`true`)]
