@@ -92,38 +92,21 @@ export function assertMayGrant(caller: ClientCaller | OwnerCaller, scopes: reado
     throw new TokenServiceError('ERR_FORBIDDEN', `The scope ${beyond} can only be granted by a caller that has it.`)
 }
 
-/**
- * An owner may end their own tokens; all else by name needs `manage_token`. A username alone covers that name in every
- * realm, so it is never "one's own". The refusal does not say whether the name exists.
- *
- * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
- */
-export function assertMayInvalidateOwner(caller: Caller, scope: OwnerScope): void {
-  if (caller.kind === 'owner' && scope.kind === 'realm-user' && isSameOwner(caller.token.session.owner, scope)) return
-  assertScope(caller, 'manage_token', 'invalidate the tokens of an owner')
-}
-
-/**
- * Whether a caller may end this session: an owner theirs, an administrator any. For an owner, another's is as good as
- * unknown.
- *
- * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
- */
-export function assertMayInvalidateSession(caller: Caller, session: Session | undefined): boolean {
+/** An owner reaches what is theirs, an administrator all. To others it is as good as unknown, whatever it is. */
+export function isWithinReach(caller: Caller, owner: Owner): boolean {
   if (hasScope(caller, 'manage_token')) return true
-  if (caller.kind === 'owner') return session !== undefined && isSameOwner(caller.token.session.owner, session.owner)
-  assertScope(caller, 'manage_token', 'invalidate a session that is not your own')
-  return true
+  return caller.kind === 'owner' && isSameOwner(caller.token.session.owner, owner)
 }
 
 /**
- * Whose sessions or revocations a caller may see: an owner their own, an administrator all.
+ * An owner may see and end what is theirs; all else by name (or without any) needs `manage_token`. A username alone
+ * covers that name in every realm, so it is never "one's own". The refusal does not say whether the name exists.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
  */
-export function assertMaySee(caller: Caller, owner: OwnerScope | undefined, what: string): void {
-  if (caller.kind === 'owner' && owner?.kind === 'realm-user' && isSameOwner(caller.token.session.owner, owner)) return
-  assertScope(caller, 'manage_token', `see ${what}`)
+export function assertMayReach(caller: Caller, scope: OwnerScope | undefined, toDo: string): void {
+  if (scope?.kind === 'realm-user' && isWithinReach(caller, scope)) return
+  assertScope(caller, 'manage_token', toDo)
 }
 
 /** @throws TokenServiceError ERR_BAD_INPUT: the caller is not a session, so there is none to keep */
@@ -156,6 +139,6 @@ function scopesOf(caller: ClientCaller | OwnerCaller): readonly string[] {
   return caller.kind === 'client' ? caller.scopes : caller.token.scopes
 }
 
-export function isSameOwner(one: Owner, other: Owner): boolean {
+function isSameOwner(one: Owner, other: Owner): boolean {
   return one.realm === other.realm && one.username === other.username
 }

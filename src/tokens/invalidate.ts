@@ -1,10 +1,4 @@
-import {
-  assertMayInvalidateOwner,
-  assertMayInvalidateSession,
-  type Caller,
-  callerLabel,
-  currentSessionOf,
-} from './caller.ts'
+import { assertMayReach, assertScope, type Caller, callerLabel, currentSessionOf, isWithinReach } from './caller.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { badInput, type OwnerScope, readOwnerScope, readText, readTokenText } from './owner.ts'
 import { sessionOf } from './pair.ts'
@@ -95,7 +89,7 @@ async function invalidateTarget(
       return invalidateSession(mind, target.id, request)
     case 'owner': {
       const scope = readOwnerScope(target.scope)
-      assertMayInvalidateOwner(request.caller, scope)
+      assertMayReach(request.caller, scope, 'invalidate the tokens of an owner')
       return invalidateScope(mind, ownerScope(scope, request), request)
     }
     default:
@@ -131,8 +125,10 @@ async function findPair(mind: TokensDependencies, presented: PresentedToken): Pr
 
 /** Another owner's session is unknown to an owner: its id is a number that anybody can count to. */
 async function invalidateSession(mind: TokensDependencies, id: number, request: Request): Promise<Ended> {
-  const session = await mind.store.findSession(id, request.by.at)
-  if (!assertMayInvalidateSession(request.caller, session) || session === undefined) return nothing
+  const { caller, by } = request
+  if (caller.kind !== 'owner') assertScope(caller, 'manage_token', 'invalidate a session that is not your own')
+  const session = await mind.store.findSession(id, by.at)
+  if (session === undefined || !isWithinReach(caller, session.owner)) return nothing
   return invalidateScope(mind, { kind: 'session', session }, request)
 }
 

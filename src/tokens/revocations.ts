@@ -1,4 +1,4 @@
-import { assertMaySee, type Caller, hasScope, isSameOwner } from './caller.ts'
+import { assertMayReach, type Caller, hasScope, isWithinReach } from './caller.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type OwnerScope, readOwnerScope } from './owner.ts'
 import type { InvalidationReason, Revocation } from './revocation.ts'
@@ -21,7 +21,7 @@ export async function listRevocations(
 ): Promise<readonly Revocation[]> {
   const asked = request.scope === undefined ? undefined : readOwnerScope(request.scope)
   const scope = asked ?? ownScopeOf(caller)
-  assertMaySee(caller, scope, 'the record of invalidations')
+  assertMayReach(caller, scope, 'see the record of invalidations')
   const { sessionId, reason, before, limit } = request
   return mind.log.list({ scope, sessionId, reason, before, limit })
 }
@@ -38,9 +38,8 @@ export async function findRevocation(
 
 /** Whoever administers sees all; an owner what names them, or their session. */
 function maySee({ realm, username }: Revocation, caller: Caller): boolean {
-  if (hasScope(caller, 'manage_token')) return true
-  if (caller.kind !== 'owner' || realm === undefined || username === undefined) return false
-  return isSameOwner(caller.token.session.owner, { realm, username })
+  if (realm === undefined || username === undefined) return hasScope(caller, 'manage_token')
+  return isWithinReach(caller, { realm, username })
 }
 
 function ownScopeOf(caller: Caller): OwnerScope | undefined {

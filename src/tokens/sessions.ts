@@ -1,4 +1,4 @@
-import { assertMaySee, type Caller, hasScope, isSameOwner } from './caller.ts'
+import { assertMayReach, type Caller, isWithinReach } from './caller.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
 import { type OwnerScope, readOwnerScope } from './owner.ts'
@@ -21,7 +21,7 @@ export async function listSessions(
   caller: Caller,
 ): Promise<readonly StoredSession[]> {
   const scope = request.scope === undefined ? ownScope(caller) : readOwnerScope(request.scope)
-  assertMaySee(caller, scope, 'the sessions of others')
+  assertMayReach(caller, scope, 'see the sessions of others')
   const { includeEnded = false, before, limit } = request
   return mind.store.listSessions({ scope, includeEnded, before, limit, at: mind.clock() })
 }
@@ -35,9 +35,7 @@ export async function findSession(
   if (caller.kind === 'anonymous')
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'To see a session, authenticate as its owner or as a client.')
   const session = await mind.store.findSession(id, mind.clock())
-  const isOwn =
-    caller.kind === 'owner' && session !== undefined && isSameOwner(caller.token.session.owner, session.owner)
-  return isOwn || hasScope(caller, 'manage_token') ? session : undefined
+  return session !== undefined && isWithinReach(caller, session.owner) ? session : undefined
 }
 
 /** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: the caller is no token owner */
