@@ -1,5 +1,5 @@
 import { TokenServiceError } from './errors.ts'
-import type { Owner, OwnerScope } from './owner.ts'
+import { type Owner, type OwnerScope, subjectOf } from './owner.ts'
 import type { Session } from './store.ts'
 import type { PairKey } from './token.ts'
 
@@ -55,9 +55,8 @@ export function callerLabel(caller: Caller): string {
   }
 }
 
-/** A realm may have a slash in it too. Only the first one that is written as such divides: no two owners share a label. */
-export function ownerLabel({ realm, username }: Owner): string {
-  return `owner:${realm.replaceAll('%', '%25').replaceAll('/', '%2F')}/${username}`
+export function ownerLabel(owner: Owner): string {
+  return `owner:${subjectOf(owner)}`
 }
 
 /** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN */

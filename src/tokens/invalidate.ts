@@ -1,10 +1,11 @@
 import { assertMayReach, assertScope, type Caller, callerLabel, currentSessionOf, isWithinReach } from './caller.ts'
 import type { TokensDependencies } from './dependencies.ts'
+import { TokenServiceError } from './errors.ts'
 import { badInput, type OwnerScope, readOwnerScope, readText, readTokenText } from './owner.ts'
-import { sessionOf } from './pair.ts'
+import { findPresented, sessionOf } from './pair.ts'
 import type { InvalidationReason } from './revocation.ts'
-import type { Attribution, HalfInvalidation, InvalidationCounts, InvalidationScope, StoredPair } from './store.ts'
-import { type Half, isSameDigest, type PresentedToken, readToken } from './token.ts'
+import type { Attribution, HalfInvalidation, InvalidationCounts, InvalidationScope } from './store.ts'
+import { type Half, readToken } from './token.ts'
 
 export type InvalidationTarget =
   | { readonly kind: 'access-token'; readonly token: string }
@@ -15,6 +16,8 @@ export type InvalidationTarget =
 export interface InvalidationOptions {
   /** With a token: its whole login ends, as RFC 7009 §2.1 suggests. */
   readonly wholeSession?: boolean
+  /** With a token: only one whose session this client asked for (RFC 7009 §2.1). */
+  readonly issuedTo?: string | undefined
   /** With an owner: all sessions but the one that asks. */
   readonly keepCurrentSession?: boolean
   /** With an owner: only logins made before it, with all that was refreshed from them. */
@@ -101,12 +104,15 @@ async function invalidateTarget(
 async function invalidateToken(mind: TokensDependencies, half: Half, token: string, request: Request): Promise<Ended> {
   const presented = readToken(token)
   if (presented?.half !== half) return nothing
-  const { wholeSession, dryRun } = request.options
-  if (!(wholeSession || dryRun)) return count(await mind.store.invalidateHalf(presented, request.by))
-  const pair = await findPair(mind, presented)
+  const { wholeSession, dryRun, issuedTo } = request.options
+  const end = async () => count(await mind.store.invalidateHalf(presented, request.by))
+  if (!(wholeSession || dryRun || issuedTo !== undefined)) return end()
+  const pair = await findPresented(mind.store, presented)
   if (pair === undefined) return nothing
+  if (issuedTo !== undefined && pair.clientId !== issuedTo)
+    throw new TokenServiceError('ERR_FORBIDDEN', 'This token was issued to another client.')
   if (wholeSession) return invalidateScope(mind, { kind: 'session', session: sessionOf(pair) }, request)
-  return count({ outcome: pair[half]?.isEnded ? 'previously' : 'newly' })
+  return dryRun ? count({ outcome: pair[half]?.isEnded ? 'previously' : 'newly' }) : end()
 }
 
 function count(half: HalfOutcome): Ended {
@@ -115,12 +121,6 @@ function count(half: HalfOutcome): Ended {
     previouslyInvalidated: half.outcome === 'previously' ? 1 : 0,
     revision: half.revision,
   }
-}
-
-async function findPair(mind: TokensDependencies, presented: PresentedToken): Promise<StoredPair | undefined> {
-  const pair = await mind.store.find(presented)
-  const half = pair?.[presented.half]
-  return half !== undefined && isSameDigest(half.digest, presented.digest) ? pair : undefined
 }
 
 /** Another owner's session is unknown to an owner: its id is a number that anybody can count to. */
@@ -154,6 +154,8 @@ function assertOptionsFit(target: InvalidationTarget, options: InvalidationOptio
     throw badInput(
       'Expected `wholeSession` only with `token` or `refreshToken`: there is no single session to complete',
     )
+  if (options.issuedTo !== undefined && !isToken)
+    throw badInput('Expected `issuedTo` only with `token` or `refreshToken`: nothing else was issued to a client')
   if (options.keepCurrentSession && target.kind !== 'owner')
     throw badInput('Expected `keepCurrentSession` only with `owner`: nothing else reaches another session')
   if (options.issuedBefore !== undefined && target.kind !== 'owner')

@@ -13,6 +13,24 @@ export type OwnerScope =
   | { readonly kind: 'username'; readonly username: string }
   | ({ readonly kind: 'realm-user' } & Owner)
 
+/**
+ * An owner as one text: RFC 7662's `sub`. A realm may have a slash in it too. Only the first one that is written as such
+ * divides: no two owners share a subject.
+ */
+export function subjectOf({ realm, username }: Owner): string {
+  return `${realm.replaceAll('%', '%25').replaceAll('/', '%2F')}/${username}`
+}
+
+/** Undefined for what `subjectOf` never answers. */
+export function readSubject(subject: string): Owner | undefined {
+  const slash = subject.indexOf('/')
+  const owner = {
+    realm: subject.slice(0, slash).replaceAll('%2F', '/').replaceAll('%25', '%'),
+    username: subject.slice(slash + 1),
+  }
+  return slash > 0 && subjectOf(owner) === subject ? owner : undefined
+}
+
 const longestName = 255
 const longestToken = 1024
 const mostScopes = 64

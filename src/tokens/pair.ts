@@ -1,7 +1,7 @@
 import { TokenServiceError } from './errors.ts'
 import { slotOf, slotSeconds } from './retention.ts'
-import type { Grant, NewHalf, Session, StoredPair } from './store.ts'
-import type { PairKey, PairSecrets } from './token.ts'
+import type { Grant, NewHalf, Session, StoredPair, TokenStore } from './store.ts'
+import { isSameDigest, type PairKey, type PairSecrets, type PresentedToken } from './token.ts'
 
 /** How long things live, in whole seconds. */
 export interface Lifetimes {
@@ -78,4 +78,11 @@ export function handOut(
 
 export function sessionOf(pair: Pick<StoredPair, 'sessionId'> & Grant): Session {
   return { id: pair.sessionId, owner: pair.owner }
+}
+
+/** The pair that a token is half of, alive or not; undefined for a token that leads to somebody else's pair. */
+export async function findPresented(store: TokenStore, presented: PresentedToken): Promise<StoredPair | undefined> {
+  const pair = await store.find(presented)
+  const half = pair?.[presented.half]
+  return half !== undefined && isSameDigest(half.digest, presented.digest) ? pair : undefined
 }

@@ -1,6 +1,6 @@
 import type { TokensDependencies } from './dependencies.ts'
 import { readTokenText } from './owner.ts'
-import { handOut, type IssuedPair, newHalves, sessionOf, slotFor } from './pair.ts'
+import { findPresented, handOut, type IssuedPair, newHalves, sessionOf, slotFor } from './pair.ts'
 import { systemCaller } from './revocation.ts'
 import type { Spent, StoredPair } from './store.ts'
 import { mintSalt, type PresentedToken, readToken } from './token.ts'
@@ -10,6 +10,38 @@ export type RefreshRefusal = 'invalid' | 'expired' | 'already-used' | 'invalidat
 export type RefreshAnswer =
   | { readonly outcome: 'refreshed'; readonly pair: IssuedPair }
   | { readonly outcome: 'refused'; readonly reason: RefreshRefusal }
+
+/** What a refresh token must have been granted for. */
+export interface RefreshTerms {
+  /** The client that asked for the session. */
+  readonly issuedTo?: string | undefined
+  /** At most what was granted; none asks for all of it. */
+  readonly scopes?: readonly string[]
+}
+
+/** The token would be good, only not on these terms. */
+export interface TermsNotMet {
+  readonly outcome: 'terms-not-met'
+  readonly reason: 'other-client' | 'beyond-grant'
+}
+
+/** What was granted never changes, so it is read beforehand: a token that fails the terms is not spent. */
+export async function refreshOnTerms(
+  mind: TokensDependencies,
+  refreshToken: string,
+  { issuedTo, scopes = [] }: RefreshTerms,
+): Promise<RefreshAnswer | TermsNotMet> {
+  if (issuedTo === undefined && scopes.length === 0) return refresh(mind, refreshToken)
+  const presented = readToken(readTokenText('refreshToken', refreshToken))
+  if (presented?.half !== 'refresh') return refused('invalid')
+  const pair = await findPresented(mind.store, presented)
+  if (pair?.refresh === undefined) return refused('invalid')
+  const isIssuedTo = issuedTo === undefined || pair.clientId === issuedTo
+  if (isIssuedTo && scopes.every((scope) => pair.scopes.includes(scope))) return refresh(mind, refreshToken)
+  if (pair.refresh.expiresAt <= mind.clock()) return refused('expired')
+  if (pair.refresh.isInvalidated) return refused('invalidated')
+  return { outcome: 'terms-not-met', reason: isIssuedTo ? 'beyond-grant' : 'other-client' }
+}
 
 export async function refresh(mind: TokensDependencies, refreshToken: string): Promise<RefreshAnswer> {
   const presented = readToken(readTokenText('refreshToken', refreshToken))

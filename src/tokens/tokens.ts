@@ -5,7 +5,7 @@ import { type Introspection, introspect } from './introspect.ts'
 import { type InvalidationAnswer, type InvalidationOptions, type InvalidationTarget, invalidate } from './invalidate.ts'
 import { type IssueRequest, issue } from './issue.ts'
 import { assertLifetimes, type IssuedPair } from './pair.ts'
-import { type RefreshAnswer, refresh } from './refresh.ts'
+import { type RefreshAnswer, type RefreshTerms, refresh, refreshOnTerms, type TermsNotMet } from './refresh.ts'
 import type { Revocation } from './revocation.ts'
 import { findRevocation, listRevocations, type RevocationsRequest } from './revocations.ts'
 import { findSession, listSessions, type SessionsRequest } from './sessions.ts'
@@ -42,6 +42,14 @@ export interface Tokens {
    * @throws TokenServiceError ERR_BAD_INPUT
    */
   refresh(refreshToken: string): Promise<RefreshAnswer>
+
+  /**
+   * Spends a refresh token only if it was granted on these terms (RFC 6749 §6): otherwise it stays as it is, for whoever
+   * may spend it.
+   *
+   * @throws TokenServiceError ERR_BAD_INPUT
+   */
+  refreshOnTerms(refreshToken: string, terms: RefreshTerms): Promise<RefreshAnswer | TermsNotMet>
 
   /**
    * Whether a token of either kind is good now (RFC 7662). Needs the scope `introspect_token`.
@@ -124,6 +132,7 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     authenticate: (credentials) => authenticate(dependencies, credentials),
     issue: (request, caller) => issue(dependencies, request, caller),
     refresh: (refreshToken) => refresh(dependencies, refreshToken),
+    refreshOnTerms: (refreshToken, terms) => refreshOnTerms(dependencies, refreshToken, terms),
     introspect: (token, caller) => introspect(dependencies, token, caller),
     invalidate: (target, caller, options = {}) => invalidate(dependencies, target, options, caller),
     listSessions: (request, caller) => listSessions(dependencies, request, caller),

@@ -39,6 +39,34 @@ async function counts(target: InvalidationTarget, caller: Caller, options: Inval
 const isLive = async ({ accessToken }: IssuedPair) => (await ground.tokens.introspect(accessToken, admin)).active
 const areLive = (...pairs: readonly IssuedPair[]) => Promise.all(pairs.map(isLive))
 
+describe('only what was issued to a client', () => {
+  const issuedTo = 'gateway'
+
+  test('ends nothing of another client, neither the token nor its session', async () => {
+    const login = await issue()
+
+    for (const options of [{ issuedTo }, { issuedTo, wholeSession: true }, { issuedTo, dryRun: true }])
+      await expect(counts(accessOf(login), admin, options)).rejects.toMatchObject({ code: 'ERR_FORBIDDEN' })
+    expect(await areLive(login)).toEqual([true])
+  })
+
+  test('ends its own, once', async () => {
+    const login = await issue()
+
+    expect(await counts(accessOf(login), admin, { issuedTo: 'admin' })).toBe('1/0')
+    expect(await counts(accessOf(login), admin, { issuedTo: 'admin' })).toBe('0/1')
+    expect(await counts(refreshOf(login), admin, { issuedTo: 'admin', wholeSession: true })).toBe('1/1')
+  })
+
+  test('an unknown token is unknown to any client', async () => {
+    expect(await counts({ kind: 'access-token', token: 'garbage' }, admin, { issuedTo })).toBe('0/0')
+  })
+
+  test('means nothing for what was not issued to a client', async () => {
+    await expect(counts(ofAlice, admin, { issuedTo })).rejects.toMatchObject({ code: 'ERR_BAD_INPUT' })
+  })
+})
+
 describe('the whole session', () => {
   test('goes with one of its tokens, whoever holds it, and counts every live half', async () => {
     const login = await issue()

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { outpaced, prepareRefresh } from '../../src/storage/refresh.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import type { RefreshAnswer } from '../../src/tokens/refresh.ts'
+import type { RefreshAnswer, RefreshTerms, TermsNotMet } from '../../src/tokens/refresh.ts'
 import { mintSalt, mintSecrets, type PresentedToken, readToken } from '../../src/tokens/token.ts'
 import { admin, type Ground, openGround } from '../support/ground.ts'
 
@@ -213,4 +213,49 @@ test('refreshes and owner-wide revocations at once: nothing of the session stays
     const handedOut = 2 * (pairs.length + successors.length)
     expect(swept.reduce((sum, { invalidated }) => sum + invalidated, 0)).toBe(handedOut)
   }
+})
+
+describe('on terms', () => {
+  const onTerms = (pair: IssuedPair, terms: RefreshTerms) => ground.tokens.refreshOnTerms(refreshTokenOf(pair), terms)
+  const notMet = (reason: TermsNotMet['reason']) => ({ outcome: 'terms-not-met', reason })
+
+  test('another client’s token is not spent, and its own client may still spend it', async () => {
+    const pair = await issue()
+
+    expect(await onTerms(pair, { issuedTo: 'gateway' })).toEqual(notMet('other-client'))
+    expect(await isActive(refreshTokenOf(pair))).toBe(true)
+    expect(await onTerms(pair, { issuedTo: 'admin' })).toMatchObject({ outcome: 'refreshed' })
+  })
+
+  test('more scopes than were granted spend nothing; fewer buy what was granted', async () => {
+    const pair = await issue(['read', 'write'])
+
+    expect(await onTerms(pair, { scopes: ['read', 'delete'] })).toEqual(notMet('beyond-grant'))
+    expect(await onTerms(pair, { scopes: ['read'] })).toMatchObject({ pair: { scopes: ['read', 'write'] } })
+  })
+
+  test('what is wrong with the token comes before what is wrong with the terms', async () => {
+    const [invalidated, expired] = [await issue(), await issue()]
+    await ground.tokens.invalidate({ kind: 'refresh-token', token: refreshTokenOf(invalidated) }, admin)
+
+    expect(await onTerms(invalidated, { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalidated' })
+    ground.clock.advance(86_400)
+    expect(await onTerms(expired, { issuedTo: 'gateway' })).toMatchObject({ reason: 'expired' })
+    expect(await ground.tokens.refreshOnTerms('garbage', { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
+  })
+
+  test('whose token it is stays untold to who only knows its place', async () => {
+    const genuine = readToken(refreshTokenOf(await issue())) ?? expect.unreachable()
+    const forged = mintSecrets().refreshToken(genuine, genuine.expiresAt)
+
+    expect(await ground.tokens.refreshOnTerms(forged, { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
+  })
+
+  test('of twenty on the right terms all are handed the very same pair', async () => {
+    const pair = await issue(['read'])
+
+    const answers = await twenty(() => onTerms(pair, { issuedTo: 'admin', scopes: ['read'] }))
+
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
+  })
 })

@@ -5,6 +5,7 @@ export const noTokens: Tokens = {
   authenticate: refuse,
   issue: refuse,
   refresh: refuse,
+  refreshOnTerms: refuse,
   introspect: refuse,
   invalidate: refuse,
   listSessions: refuse,
