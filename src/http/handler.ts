@@ -20,37 +20,51 @@ export interface HandlerDependencies {
 
 export type Handler = (request: Request) => Promise<Response>
 
-interface Route {
-  readonly methods: readonly string[]
-  readonly handle: Handler
-}
+/** What answers to `METHOD /path`. */
+type Routes = Readonly<Record<string, Handler>>
 
 /** The whole service as one fetch handler, to mount in any server. */
 export function createHandler(dependencies: HandlerDependencies): Handler {
   const { schema = createSchema() } = dependencies
   const graphql = createGraphqlHandler({ ...dependencies, schema, endpoint })
   const graphiql = createGraphiqlPage({ schema, endpoint })
+  const health = createHealthHandler()
+  const ready = createReadyHandler(dependencies.assertReady)
 
-  const routes: Readonly<Record<string, Route>> = {
-    [endpoint]: {
-      methods: ['GET', 'POST', 'OPTIONS'],
-      handle: (request) => (wantsPage(request) ? graphiql(request) : graphql(request)),
-    },
-    '/health': { methods: ['GET', 'HEAD'], handle: createHealthHandler() },
-    '/ready': { methods: ['GET', 'HEAD'], handle: createReadyHandler(dependencies.assertReady) },
-  }
+  return route({
+    [`GET ${endpoint}`]: (request) => (wantsPage(request) ? graphiql(request) : graphql(request)),
+    [`POST ${endpoint}`]: graphql,
+    [`OPTIONS ${endpoint}`]: graphql,
 
+    'GET /health': health,
+    'HEAD /health': health,
+    'GET /ready': ready,
+    'HEAD /ready': ready,
+  })
+}
+
+function route(routes: Routes): Handler {
+  const handlers = new Map(Object.entries(routes))
   return async (request) => {
     const { pathname } = new URL(request.url)
-    const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined
-    if (route === undefined)
-      return refuse(404, `There is nothing at this path. GraphQL and GraphiQL are at ${endpoint}.`)
-    if (!route.methods.includes(request.method))
-      return refuse(405, `Expected ${route.methods.join(' or ')}.`, { allow: route.methods.join(', ') })
-    return route.handle(request)
+    const handle = handlers.get(`${request.method} ${pathname}`)
+    return handle === undefined ? refuse(methodsOf(routes, pathname)) : handle(request)
   }
 }
 
-function refuse(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Response {
+function methodsOf(routes: Routes, pathname: string): readonly string[] {
+  return Object.keys(routes).flatMap((key) => {
+    const [method = '', path] = key.split(' ')
+    return path === pathname ? [method] : []
+  })
+}
+
+function refuse(methods: readonly string[]): Response {
+  if (methods.length === 0)
+    return json(404, `There is nothing at this path. GraphQL and GraphiQL are at ${endpoint}.`, {})
+  return json(405, `Expected ${methods.join(' or ')}.`, { allow: methods.join(', ') })
+}
+
+function json(status: number, message: string, headers: Readonly<Record<string, string>>): Response {
   return Response.json({ message }, { status, headers })
 }

@@ -1,28 +1,16 @@
 import { GraphQLError } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
 import { badInput } from '../tokens/owner.ts'
-
-/** More than the largest operation that means something here needs, and too little to keep a server busy. */
-export const mostBodyBytes = 64 * 1024
+import { readJson, readText, UnreadableRequest } from './body.ts'
 
 /**
  * The GraphQL parameters of a POST (GraphQL over HTTP §5.1: `application/json` and nothing else, so that no form of a
  * foreign page can make a request without a CORS preflight).
  *
- * Read here and not by Yoga because Yoga pipes every body through a counting stream (twice the cost of a request)
- * and replaces ill-formed UTF-8, by which two names become one.
- *
  * @throws GraphQLError `malformed`
  */
 export async function readPostParams(request: Request): Promise<GraphQLParams> {
-  const bytes = await readBody(request)
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw malformed('Expected the body to be UTF-8, got ill-formed bytes')
-  }
-  return withQuery(readJson(text, 'body'))
+  return asGraphql(async () => withQuery(readJson(await readText(request), 'body')))
 }
 
 /**
@@ -30,8 +18,11 @@ export async function readPostParams(request: Request): Promise<GraphQLParams> {
  *
  * @throws GraphQLError `malformed`
  */
-export function readGetParams(request: Request): GraphQLParams {
-  const given = new URL(request.url).searchParams
+export function readGetParams(request: Request): Promise<GraphQLParams> {
+  return asGraphql(async () => readSearchParams(new URL(request.url).searchParams))
+}
+
+function readSearchParams(given: URLSearchParams): GraphQLParams {
   const variables = given.get('variables')
   const extensions = given.get('extensions')
   const query = given.get('query')
@@ -60,36 +51,11 @@ function withQuery(params: GraphQLParams | null): GraphQLParams {
   return params
 }
 
-async function readBody(request: Request): Promise<Uint8Array> {
-  const announced = request.headers.get('content-length')
-  // Where it is a number, the HTTP parser sees to it that the body is as long as announced.
-  if (announced !== null && /^\d+$/.test(announced)) {
-    if (Number(announced) > mostBodyBytes) throw tooLarge()
-    return new Uint8Array(await request.arrayBuffer())
-  }
-  return request.body === null ? new Uint8Array() : collect(request.body)
-}
-
-async function collect(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of body) {
-    length += part.byteLength
-    if (length > mostBodyBytes) throw tooLarge()
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
-}
-
-function readJson<Value>(text: string, where: string): Value {
+async function asGraphql(read: () => Promise<GraphQLParams>): Promise<GraphQLParams> {
   try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's own message repeats what it stumbled over.
-    throw malformed(`Expected the ${where} to be JSON`)
+    return await read()
+  } catch (error) {
+    if (error instanceof UnreadableRequest) throw malformed(error.message, error.status)
+    throw error
   }
-}
-
-function tooLarge(): GraphQLError {
-  return malformed(`Expected a body of at most ${mostBodyBytes} bytes`, 413)
 }

@@ -12,9 +12,9 @@ import {
 import { createErrorPresenter } from '../graph/errors.ts'
 import type { Caller } from '../tokens/caller.ts'
 import type { Tokens } from '../tokens/tokens.ts'
+import { mostBodyBytes } from './body.ts'
 import { authenticateHeader } from './credentials.ts'
 import { answerHeaders, mostTokens } from './graphql.ts'
-import { mostBodyBytes } from './params.ts'
 
 /**
  * The short way for what makes up the load: a plain POST of one operation with variables. It goes from the bytes to

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { mintSecrets, type PairKey, readToken } from '../../src/tokens/token.ts'
@@ -137,6 +138,14 @@ describe('a body that is no request is refused', () => {
     ['65,537 bytes under a length that is none', () => post(inGoodForm.padEnd(65_537), { 'content-length': 'x' }), 413],
     ['a megabyte', () => announced(inGoodForm.padEnd(1_000_000)), 413],
     ['a megabyte in chunks', () => chunked(inGoodForm.padEnd(1_000_000)), 413],
+    ['gzip that is none', () => post(inGoodForm, { 'content-encoding': 'gzip' })],
+    ['gzip cut short', () => post(gzipSync(inGoodForm).subarray(0, -9), { 'content-encoding': 'gzip' })],
+    [
+      'a megabyte packed small',
+      () => post(gzipSync(inGoodForm.padEnd(1_000_000)), { 'content-encoding': 'gzip' }),
+      413,
+    ],
+    ['an encoding that nobody knows', () => post(inGoodForm, { 'content-encoding': 'br' }), 415],
     ['lists 30,000 deep', () => post('['.repeat(30_000))],
     ['closed lists 30,000 deep', () => post('['.repeat(30_000) + ']'.repeat(30_000))],
   ])('%s', (_name, request, status) => expectRefusal(request(), status))
@@ -145,6 +154,12 @@ describe('a body that is no request is refused', () => {
     const answers = [announced, chunked].map((make) => ground.handler(make(inGoodForm.padEnd(65_536))))
 
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200])
+  })
+
+  test('a packed one is taken', async () => {
+    const answer = await ground.handler(post(gzipSync(inGoodForm), { 'content-encoding': 'gzip' }))
+
+    expect([answer.status, await answer.json()]).toEqual([200, { data: { __typename: 'Query' } }])
   })
 
   test.each<Case>([
