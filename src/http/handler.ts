@@ -1,6 +1,8 @@
 import type { GraphQLSchema } from 'graphql'
 import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
+import type { AuthenticatePassword } from './elasticsearch/grants.ts'
+import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
 import { createGraphiqlPage, wantsPage } from './graphiql.ts'
 import { createGraphqlHandler } from './graphql.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
@@ -14,6 +16,8 @@ export interface HandlerDependencies {
   readonly tokens: Tokens
   /** Rejects while the database does not answer, or while the process is stopping. */
   readonly assertReady: () => Promise<void>
+  /** Whose password it is, for Elasticsearch's `password` grant; without it there is no such grant. */
+  readonly authenticatePassword?: AuthenticatePassword
   /** Told about everything unexpected; nothing in it is shown to a caller. */
   readonly report: (error: unknown) => void
 }
@@ -28,6 +32,7 @@ export function createHandler(dependencies: HandlerDependencies): Handler {
   const { schema = createSchema() } = dependencies
   const graphql = createGraphqlHandler({ ...dependencies, schema, endpoint })
   const graphiql = createGraphiqlPage({ schema, endpoint })
+  const elasticsearch = createElasticsearchRoutes(dependencies)
   const health = createHealthHandler()
   const ready = createReadyHandler(dependencies.assertReady)
 
@@ -35,6 +40,15 @@ export function createHandler(dependencies: HandlerDependencies): Handler {
     [`GET ${endpoint}`]: (request) => (wantsPage(request) ? graphiql(request) : graphql(request)),
     [`POST ${endpoint}`]: graphql,
     [`OPTIONS ${endpoint}`]: graphql,
+
+    'GET /': (request) => (wantsPage(request) ? toGraphiql() : elasticsearch.describeService(request)),
+    'HEAD /': elasticsearch.describeService,
+    'GET /_security/_authenticate': elasticsearch.describeCaller,
+    'POST /_security/oauth2/token': elasticsearch.getToken,
+    'DELETE /_security/oauth2/token': elasticsearch.invalidateToken,
+    'GET /_xpack/security/_authenticate': elasticsearch.describeCaller,
+    'POST /_xpack/security/oauth2/token': elasticsearch.getToken,
+    'DELETE /_xpack/security/oauth2/token': elasticsearch.invalidateTokenAs6,
 
     'GET /health': health,
     'HEAD /health': health,
@@ -67,4 +81,9 @@ function refuse(methods: readonly string[]): Response {
 
 function json(status: number, message: string, headers: Readonly<Record<string, string>>): Response {
   return Response.json({ message }, { status, headers })
+}
+
+/** Whoever opens the service in a browser means GraphiQL. */
+async function toGraphiql(): Promise<Response> {
+  return new Response(null, { status: 302, headers: { location: endpoint } })
 }

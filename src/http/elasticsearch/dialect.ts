@@ -1,0 +1,48 @@
+import { answerHeaders } from '../graphql.ts'
+import { toElasticsearchError } from './error.ts'
+
+/** What a verb answers, before it is written for a certain client. */
+export interface Answer {
+  readonly status: number
+  readonly body: object
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+}
+
+export type Verb = (request: Request) => Promise<Answer>
+
+/**
+ * Makes a route of a verb: its answer, or what went wrong, in the form that Elasticsearch's clients take. They look at
+ * `X-Elastic-Product` in every success, and call an invalidation failed that was done when they miss it.
+ */
+export function speakElasticsearch(
+  verb: Verb,
+  report: (error: unknown) => void,
+): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const answer = await verb(request).catch((error: unknown) => toElasticsearchError(error, report))
+    return write(answer, request)
+  }
+}
+
+function write({ status, body, headers: given = {} }: Answer, request: Request): Response {
+  const headers = new Headers({
+    ...answerHeaders,
+    'content-type': contentTypeFor(request),
+    'x-elastic-product': 'Elasticsearch',
+  })
+  for (const [name, value] of Object.entries(given)) for (const one of [value].flat()) headers.append(name, one)
+  return new Response(JSON.stringify(body, null, isPretty(request) ? 2 : undefined), { status, headers })
+}
+
+/** `compatible-with=8` is answered with 8: the body has been the same since 7. */
+function contentTypeFor({ headers }: Request): string {
+  const version = /application\/vnd\.elasticsearch\+json *; *compatible-with=(\d{1,2})/i.exec(
+    headers.get('accept') ?? '',
+  )
+  return version ? `application/vnd.elasticsearch+json;compatible-with=${version[1]}` : 'application/json'
+}
+
+function isPretty({ url }: Request): boolean {
+  const pretty = new URL(url).searchParams.get('pretty')
+  return pretty === '' || pretty === 'true'
+}

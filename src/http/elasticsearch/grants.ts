@@ -1,0 +1,139 @@
+import { clientOf } from '../../tokens/caller.ts'
+import type { Owner } from '../../tokens/owner.ts'
+import type { IssuedPair } from '../../tokens/pair.ts'
+import type { RefreshRefusal, TermsNotMet } from '../../tokens/refresh.ts'
+import { readToken } from '../../tokens/token.ts'
+import type { Tokens } from '../../tokens/tokens.ts'
+import type { Answer, Verb } from './dialect.ts'
+import { numbered, unauthenticated, wrongCredentials } from './error.ts'
+import { assertKnownParameters, readFields } from './fields.ts'
+import { assertManagesTokens, describeUser, identify, ownerOf, type Principal, scopesOf } from './identity.ts'
+
+/** Whoever a password belongs to, and what their token may be used for. */
+export interface AuthenticatedUser extends Owner {
+  readonly scopes?: readonly string[]
+}
+
+/** Answers undefined for a wrong password, and for an unknown name. What it throws is our caller's to hear of, not theirs. */
+export type AuthenticatePassword = (username: string, password: string) => Promise<AuthenticatedUser | undefined>
+
+export interface GrantDependencies {
+  readonly tokens: Tokens
+  readonly authenticatePassword: AuthenticatePassword | undefined
+}
+
+const names = ['grant_type', 'username', 'password', 'kerberos_ticket', 'scope', 'refresh_token'] as const
+type Name = (typeof names)[number]
+type Fields = Readonly<Partial<Record<Name, string>>>
+
+interface Grant {
+  readonly required: readonly Name[]
+  readonly forbidden: readonly Name[]
+  readonly run: (fields: Fields, principal: Principal) => Promise<Answer>
+}
+
+/** `POST /_security/oauth2/token`: what Elasticsearch calls getting a token. */
+export function createGrants({ tokens, authenticatePassword }: GrantDependencies): Verb {
+  const grants: Readonly<Record<string, Grant>> = {
+    ...(authenticatePassword && {
+      password: {
+        required: ['username', 'password'],
+        forbidden: ['kerberos_ticket', 'refresh_token'],
+        run: (fields, principal) => grantPassword({ tokens, authenticatePassword }, fields, principal),
+      },
+    }),
+    refresh_token: {
+      required: ['refresh_token'],
+      forbidden: ['username', 'password', 'kerberos_ticket'],
+      run: (fields, principal) => grantRefresh(tokens, fields, principal),
+    },
+    client_credentials: {
+      required: [],
+      forbidden: ['username', 'password', 'kerberos_ticket', 'refresh_token'],
+      run: (fields, principal) => grantToCaller(tokens, fields, principal),
+    },
+  }
+  return async (request) => {
+    const principal = await identify(tokens, request)
+    assertKnownParameters(request)
+    const fields = await readFields(request, 'token_request', names)
+    const { grant_type: type = '' } = fields
+    const grant = Object.hasOwn(grants, type) ? grants[type] : undefined
+    if (grant === undefined)
+      return refused([`grant_type only supports the values: [${Object.keys(grants).join(', ')}]`])
+    const faults = findFaults(grant, fields)
+    return faults.length > 0 ? refused(faults) : grant.run(fields, principal)
+  }
+}
+
+function findFaults({ required, forbidden }: Grant, fields: Fields): readonly string[] {
+  return [
+    ...required.filter((name) => !fields[name]).map((name) => `${name} is missing`),
+    ...forbidden
+      .filter((name) => fields[name] !== undefined)
+      .map((name) => `${name} is not supported with the ${fields.grant_type} grant_type`),
+  ]
+}
+
+/** Elasticsearch's quirk: whatever complains of a `grant_type`, be it of a field beside it, is an unsupported one. */
+function refused(faults: readonly string[]): Answer {
+  const description = numbered(faults)
+  return rfcError(description.includes('grant_type') ? 'unsupported_grant_type' : 'invalid_request', description)
+}
+
+/** The form of RFC 6749 §5.2, which only this route has. */
+function rfcError(error: string, description: string): Answer {
+  return { status: 400, body: { error, error_description: description } }
+}
+
+async function grantPassword(
+  { tokens, authenticatePassword }: { tokens: Tokens; authenticatePassword: AuthenticatePassword },
+  fields: Fields,
+  principal: Principal,
+): Promise<Answer> {
+  assertManagesTokens(principal, 'create')
+  const user = await authenticatePassword(fields.username ?? '', fields.password ?? '')
+  if (user === undefined) throw unauthenticated(wrongCredentials)
+  const { realm, username, scopes = [] } = user
+  return granted(await tokens.issue({ owner: { realm, username }, scopes }, principal), fields, 'realm')
+}
+
+/** A token for the caller itself, and for as much as the caller may do. */
+async function grantToCaller(tokens: Tokens, fields: Fields, principal: Principal): Promise<Answer> {
+  assertManagesTokens(principal, 'create')
+  const request = { owner: ownerOf(principal), scopes: scopesOf(principal), withoutRefreshToken: true }
+  return granted(await tokens.issue(request, principal), fields, 'realm')
+}
+
+async function grantRefresh(tokens: Tokens, fields: Fields, principal: Principal): Promise<Answer> {
+  assertManagesTokens(principal, 'refresh')
+  const { refresh_token: refreshToken = '' } = fields
+  if (readToken(refreshToken) === undefined) return rfcError('invalid_grant', refusals.invalid)
+  const answer = await tokens.refreshOnTerms(refreshToken, { issuedTo: clientOf(principal) })
+  return answer.outcome === 'refreshed'
+    ? granted(answer.pair, fields, 'token')
+    : rfcError('invalid_grant', refusals[answer.reason])
+}
+
+/** To the letter: Kibana tells people what to do by three of them. */
+const refusals: Readonly<Record<RefreshRefusal | TermsNotMet['reason'], string>> = {
+  invalid: 'could not refresh the requested token',
+  expired: 'token document has expired',
+  invalidated: 'token has been invalidated',
+  'other-client': 'tokens must be refreshed by the creating client',
+  'beyond-grant': 'could not refresh the requested token',
+  'already-used': 'token has already been refreshed more than 30 seconds in the past',
+}
+
+function granted(pair: IssuedPair, { scope }: Fields, authenticationType: string): Answer {
+  const { accessToken, expiresInSeconds, refresh, scopes, session } = pair
+  const body = {
+    access_token: accessToken,
+    type: 'Bearer',
+    expires_in: expiresInSeconds,
+    ...(scope !== undefined && { scope: 'full' }),
+    ...(refresh && { refresh_token: refresh.token }),
+    authentication: describeUser(session.owner, scopes, authenticationType),
+  }
+  return { status: 200, body }
+}

@@ -1,0 +1,86 @@
+import type { Caller, ClientCaller, OwnerCaller } from '../../tokens/caller.ts'
+import { hasScope } from '../../tokens/caller.ts'
+import { TokenServiceError } from '../../tokens/errors.ts'
+import type { Owner } from '../../tokens/owner.ts'
+import { readToken } from '../../tokens/token.ts'
+import type { Tokens } from '../../tokens/tokens.ts'
+import { authenticateHeader } from '../credentials.ts'
+import { tokenExpired, unauthenticated, unauthorized, wrongCredentials } from './error.ts'
+
+/** Who is somebody: to Elasticsearch nobody is anonymous. */
+export type Principal = ClientCaller | OwnerCaller
+
+/** The realm that a client is in when it asks for a token of its own; no owner's realm, by its underscore. */
+const clientRealm = '_clients'
+
+/**
+ * Who makes the request.
+ *
+ * @throws ElasticsearchError 401. An access token that was good once is told from one that never was: clients refresh
+ * for the one and log in for the other. (Whoever has a token of ours knows that already.)
+ */
+export async function identify(tokens: Tokens, request: Request): Promise<Principal> {
+  const header = request.headers.get('authorization')
+  const caller = await authenticateHeader(tokens, header).catch((error: unknown) => {
+    throw isRefusal(error) ? refusal(header) : error
+  })
+  if (isSomebody(caller)) return caller
+  throw unauthenticated(`missing authentication credentials for REST request [${new URL(request.url).pathname}]`)
+}
+
+function isSomebody(caller: Caller): caller is Principal {
+  return caller.kind !== 'anonymous'
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof TokenServiceError && error.code === 'ERR_UNAUTHENTICATED'
+}
+
+function refusal(header: string | null): Error {
+  const [, token = ''] = /^bearer +(\S+)$/i.exec(header?.trim() ?? '') ?? []
+  return readToken(token)?.half === 'access' ? tokenExpired() : unauthenticated(wrongCredentials)
+}
+
+/** @throws ElasticsearchError 403 */
+export function assertManagesTokens(principal: Principal, action: 'create' | 'refresh' | 'invalidate'): void {
+  if (hasScope(principal, 'manage_token')) return
+  const { username } = ownerOf(principal)
+  const roles = scopesOf(principal).join(',')
+  throw unauthorized(
+    `action [cluster:admin/xpack/security/token/${action}] is unauthorized for user [${username}] with effective roles [${roles}], this action is granted by the cluster privileges [manage_token]`,
+  )
+}
+
+/** Whom a token that a caller asks for itself speaks for. */
+export function ownerOf(principal: Principal): Owner {
+  return principal.kind === 'owner'
+    ? principal.token.session.owner
+    : { realm: clientRealm, username: principal.clientId }
+}
+
+export function scopesOf(principal: Principal): readonly string[] {
+  return principal.kind === 'owner' ? principal.token.scopes : principal.scopes
+}
+
+/** A user as Elasticsearch describes one. Roles are our scopes; what we do not know of people is empty. */
+export function describeUser(owner: Owner, scopes: readonly string[], authenticationType: string): object {
+  const realm = { name: owner.realm, type: owner.realm === clientRealm ? 'client' : 'owner' }
+  return {
+    username: owner.username,
+    roles: scopes,
+    full_name: null,
+    email: null,
+    metadata: {},
+    enabled: true,
+    authentication_realm: realm,
+    lookup_realm: realm,
+    authentication_type: authenticationType,
+  }
+}
+
+/** How the caller has shown who it is, in Elasticsearch's words. */
+export function authenticationTypeOf({ headers }: Request): 'token' | 'api_key' | 'realm' {
+  const [scheme = ''] = (headers.get('authorization') ?? '').trim().toLowerCase().split(' ')
+  if (scheme === 'bearer') return 'token'
+  return scheme === 'apikey' ? 'api_key' : 'realm'
+}

@@ -1,0 +1,58 @@
+import type { Tokens } from '../../tokens/tokens.ts'
+import { speakElasticsearch, type Verb } from './dialect.ts'
+import { assertKnownParameters } from './fields.ts'
+import { type AuthenticatePassword, createGrants } from './grants.ts'
+import { authenticationTypeOf, describeUser, identify, ownerOf, scopesOf } from './identity.ts'
+import { createInvalidation, createLegacyInvalidation } from './invalidation.ts'
+
+export interface ElasticsearchDependencies {
+  readonly tokens: Tokens
+  readonly authenticatePassword?: AuthenticatePassword | undefined
+  readonly report: (error: unknown) => void
+}
+
+/** The routes of Elasticsearch's token service, for its official clients of 6.x to 9.x. */
+export function createElasticsearchRoutes({ tokens, authenticatePassword, report }: ElasticsearchDependencies) {
+  const route = (verb: Verb) => speakElasticsearch(verb, report)
+  return {
+    describeService: route(createServiceDescription(tokens)),
+    describeCaller: route(createCallerDescription(tokens)),
+    getToken: route(createGrants({ tokens, authenticatePassword })),
+    invalidateToken: route(createInvalidation(tokens)),
+    invalidateTokenAs6: route(createLegacyInvalidation(tokens)),
+  }
+}
+
+/** `GET /_security/_authenticate`: whom the credentials speak for. */
+function createCallerDescription(tokens: Tokens): Verb {
+  return async (request) => {
+    const principal = await identify(tokens, request)
+    assertKnownParameters(request)
+    const body = describeUser(ownerOf(principal), scopesOf(principal), authenticationTypeOf(request))
+    return { status: 200, body }
+  }
+}
+
+/**
+ * `GET /`: what client 7 asks for once, to know whom it speaks to. Nobody needs credentials for it, but wrong ones are
+ * wrong: to programs it is a ping.
+ */
+function createServiceDescription(tokens: Tokens): Verb {
+  const body = {
+    name: 'invalidate-token',
+    cluster_name: 'invalidate-token',
+    cluster_uuid: '_na_',
+    version: {
+      // Whose API it is, not whose build: the newest that knows all of these routes' forms.
+      number: '8.19.0',
+      build_flavor: 'default',
+      minimum_wire_compatibility_version: '7.17.0',
+      minimum_index_compatibility_version: '7.0.0',
+    },
+    tagline: 'Ends tokens at once. GraphQL and GraphiQL are at /graphql',
+  }
+  return async (request) => {
+    if (request.headers.has('authorization')) await identify(tokens, request)
+    return { status: 200, body }
+  }
+}
