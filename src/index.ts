@@ -5,6 +5,7 @@
 export { type Config, readConfig } from './config.ts'
 export type { OptionalDirective } from './graph/optional-directives.ts'
 export { createSchema, createSdl, type SchemaOptions } from './graph/schema.ts'
+export type { AuthenticatedUser, AuthenticatePassword } from './http/elasticsearch/grants.ts'
 export { createHandler, type Handler, type HandlerDependencies } from './http/handler.ts'
 export { type Service, startService } from './service.ts'
 export { createClientStore } from './storage/client-store.ts'

@@ -65,7 +65,8 @@ test('every TypeScript block compiles against the package as it is', async () =>
       join(folder, 'readme.ts'),
       blocks('ts')
         .join('\n')
-        .replaceAll(/import (\{[^}]*\}) from 'invalidate-token'/g, "import $1 from './project/src/index.ts'"),
+        .replaceAll(/import (\{[^}]*\}) from 'invalidate-token'/g, "import $1 from './project/src/index.ts'")
+        .replaceAll("'@elastic/elasticsearch'", "'./project/node_modules/elasticsearch-8/index.js'"),
     )
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
     const config = {

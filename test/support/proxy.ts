@@ -1,12 +1,17 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
-/** A TCP proxy on 127.0.0.1 that can fall silent: it swallows what comes and closes nothing, as a cut cable does. */
+/**
+ * A TCP proxy on 127.0.0.1 that can fall silent (it swallows what comes and closes nothing, as a cut cable does), or
+ * lose an answer.
+ */
 export interface TcpProxy {
   /** The address that it was made for, by way of it. */
   readonly url: string
   /** Connections that are open now, and those made until it is healed, are dead from here on, without a word. */
   cut(): void
+  /** The next answer does not arrive: its connection breaks instead. */
+  dropAnswer(): void
   /** New connections are carried again. */
   heal(): void
   close(): void
@@ -16,12 +21,18 @@ export async function startProxy(target: string): Promise<TcpProxy> {
   const { hostname, port } = new URL(target)
   const pairs = new Set<{ readonly sockets: readonly Socket[]; isDead: boolean }>()
   let isCut = false
+  let dropsAnswer = false
   const server = createServer((near) => {
     const far = connect(Number(port), hostname)
     const pair = { sockets: [near, far], isDead: isCut }
     pairs.add(pair)
     const carry = (from: Socket, to: Socket) => {
-      from.on('data', (bytes) => void (pair.isDead || to.write(bytes)))
+      from.on('data', (bytes) => {
+        if (from === far && dropsAnswer) {
+          dropsAnswer = false
+          far.destroy()
+        } else if (!pair.isDead) to.write(bytes)
+      })
       from.on('error', () => undefined)
       from.on('close', () => {
         if (pair.isDead) return
@@ -42,6 +53,9 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     cut() {
       isCut = true
       for (const pair of pairs) pair.isDead = true
+    },
+    dropAnswer() {
+      dropsAnswer = true
     },
     heal() {
       isCut = false

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createHandler } from '../../src/http/handler.ts'
 import { type RunningServer, startServer } from '../../src/server.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
+import { revocations } from '../../src/storage/schema.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
@@ -14,6 +15,7 @@ import {
   elasticsearchVersions,
 } from '../support/elasticsearch.ts'
 import { admin, adminSecret, type Ground, openGround } from '../support/ground.ts'
+import { startProxy } from '../support/proxy.ts'
 
 let ground: Ground
 let server: RunningServer
@@ -199,6 +201,20 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     for (const auth of [{ bearer: accessToken }, { username: 'reader', password: 'x'.repeat(32) }])
       expect(await failureOf(open({ auth }).invalidateToken({ token: accessToken }))).toMatchObject({ statusCode: 403 })
     expect(await isActive(accessToken)).toBe(true)
+  })
+
+  test('an answer that is lost on the way is asked for again by the client, and says that it is done', async () => {
+    const proxy = await startProxy(server.origin)
+    const client = open({ node: proxy.url.replace(/\/$/, '') })
+    const { accessToken } = await issue()
+    await client.authenticate()
+
+    proxy.dropAnswer()
+
+    expect(await client.invalidateToken({ token: accessToken })).toMatchObject(ok(0, 1))
+    expect(await client.invalidateToken({ token: accessToken })).toMatchObject(ok(0, 1))
+    expect(await ground.database.db.$count(revocations)).toBe(1)
+    proxy.close()
   })
 
   test('getToken: a password buys a pair, its refresh token the next, and authenticate says whose it is', async () => {
