@@ -33,13 +33,26 @@ interface Grant {
 }
 
 /** `POST /_security/oauth2/token`: what Elasticsearch calls getting a token. */
-export function createGrants({ tokens, authenticatePassword }: GrantDependencies): Verb {
-  const grants: Readonly<Record<string, Grant>> = {
+export function createGrants(dependencies: GrantDependencies): Verb {
+  const grants = new Map(Object.entries(grantsOf(dependencies)))
+  return async (request) => {
+    const principal = await identify(dependencies.tokens, request)
+    assertKnownParameters(request)
+    const fields = await readFields(request, 'token_request', names)
+    const grant = grants.get(fields.grant_type ?? '')
+    if (grant === undefined) return refused([`grant_type only supports the values: [${[...grants.keys()].join(', ')}]`])
+    const faults = findFaults(grant, fields)
+    return faults.length > 0 ? refused(faults) : grant.run(fields, principal)
+  }
+}
+
+function grantsOf({ tokens, authenticatePassword }: GrantDependencies): Readonly<Record<string, Grant>> {
+  return {
     ...(authenticatePassword && {
       password: {
         required: ['username', 'password'],
         forbidden: ['kerberos_ticket', 'refresh_token'],
-        run: (fields, principal) => grantPassword({ tokens, authenticatePassword }, fields, principal),
+        run: (fields, principal) => grantPassword(tokens, authenticatePassword, { fields, principal }),
       },
     }),
     refresh_token: {
@@ -52,17 +65,6 @@ export function createGrants({ tokens, authenticatePassword }: GrantDependencies
       forbidden: ['username', 'password', 'kerberos_ticket', 'refresh_token'],
       run: (fields, principal) => grantToCaller(tokens, fields, principal),
     },
-  }
-  return async (request) => {
-    const principal = await identify(tokens, request)
-    assertKnownParameters(request)
-    const fields = await readFields(request, 'token_request', names)
-    const { grant_type: type = '' } = fields
-    const grant = Object.hasOwn(grants, type) ? grants[type] : undefined
-    if (grant === undefined)
-      return refused([`grant_type only supports the values: [${Object.keys(grants).join(', ')}]`])
-    const faults = findFaults(grant, fields)
-    return faults.length > 0 ? refused(faults) : grant.run(fields, principal)
   }
 }
 
@@ -87,9 +89,9 @@ function rfcError(error: string, description: string): Answer {
 }
 
 async function grantPassword(
-  { tokens, authenticatePassword }: { tokens: Tokens; authenticatePassword: AuthenticatePassword },
-  fields: Fields,
-  principal: Principal,
+  tokens: Tokens,
+  authenticatePassword: AuthenticatePassword,
+  { fields, principal }: { readonly fields: Fields; readonly principal: Principal },
 ): Promise<Answer> {
   assertManagesTokens(principal, 'create')
   const user = await authenticatePassword(fields.username ?? '', fields.password ?? '')
