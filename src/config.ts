@@ -8,6 +8,8 @@ import type { Lifetimes } from './tokens/pair.ts'
 export interface Config {
   readonly port: number
   readonly host: string
+  /** The origin that OAuth clients know us by. */
+  readonly publicUrl: string | undefined
   readonly database: DatabaseLocation
   /** The admin client's secret; without it one is made at the first start. */
   readonly adminSecret: string | undefined
@@ -37,6 +39,7 @@ export function readConfig(environment: Environment): Config {
   const config: Config = {
     port: wholeNumber('PORT', 4000, 0, 65_535),
     host: text('HOST') ?? '127.0.0.1',
+    publicUrl: readPublicUrl(),
     database: readDatabase(),
     adminSecret: readAdminSecret(),
     lifetimes: {
@@ -65,6 +68,17 @@ export function readConfig(environment: Environment): Config {
     if (value >= least && value <= most) return value
     faults.push(`${name} must be a whole number from ${least} to ${most}, got \`${raw}\``)
     return fallback
+  }
+
+  /** RFC 8414 §3 finds the metadata of an issuer with a path elsewhere than at ours. */
+  function readPublicUrl(): string | undefined {
+    const raw = text('PUBLIC_URL')
+    if (raw === undefined) return undefined
+    const { protocol, origin, href } = URL.canParse(raw) ? new URL(raw) : noUrl
+    // The value is not repeated: by mistake it may hold a password.
+    if (!/^https?:$/.test(protocol) || href !== `${origin}/`)
+      faults.push('PUBLIC_URL must be an origin like https://tokens.example.com, without a path')
+    return origin
   }
 
   function readDatabase(): DatabaseLocation {
@@ -106,6 +120,8 @@ export function readConfig(environment: Environment): Config {
     return optionalDirectives.filter((directive) => names.includes(directive))
   }
 }
+
+const noUrl = { protocol: '', origin: '', href: '' } as const
 
 function readEnvFile(path: string): Environment {
   try {

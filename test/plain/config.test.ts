@@ -5,6 +5,7 @@ test('nothing set: the embedded database, port 4000 on the loopback, and Elastic
   expect(readConfig({})).toEqual({
     port: 4000,
     host: '127.0.0.1',
+    publicUrl: undefined,
     database: { kind: 'embedded', folder: '.data' },
     adminSecret: undefined,
     lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
@@ -32,6 +33,7 @@ test('a url leads to Postgres, and a direct one past its pooler', () => {
 test('all faults are named at once, and no value that may be a secret', () => {
   const environment = {
     PORT: '70000',
+    PUBLIC_URL: 'https://app:hunter1@tokens.example.com',
     DATABASE_URL: 'mysql://app:hunter2@db/tokens',
     ADMIN_SECRET: 'hunter3',
     ACCESS_TOKEN_SECONDS: '1.5',
@@ -43,6 +45,7 @@ test('all faults are named at once, and no value that may be a secret', () => {
   expect(() => readConfig(environment)).toThrowErrorMatchingInlineSnapshot(`
     [TokenServiceError: These settings are wrong:
       - PORT must be a whole number from 0 to 65535, got \`70000\`
+      - PUBLIC_URL must be an origin like https://tokens.example.com, without a path
       - DATABASE_URL must look like postgres://user:password@host:5432/database
       - ADMIN_SECRET must have 32 to 512 visible ASCII characters without spaces, got 7 characters
       - ACCESS_TOKEN_SECONDS must be a whole number from 1 to 3600, got \`1.5\`
@@ -50,6 +53,31 @@ test('all faults are named at once, and no value that may be a secret', () => {
       - REFRESH_GRACE_SECONDS must be a whole number from 0 to 300, got \`-1\`
       - FEDERATION_DIRECTIVES must be some of authenticated, tag, cost, with commas between, got \`key\`]
   `)
+})
+
+test.each([
+  ['https://tokens.example.com', 'https://tokens.example.com'],
+  ['https://tokens.example.com/', 'https://tokens.example.com'],
+  ['HTTPS://Tokens.Example.Com:443', 'https://tokens.example.com'],
+  ['http://127.0.0.1:4000', 'http://127.0.0.1:4000'],
+  ['http://[::1]:4000/', 'http://[::1]:4000'],
+])('the public url %s is the origin %s', (value, origin) => {
+  expect(readConfig({ PUBLIC_URL: value }).publicUrl).toBe(origin)
+})
+
+test.each([
+  'tokens.example.com',
+  'localhost:4000',
+  'ftp://tokens.example.com',
+  'https://',
+  'https://tokens.example.com/oauth2',
+  'https://tokens.example.com//',
+  'https://tokens.example.com/?',
+  'https://tokens.example.com?a=b',
+  'https://tokens.example.com#',
+  'https://app@tokens.example.com',
+])('%s is no public url', (value) => {
+  expect(() => readConfig({ PUBLIC_URL: value })).toThrow('PUBLIC_URL must be an origin')
 })
 
 test('optional directives are named with commas between', () => {
