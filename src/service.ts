@@ -40,7 +40,7 @@ export async function startService(config: Config, logger: Logger = createLogger
     opened.push(database.close)
 
     const clock = () => new Date()
-    const { lifetimes, revocationDays } = config
+    const { lifetimes, revocationDays, publicUrl } = config
     opened.push(startRetention(database, { revocationDays, clock, onFault: report }))
 
     const clients = createClientStore(database)
@@ -50,7 +50,7 @@ export async function startService(config: Config, logger: Logger = createLogger
 
     const readiness = createReadiness(database)
     const schema = createSchema({ directives: config.federationDirectives })
-    const handler = createHandler({ schema, tokens, report, assertReady: readiness.assert })
+    const handler = createHandler({ schema, tokens, report, assertReady: readiness.assert, publicUrl })
     const shortcut = createShortcut({ schema, tokens, report })
     const server = await startServer({ handler, shortcut, port: config.port, host: config.host })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)

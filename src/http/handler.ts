@@ -5,6 +5,7 @@ import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
 import { createGraphiqlPage, wantsPage } from './graphiql.ts'
 import { createGraphqlHandler } from './graphql.ts'
+import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 
 /** Where GraphQL and GraphiQL are. */
@@ -18,6 +19,8 @@ export interface HandlerDependencies {
   readonly assertReady: () => Promise<void>
   /** Whose password it is, for Elasticsearch's `password` grant; without it there is no such grant. */
   readonly authenticatePassword?: AuthenticatePassword
+  /** OAuth's issuer: the origin that clients know us by. Without it each request's own. */
+  readonly publicUrl?: string | undefined
   /** Told about everything unexpected; nothing in it is shown to a caller. */
   readonly report: (error: unknown) => void
 }
@@ -33,6 +36,7 @@ export function createHandler(dependencies: HandlerDependencies): Handler {
   const graphql = createGraphqlHandler({ ...dependencies, schema, endpoint })
   const graphiql = createGraphiqlPage({ schema, endpoint })
   const elasticsearch = createElasticsearchRoutes(dependencies)
+  const oauth = createOAuthRoutes(dependencies)
   const health = createHealthHandler()
   const ready = createReadyHandler(dependencies.assertReady)
 
@@ -49,6 +53,15 @@ export function createHandler(dependencies: HandlerDependencies): Handler {
     'GET /_xpack/security/_authenticate': elasticsearch.describeCaller,
     'POST /_xpack/security/oauth2/token': elasticsearch.getToken,
     'DELETE /_xpack/security/oauth2/token': elasticsearch.invalidateTokenAs6,
+
+    'POST /oauth2/revoke': oauth.revoke,
+    'POST /oauth2/introspect': oauth.introspect,
+    'POST /oauth2/token': oauth.refresh,
+    'POST /oauth2/global-token-revocation': oauth.revokeGlobally,
+    'GET /.well-known/oauth-authorization-server': oauth.describeServer,
+    'OPTIONS /oauth2/revoke': oauth.preflight,
+    'OPTIONS /oauth2/token': oauth.preflight,
+    'OPTIONS /.well-known/oauth-authorization-server': oauth.preflight,
 
     'GET /health': health,
     'HEAD /health': health,

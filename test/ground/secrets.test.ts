@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLogger } from '../../src/telemetry.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import { admin, adminSecret, asAdmin, ask, type Ground, openGround } from '../support/ground.ts'
+import { basic, post, postJson } from '../support/oauth.ts'
 
 let ground: Ground
 beforeAll(async () => {
@@ -65,6 +66,60 @@ test('no token and no client secret is in any row, log line or error, whatever w
 
   expect(everything).toContain('staff')
   const secrets = [pair.accessToken, refreshToken, successor.accessToken, successor.refresh?.token ?? '']
+  for (const form of secrets.flatMap(formsOf)) expect(everything.includes(form)).toBe(false)
+  expect(everything.includes(adminSecret)).toBe(false)
+})
+
+test('nor in any of what OAuth’s routes answer but a new pair, wherever it stood in the request', async () => {
+  const lines: string[] = []
+  const logger = createLogger((line) => lines.push(line))
+  const pair = await ground.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
+  const dead = await ground.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
+  await ground.tokens.invalidate({ kind: 'access-token', token: dead.accessToken }, anonymous, { wholeSession: true })
+  const byAdmin = { authorization: asAdmin }
+  const secrets = [pair, dead].flatMap(({ accessToken, refresh }) => [accessToken, refresh?.token ?? ''])
+  const inAForm = (secret: string) => [
+    { token: secret },
+    { token: `${secret}"` },
+    { token: '', token_type_hint: secret },
+    { [secret]: secret },
+    { grant_type: secret, refresh_token: secret },
+    { grant_type: 'refresh_token', refresh_token: secret, scope: secret },
+    { grant_type: 'refresh_token', refresh_token: secret, scope: `"${secret}` },
+    { client_id: secret, client_secret: secret, token: 'x' },
+    { client_id: secret, token: 'x' },
+    { client_assertion: secret, token: 'x' },
+    { client_id: 'admin', client_secret: adminSecret, token: dead.accessToken },
+  ]
+  const inASubject = (secret: string) => [
+    { sub_id: secret },
+    { [secret]: 1 },
+    { sub_id: { format: secret } },
+    { sub_id: { format: 'opaque', [secret]: 1 } },
+    { sub_id: { format: 'opaque', id: secret } },
+    { sub_id: { format: 'email', email: secret } },
+  ]
+  const texts: string[] = []
+  for (const secret of [...secrets, adminSecret])
+    for (const headers of [
+      {},
+      byAdmin,
+      { authorization: `Bearer ${secret}` },
+      { authorization: basic(secret, secret) },
+    ]) {
+      for (const path of ['/oauth2/introspect', '/oauth2/token', '/oauth2/revoke'])
+        for (const form of inAForm(secret)) {
+          const { status, text } = await post(ground.handler, path, form, headers)
+          if (path !== '/oauth2/token' || status !== 200) texts.push(text)
+        }
+      for (const body of inASubject(secret))
+        texts.push((await postJson(ground.handler, '/oauth2/global-token-revocation', body, headers)).text)
+    }
+  for (const report of ground.reports) logger.error({ err: report }, 'unexpected error')
+
+  const everything = [await dump(), lines.join('\n'), ...texts].join('\n')
+
+  expect(everything).toContain('"active":false')
   for (const form of secrets.flatMap(formsOf)) expect(everything.includes(form)).toBe(false)
   expect(everything.includes(adminSecret)).toBe(false)
 })

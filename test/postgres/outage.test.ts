@@ -8,6 +8,7 @@ import { createTokenStore } from '../../src/storage/token-store.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
 import { adminSecret, asAdmin, ask } from '../support/ground.ts'
+import { post, postJson } from '../support/oauth.ts'
 import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 
 let postgres: RunningPostgres
@@ -35,14 +36,15 @@ afterAll(async () => {
   await postgres.stop()
 })
 
-const create = 'mutation { createTokenPair(input: { realmName: "staff", username: "alice" }) { accessToken } }'
+const create =
+  'mutation { createTokenPair(input: { realmName: "staff", username: "alice" }) { accessToken refreshToken } }'
 const invalidate = (token: string) =>
   `mutation { invalidateToken(input: { token: "${token}" }) { invalidatedTokens previouslyInvalidatedTokens } }`
 const ready = async () => (await handler(new Request('http://localhost/ready'))).status
 const health = async () => (await handler(new Request('http://localhost/health'))).status
 
 test('while the database is down every verb says SERVICE_UNAVAILABLE, never 401; when it is back all goes on by itself', async () => {
-  const { accessToken } = (await ask(handler, create, { authorization: asAdmin })).data.createTokenPair
+  const { accessToken, refreshToken } = (await ask(handler, create, { authorization: asAdmin })).data.createTokenPair
   expect(await ready()).toBe(200)
 
   await postgres.kill()
@@ -64,12 +66,35 @@ test('while the database is down every verb says SERVICE_UNAVAILABLE, never 401;
     expect(errors?.[0]?.message).toBe('The database is not available; try again in a moment.')
     expect(data ?? null).toBeNull()
   }
+  const byAdmin = { authorization: asAdmin }
+  const refresh = { grant_type: 'refresh_token', refresh_token: refreshToken }
+  for (const request of [
+    post(handler, '/oauth2/revoke', { token: accessToken }),
+    post(handler, '/oauth2/revoke', { token: refreshToken }, byAdmin),
+    post(handler, '/oauth2/introspect', { token: accessToken }, byAdmin),
+    post(handler, '/oauth2/introspect', { token: accessToken }, { authorization: `Bearer ${accessToken}` }),
+    post(handler, '/oauth2/introspect', { token: accessToken, client_id: 'admin', client_secret: adminSecret }),
+    post(handler, '/oauth2/token', refresh),
+    post(handler, '/oauth2/token', refresh, byAdmin),
+    postJson(handler, '/oauth2/global-token-revocation', { sub_id: { format: 'opaque', id: 'staff/alice' } }, byAdmin),
+  ]) {
+    const { status, headers, body } = await request
+    expect([status, headers.get('retry-after'), body]).toEqual([
+      503,
+      '1',
+      {
+        error: 'temporarily_unavailable',
+        error_description: 'The database is not available; try again in a moment.',
+      },
+    ])
+  }
   expect([await ready(), await health()]).toEqual([503, 200])
-  expect(reports.length).toBeGreaterThan(0)
+  expect(reports.length).toBeGreaterThanOrEqual(12)
 
   await postgres.restart()
 
   expect(await ready()).toBe(200)
   const after = await ask(handler, invalidate(accessToken))
   expect(after.data.invalidateToken).toEqual({ invalidatedTokens: 1, previouslyInvalidatedTokens: 0 })
+  expect((await post(handler, '/oauth2/token', refresh)).status).toBe(200)
 })

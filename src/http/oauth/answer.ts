@@ -1,0 +1,98 @@
+import { TokenServiceError } from '../../tokens/errors.ts'
+import { UnreadableRequest } from '../body.ts'
+import { answerHeaders } from '../graphql.ts'
+
+/** RFC 6749 §5.1 has both for whatever holds a token: `Pragma` is for caches of HTTP/1.0. */
+const headers = { ...answerHeaders, pragma: 'no-cache' } as const
+
+type Headers = Readonly<Record<string, string>>
+
+/** RFC 6749 §5.2, and beside it: RFC 6750 §3.1 for whoever comes with an access token, §4.1.2.1 for what is our fault. */
+type ErrorCode =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'invalid_grant'
+  | 'invalid_scope'
+  | 'unsupported_grant_type'
+  | 'invalid_token'
+  | 'insufficient_scope'
+  | 'temporarily_unavailable'
+  | 'server_error'
+
+/** A refusal in OAuth's own words, with status 400. The message is for its sender: ASCII without `"` and `\` (§5.2). */
+export class Refusal extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export function answerJson(body: object): Response {
+  return Response.json(body, { headers })
+}
+
+export function answerEmpty(status: 200 | 204): Response {
+  return new Response(null, { status, headers })
+}
+
+/** Answers errors too; what no caller can mend goes to `report`, and nothing of it is shown. */
+export function answering(
+  answer: (request: Request) => Promise<Response>,
+  report: (error: unknown) => void,
+): (request: Request) => Promise<Response> {
+  return async (request) => {
+    try {
+      return await answer(request)
+    } catch (error) {
+      return answerError(error, request, report)
+    }
+  }
+}
+
+function answerError(error: unknown, request: Request, report: (error: unknown) => void): Response {
+  if (error instanceof Refusal) return refuse(400, error.code, error.message)
+  if (error instanceof UnreadableRequest) return refuse(error.status, 'invalid_request', error.message)
+  const isBearer = /^bearer\b/i.test(request.headers.get('authorization')?.trim() ?? '')
+  const answer = error instanceof TokenServiceError ? answerOurs(error, isBearer) : undefined
+  if (answer === undefined || answer.status === 503) report(error)
+  return answer ?? refuse(500, 'server_error', 'Unexpected error.')
+}
+
+function answerOurs({ code, message }: TokenServiceError, isBearer: boolean): Response | undefined {
+  switch (code) {
+    case 'ERR_BAD_INPUT':
+      return refuse(400, 'invalid_request', message)
+    case 'ERR_UNAUTHENTICATED':
+      // RFC 7662 §2.3 sends clients to RFC 6749 §5.2 for their words, and bearers of a token to RFC 6750 §3.
+      return isBearer
+        ? refuse(401, 'invalid_token', message, challengeBearer('invalid_token', message))
+        : refuse(401, 'invalid_client', message, challenge)
+    case 'ERR_FORBIDDEN':
+      // What is missing is a scope, also where a client authenticates by its secret: RFC 6749 has no word for that.
+      return refuse(403, 'insufficient_scope', message, isBearer ? challengeBearer('insufficient_scope', message) : {})
+    case 'ERR_STORAGE_UNAVAILABLE':
+      // RFC 7009 §2.2.1: after a 503 "the client must assume the token still exists and may retry". Never a 401.
+      return refuse(503, 'temporarily_unavailable', message, { 'retry-after': '1' })
+    case 'ERR_CONFIGURATION':
+    case 'ERR_DATA_DIR_IN_USE':
+      return undefined
+    default:
+      return code satisfies never
+  }
+}
+
+/** RFC 9110 §11.6.1: a 401 names the ways to authenticate. */
+const challenge = {
+  'www-authenticate': 'Basic realm="invalidate-token", charset="UTF-8", Bearer realm="invalidate-token"',
+}
+
+function challengeBearer(error: ErrorCode, description: string): Headers {
+  const said = `error="${error}", error_description="${description}"`
+  return { 'www-authenticate': `Bearer realm="invalidate-token", ${said}` }
+}
+
+function refuse(status: number, error: ErrorCode, description: string, more: Headers = {}): Response {
+  return Response.json({ error, error_description: description }, { status, headers: { ...headers, ...more } })
+}

@@ -1,0 +1,46 @@
+import { readText } from '../body.ts'
+import { Refusal } from './answer.ts'
+
+/** All that any of our routes reads; RFC 6749 §3.2: "MUST ignore unrecognized request parameters". */
+const parameters = [
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'grant_type',
+  'refresh_token',
+  'scope',
+  'token',
+  'token_type_hint',
+] as const
+
+type Parameter = (typeof parameters)[number]
+
+/** What a form says: no parameter is empty, and none is there twice. */
+export type Form = ReadonlyMap<Parameter, string>
+
+/**
+ * The body of a request as RFC 6749 Appendix B has it. What stands in the url is not read: it ends up in logs.
+ *
+ * @throws UnreadableRequest, Refusal invalid_request
+ */
+export async function readForm(request: Request): Promise<Form> {
+  if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(request.headers.get('content-type') ?? ''))
+    throw new Refusal('invalid_request', 'Expected `Content-Type: application/x-www-form-urlencoded`')
+  const given = new URLSearchParams(await readText(request))
+  return new Map(parameters.flatMap((name) => readParameter(name, given)))
+}
+
+/** @throws Refusal invalid_request */
+export function requireParameter(form: Form, name: Parameter): string {
+  const value = form.get(name)
+  if (value === undefined) throw new Refusal('invalid_request', `Expected the parameter \`${name}\``)
+  return value
+}
+
+function readParameter(name: Parameter, given: URLSearchParams): readonly [Parameter, string][] {
+  // RFC 6749 §3.2: "Parameters sent without a value MUST be treated as if they were omitted from the request."
+  const values = given.getAll(name).filter((value) => value !== '')
+  // The same: "Request and response parameters MUST NOT be included more than once."
+  if (values.length > 1) throw new Refusal('invalid_request', `Expected the parameter \`${name}\` once`)
+  return values.map((value) => [name, value])
+}

@@ -1,0 +1,86 @@
+import type { Caller } from '../../tokens/caller.ts'
+import { type OwnerScope, readName, readSubject } from '../../tokens/owner.ts'
+import type { Tokens } from '../../tokens/tokens.ts'
+import { readJson, readText } from '../body.ts'
+import { answerEmpty, Refusal } from './answer.ts'
+
+interface JsonRequest {
+  readonly request: Request
+  readonly caller: Caller
+  readonly issuer: string
+}
+
+/**
+ * Global Token Revocation (draft-parecki-oauth-global-token-revocation-06): ends every token of a subject.
+ *
+ * Who may is decided as for any owner by name: `manage_token`, or to be that owner. 204 also where there was nothing to
+ * end: we know tokens, not users, so nobody can be "not found".
+ */
+export async function revokeGlobally(tokens: Tokens, { request, caller, issuer }: JsonRequest): Promise<Response> {
+  const scope = await readScope(request, issuer)
+  await tokens.invalidate({ kind: 'owner', scope }, caller, { reason: 'session-revoked' })
+  return answerEmpty(204)
+}
+
+/** A way to name a subject: the members beside `format`, and whom they name. */
+interface Format {
+  readonly members: readonly string[]
+  read(text: (member: string) => string, issuer: string): OwnerScope
+}
+
+/** Of RFC 9493 §3.2 what we can tell an owner by; to guess at another might end what nobody asked for, or nothing. */
+const formats: ReadonlyMap<unknown, Format> = new Map<string, Format>([
+  ['iss_sub', { members: ['iss', 'sub'], read: readIssuedSubject }],
+  ['opaque', { members: ['id'], read: (text) => readOwner('id', text('id')) }],
+  ['email', { members: ['email'], read: (text) => readEmail(text('email')) }],
+])
+
+/** What is not understood is refused and not skipped: whoever sent it may have meant less than what would be left. */
+async function readScope(request: Request, issuer: string): Promise<OwnerScope> {
+  if (!/^application\/json *(;|$)/i.test(request.headers.get('content-type') ?? ''))
+    throw malformed('Expected `Content-Type: application/json`')
+  const body = readJson<unknown>(await readText(request), 'body')
+  if (!isObject(body) || !isObject(body['sub_id']) || Object.keys(body).length > 1)
+    throw malformed('Expected the body to be an object with `sub_id` (RFC 9493) and nothing else')
+  const { format: name, ...members } = body['sub_id']
+  const format = formats.get(name)
+  if (format === undefined) throw malformed(`Expected \`sub_id.format\` to be one of ${[...formats.keys()].join(', ')}`)
+  // RFC 9493 §3: it "MUST NOT contain any members prohibited or not described by its Identifier Format".
+  if (Object.keys(members).some((member) => !format.members.includes(member)))
+    throw malformed(`Expected \`sub_id\` to have ${format.members.join(', ')} beside \`format\` and nothing else`)
+  return format.read((member) => readMember(member, members[member]), issuer)
+}
+
+function readMember(member: string, value: unknown): string {
+  if (typeof value !== 'string') throw malformed(`Expected \`sub_id.${member}\` to be text`)
+  return value
+}
+
+/** One of our own subjects; or somebody else's, whose realm is then the issuer that they come from. */
+function readIssuedSubject(text: (member: string) => string, issuer: string): OwnerScope {
+  const [iss, sub] = [text('iss'), text('sub')]
+  if (iss === issuer) return readOwner('sub', sub)
+  return { kind: 'realm-user', realm: readName('sub_id.iss', iss), username: readName('sub_id.sub', sub) }
+}
+
+/** As introspection names an owner. */
+function readOwner(member: string, subject: string): OwnerScope {
+  const owner = readSubject(subject)
+  if (owner === undefined) throw malformed(`Expected \`sub_id.${member}\` to be a \`sub\` as introspection answers it`)
+  const field = `sub_id.${member}`
+  return { kind: 'realm-user', realm: readName(field, owner.realm), username: readName(field, owner.username) }
+}
+
+/** An address is one person's in whatever realm; a name without @ may be another's in each, so it does not pass. */
+function readEmail(email: string): OwnerScope {
+  if (!/^[^\s@]+@[^\s@]+$/.test(email)) throw malformed('Expected `sub_id.email` to be an address')
+  return { kind: 'username', username: readName('sub_id.email', email) }
+}
+
+function malformed(message: string): Refusal {
+  return new Refusal('invalid_request', message)
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,48 @@
+import { type Caller, hasScope } from '../../tokens/caller.ts'
+import { TokenServiceError } from '../../tokens/errors.ts'
+import type { InvalidationOptions, InvalidationTarget } from '../../tokens/invalidate.ts'
+import { readToken } from '../../tokens/token.ts'
+import type { Tokens } from '../../tokens/tokens.ts'
+import { answerEmpty, Refusal } from './answer.ts'
+import type { FormRequest } from './caller.ts'
+import { requireParameter } from './form.ts'
+
+/**
+ * Token revocation (RFC 7009).
+ *
+ * Whoever holds a token may end it, unless they authenticate as a client to which it was not issued. §2.2: "invalid
+ * tokens do not cause an error response", so what is unknown, expired, ended or no token at all is a 200 as well.
+ * `token_type_hint` is ignored (§2.1 allows it): a token says by itself what it is.
+ */
+export async function revoke(tokens: Tokens, { form, caller }: FormRequest): Promise<Response> {
+  const target = readTarget(requireParameter(form, 'token'))
+  if (target !== undefined) await end(tokens, target, caller)
+  return answerEmpty(200)
+}
+
+function readTarget(token: string): InvalidationTarget | undefined {
+  const half = readToken(token)?.half
+  return half && { kind: `${half}-token`, token }
+}
+
+async function end(tokens: Tokens, target: InvalidationTarget, caller: Caller): Promise<void> {
+  try {
+    await tokens.invalidate(target, caller, termsOf(target, caller))
+  } catch (error) {
+    // §2.1: "verifies whether the token was issued to the client making the revocation request. If this validation
+    // fails, the request is refused", in the words of RFC 6749 §5.2: a grant that "was issued to another client".
+    if (error instanceof TokenServiceError && error.code === 'ERR_FORBIDDEN')
+      throw new Refusal('invalid_grant', error.message)
+    throw error
+  }
+}
+
+function termsOf({ kind }: InvalidationTarget, caller: Caller): InvalidationOptions {
+  const isBound = caller.kind === 'client' && !hasScope(caller, 'manage_token')
+  return {
+    // §2.1: "If the particular token is a refresh token […], then the authorization server SHOULD also invalidate all
+    // access tokens based on the same authorization grant."
+    wholeSession: kind === 'refresh-token',
+    issuedTo: isBound ? caller.clientId : undefined,
+  }
+}
