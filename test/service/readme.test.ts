@@ -66,7 +66,8 @@ test('every TypeScript block compiles against the package as it is', async () =>
       blocks('ts')
         .join('\n')
         .replaceAll(/import (\{[^}]*\}) from 'invalidate-token'/g, "import $1 from './project/src/index.ts'")
-        .replaceAll("'@elastic/elasticsearch'", "'./project/node_modules/elasticsearch-8/index.js'"),
+        .replaceAll("'@elastic/elasticsearch'", "'./project/node_modules/elasticsearch-8/index.js'")
+        .replaceAll("'openid-client'", "'./project/node_modules/openid-client/build/index.js'"),
     )
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
     const config = {
