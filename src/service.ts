@@ -1,17 +1,13 @@
 import type { Config } from './config.ts'
 import { createSchema } from './graph/schema.ts'
+import { openGround } from './ground.ts'
 import { createHandler } from './http/handler.ts'
 import { createShortcut } from './http/shortcut.ts'
 import { startServer } from './server.ts'
-import { createClientStore } from './storage/client-store.ts'
 import type { Database } from './storage/database.ts'
-import { openDatabase } from './storage/open.ts'
 import { startRetention } from './storage/retention.ts'
-import { createRevocationLog } from './storage/revocation-log.ts'
-import { createTokenStore } from './storage/token-store.ts'
 import { createLogger, type Logger } from './telemetry.ts'
 import { adminScopes, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
-import { createTokens } from './tokens/tokens.ts'
 
 export interface Service {
   /** Where GraphQL and GraphiQL are. */
@@ -34,23 +30,23 @@ export async function startService(config: Config, logger: Logger = createLogger
   const opened: (() => Promise<void>)[] = []
   const stop = once(() => closeAll(opened))
   try {
-    const database = await openDatabase(config.database, {
+    const clock = () => new Date()
+    const { database, clients, tokens } = await openGround(config, {
+      clock,
       onIdleError: (err) => logger.warn({ err }, 'an idle database connection broke'),
     })
     opened.push(database.close)
-
-    const clock = () => new Date()
-    const { lifetimes, revocationDays, publicUrl } = config
-    opened.push(startRetention(database, { revocationDays, clock, onFault: report }))
-
-    const clients = createClientStore(database)
-    const store = createTokenStore(database)
-    const log = createRevocationLog(database)
-    const tokens = createTokens({ store, log, clients, lifetimes, clock })
+    opened.push(startRetention(database, { revocationDays: config.revocationDays, clock, onFault: report }))
 
     const readiness = createReadiness(database)
     const schema = createSchema({ directives: config.federationDirectives })
-    const handler = createHandler({ schema, tokens, report, assertReady: readiness.assert, publicUrl })
+    const handler = createHandler({
+      schema,
+      tokens,
+      report,
+      assertReady: readiness.assert,
+      publicUrl: config.publicUrl,
+    })
     const shortcut = createShortcut({ schema, tokens, report })
     const server = await startServer({ handler, shortcut, port: config.port, host: config.host })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
