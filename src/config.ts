@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
 import type { DatabaseLocation } from './storage/database.ts'
+import { clientSecretRule, isClientSecret } from './tokens/clients.ts'
 import { TokenServiceError } from './tokens/errors.ts'
 import type { Lifetimes } from './tokens/pair.ts'
 
@@ -103,10 +104,8 @@ export function readConfig(environment: Environment): Config {
 
   function readAdminSecret(): string | undefined {
     const secret = text('ADMIN_SECRET')
-    if (secret !== undefined && !/^[\x21-\x7e]{32,512}$/.test(secret))
-      faults.push(
-        `ADMIN_SECRET must have 32 to 512 visible ASCII characters without spaces, got ${secret.length} characters`,
-      )
+    if (secret !== undefined && !isClientSecret(secret))
+      faults.push(`ADMIN_SECRET must have ${clientSecretRule}, got ${secret.length} characters`)
     return secret
   }
 

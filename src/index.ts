@@ -16,7 +16,13 @@ export { createRevocationLog } from './storage/revocation-log.ts'
 export { createTokenStore } from './storage/token-store.ts'
 export type { Credentials } from './tokens/authenticate.ts'
 export { type ActiveToken, anonymous, type Caller, type ServiceScope } from './tokens/caller.ts'
-export { type Client, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
+export {
+  type Client,
+  type ClientStore,
+  digestClientSecret,
+  type ListedClient,
+  mintClientSecret,
+} from './tokens/clients.ts'
 export type { TokensDependencies } from './tokens/dependencies.ts'
 export { type ErrorCode, TokenServiceError } from './tokens/errors.ts'
 export type { Introspection } from './tokens/introspect.ts'

@@ -1,5 +1,5 @@
-import { sql } from 'drizzle-orm'
-import type { Client, ClientStore } from '../tokens/clients.ts'
+import { and, asc, eq, isNull, sql } from 'drizzle-orm'
+import type { Client, ClientStore, ListedClient } from '../tokens/clients.ts'
 import { createBatcher } from './batch.ts'
 import { list } from './columns.ts'
 import type { Database } from './database.ts'
@@ -10,7 +10,7 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
   const byIds = db
     .select()
     .from(clients)
-    .where(sql`${clients.id} = any(${list('ids', 'text')})`)
+    .where(and(sql`${clients.id} = any(${list('ids', 'text')})`, isNull(clients.disabledAt)))
     .prepare(statementName('clients'))
   // Each request of a client looks it up: those that come at the same time share the statement.
   const findClient = createBatcher(async (ids: readonly string[]): Promise<readonly (Client | null)[]> => {
@@ -28,8 +28,18 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
         const added = await db
           .insert(clients)
           .select(sql`
-            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now()
+            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null
             where not exists (select from clients)`)
+          .onConflictDoNothing()
+          .returning({ id: clients.id })
+        return added.length > 0
+      }),
+
+    addClient: (client) =>
+      guardStorage(async () => {
+        const added = await db
+          .insert(clients)
+          .values({ ...columnsOf(client), createdAt: sql`now()` })
           .onConflictDoNothing()
           .returning({ id: clients.id })
         return added.length > 0
@@ -37,12 +47,46 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
 
     putClient: (client) =>
       guardStorage(async () => {
-        const { secretDigest } = client
-        const scopes = [...client.scopes]
+        const { id: target } = clients
         await db
           .insert(clients)
-          .values({ id: client.id, secretDigest, scopes, createdAt: sql`now()` })
-          .onConflictDoUpdate({ target: clients.id, set: { secretDigest, scopes } })
+          .values({ ...columnsOf(client), createdAt: sql`now()` })
+          .onConflictDoUpdate({ target, set: columnsOf(client) })
+      }),
+
+    replaceClient: (client) =>
+      guardStorage(async () => {
+        const replaced = await db
+          .update(clients)
+          .set(columnsOf(client))
+          .where(eq(clients.id, client.id))
+          .returning({ id: clients.id })
+        return replaced.length > 0
+      }),
+
+    disableClient: (id) =>
+      guardStorage(async () => {
+        const [disabled] = await db
+          .update(clients)
+          .set({ disabledAt: sql`coalesce(${clients.disabledAt}, now())` })
+          .where(eq(clients.id, id))
+          .returning({ at: clients.disabledAt })
+        return disabled?.at ?? undefined
+      }),
+
+    listClients: () =>
+      guardStorage(async () => {
+        const { id, scopes, createdAt, disabledAt } = clients
+        const rows = await db
+          .select({ id, scopes, createdAt, disabledAt })
+          .from(clients)
+          .orderBy(asc(createdAt), asc(id))
+        return rows.map((row): ListedClient => ({ ...row, disabledAt: row.disabledAt ?? undefined }))
       }),
   }
+}
+
+/** As it is from now on: whoever is given a secret is no longer disabled. */
+function columnsOf({ id, secretDigest, scopes }: Client) {
+  return { id, secretDigest, scopes: [...scopes], disabledAt: null }
 }

@@ -169,6 +169,8 @@ export const clients = pgTable('clients', {
   secretDigest: bytes('secret_digest').notNull(),
   scopes: text('scopes').array().notNull(),
   createdAt: instant('created_at').notNull(),
+  /** From then on nobody finds it; its row stays, so that its id is not taken for a new one's. */
+  disabledAt: instant('disabled_at'),
 })
 
 /**

@@ -1,6 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { ServiceScope } from './caller.ts'
 import { TokenServiceError } from './errors.ts'
+import { badInput, readText } from './owner.ts'
 
 /** A program that authenticates with an id and a secret: a login service, a gateway, an administrator's script. */
 export interface Client {
@@ -9,13 +10,57 @@ export interface Client {
   readonly scopes: readonly string[]
 }
 
+/** A client as people see it. */
+export interface ListedClient extends Pick<Client, 'id' | 'scopes'> {
+  readonly createdAt: Date
+  /** Undefined while it may authenticate. */
+  readonly disabledAt: Date | undefined
+}
+
+/** All verbs throw `ERR_STORAGE_UNAVAILABLE` when the database does not answer. */
 export interface ClientStore {
+  /** Undefined for one that is disabled, too: from its next request on it is unknown. */
   findClient(id: string): Promise<Client | undefined>
   /** Adds the client if there is no client at all yet; says whether it did. Of any number of callers one adds. */
   addFirstClient(client: Client): Promise<boolean>
-  /** Adds the client, or gives it this secret and these scopes. */
+  /** Adds the client if its id is free; says whether it did. Of any number of callers one adds. */
+  addClient(client: Client): Promise<boolean>
+  /** Adds the client, or gives it this secret and these scopes and enables it. */
   putClient(client: Client): Promise<void>
+  /** Gives a client that is there this secret and these scopes, and enables it; says whether it is there. */
+  replaceClient(client: Client): Promise<boolean>
+  /** Answers since when it is disabled, the same however often it is asked; undefined if there is no such client. */
+  disableClient(id: string): Promise<Date | undefined>
+  /** All of them, also those that are disabled, the oldest first. */
+  listClients(): Promise<readonly ListedClient[]>
 }
+
+/**
+ * A new client's id: text that a header can carry. A colon would end it there (RFC 7617 §2).
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
+ */
+export function readClientId(text: string): string {
+  if (!/^[\x21-\x39\x3b-\x7e]{1,100}$/.test(text))
+    throw badInput('Expected the id of a client to be 1 to 100 visible ASCII characters without a space or a colon')
+  return readText('id', text, 100)
+}
+
+/**
+ * A secret that somebody has chosen for a client. Long, because a plain digest of it is kept.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT: says how long it was, and nothing else of it
+ */
+export function readClientSecret(text: string): string {
+  if (isClientSecret(text)) return text
+  throw badInput(`Expected the secret of a client to be ${clientSecretRule}, got ${text.length} characters`)
+}
+
+export function isClientSecret(text: string): boolean {
+  return /^[\x21-\x7e]{32,512}$/.test(text)
+}
+
+export const clientSecretRule = '32 to 512 visible ASCII characters without spaces'
 
 /** A client's secret: "its_" and 32 random bytes in base64url, recognisable like our tokens. */
 export function mintClientSecret(): string {
