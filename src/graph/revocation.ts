@@ -68,7 +68,7 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
       invalidatedBy: t.string({
         nullable: true,
         description:
-          'The caller, as `client:ID`, `owner:REALM/USERNAME`, `anonymous` (whoever held the token) or `system:…`. Null for a reader who neither made it nor has `manage_token`.',
+          'The caller, as `client:ID`, `owner:REALM/USERNAME`, `operator:NAME` (at the command line), `anonymous` (whoever held the token) or `system:…`. Null for a reader who neither made it nor has `manage_token`.',
         resolve: (one, _args, { caller }) => (mayReadDetails(one, caller) ? one.caller : null),
       }),
       reason: t.field({

@@ -8,7 +8,9 @@ export const serviceScopes = ['create_token', 'introspect_token', 'manage_token'
 export type ServiceScope = (typeof serviceScopes)[number]
 
 /** Who makes a request. Bad credentials never end here: they are an error, not an anonymous caller. */
-export type Caller = AnonymousCaller | ClientCaller | OwnerCaller
+export type Caller = AnonymousCaller | ClientCaller | OwnerCaller | OperatorCaller
+
+type KnownCaller = Exclude<Caller, AnonymousCaller>
 
 export interface AnonymousCaller {
   readonly kind: 'anonymous'
@@ -39,6 +41,13 @@ export interface OwnerCaller {
   readonly token: ActiveToken
 }
 
+/** Whoever has the database itself in hand, at the command line: no door makes one of a request. */
+export interface OperatorCaller {
+  readonly kind: 'operator'
+  /** Of the account on the machine. */
+  readonly name: string
+}
+
 export const anonymous: AnonymousCaller = { kind: 'anonymous' }
 
 /** How the log names a caller: never with anything secret. */
@@ -50,6 +59,8 @@ export function callerLabel(caller: Caller): string {
       return `client:${caller.clientId}`
     case 'owner':
       return ownerLabel(caller.token.session.owner)
+    case 'operator':
+      return `operator:${caller.name}`
     default:
       return caller satisfies never
   }
@@ -60,11 +71,7 @@ export function ownerLabel(owner: Owner): string {
 }
 
 /** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN */
-export function assertScope(
-  caller: Caller,
-  scope: ServiceScope,
-  toDo: string,
-): asserts caller is ClientCaller | OwnerCaller {
+export function assertScope(caller: Caller, scope: ServiceScope, toDo: string): asserts caller is KnownCaller {
   if (caller.kind === 'anonymous')
     throw new TokenServiceError('ERR_UNAUTHENTICATED', `To ${toDo}, authenticate as a client with the scope ${scope}.`)
   if (!hasScope(caller, scope))
@@ -75,8 +82,17 @@ export function assertScope(
 }
 
 /** The client behind a caller: itself, or the one that asked for the owner's session. */
-export function clientOf(caller: ClientCaller | OwnerCaller): string {
-  return caller.kind === 'client' ? caller.clientId : caller.token.clientId
+export function clientOf(caller: KnownCaller): string {
+  switch (caller.kind) {
+    case 'client':
+      return caller.clientId
+    case 'owner':
+      return caller.token.clientId
+    case 'operator':
+      return callerLabel(caller)
+    default:
+      return caller satisfies never
+  }
 }
 
 /**
@@ -85,7 +101,7 @@ export function clientOf(caller: ClientCaller | OwnerCaller): string {
  *
  * @throws TokenServiceError ERR_FORBIDDEN
  */
-export function assertMayGrant(caller: ClientCaller | OwnerCaller, scopes: readonly string[]): void {
+export function assertMayGrant(caller: KnownCaller, scopes: readonly string[]): void {
   const beyond = serviceScopes.find((scope) => scopes.includes(scope) && !scopesOf(caller).includes(scope))
   if (beyond !== undefined)
     throw new TokenServiceError('ERR_FORBIDDEN', `The scope ${beyond} can only be granted by a caller that has it.`)
@@ -120,7 +136,7 @@ export function currentSessionOf(caller: Caller): Session {
 /**
  * The access token that a caller came with.
  *
- * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: a client has none
+ * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: a client or an operator has none
  */
 export function tokenOf(caller: Caller, toDo: string): ActiveToken {
   if (caller.kind === 'owner') return caller.token
@@ -134,8 +150,17 @@ export function hasScope(caller: Caller, scope: ServiceScope): boolean {
   return caller.kind !== 'anonymous' && scopesOf(caller).includes(scope)
 }
 
-function scopesOf(caller: ClientCaller | OwnerCaller): readonly string[] {
-  return caller.kind === 'client' ? caller.scopes : caller.token.scopes
+function scopesOf(caller: KnownCaller): readonly string[] {
+  switch (caller.kind) {
+    case 'client':
+      return caller.scopes
+    case 'owner':
+      return caller.token.scopes
+    case 'operator':
+      return serviceScopes
+    default:
+      return caller satisfies never
+  }
 }
 
 function isSameOwner(one: Owner, other: Owner): boolean {

@@ -97,6 +97,19 @@ describe('the record', () => {
     ])
   })
 
+  test('names an operator, who may do all that a client may, as somebody who administers', async () => {
+    const operator = { kind: 'operator', name: 'root' } as const
+    await issue()
+
+    const pair = await ground.tokens.issue({ owner: alice, scopes: ['manage_token'] }, operator)
+    await ground.tokens.invalidate({ kind: 'session', id: pair.session.id }, operator)
+    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, operator)
+
+    expect(await ground.tokens.introspect(pair.accessToken, operator)).toEqual({ active: false })
+    const byOperator = { initiatingEntity: 'ADMIN', invalidatedBy: 'operator:root', invalidatedTokens: 2 }
+    expect(await read(asAdmin)).toMatchObject([byOperator, byOperator])
+  })
+
   test('has a sweep that spared a session, and by whom: an owner is the user of what is theirs', async () => {
     const [laptop] = [await issue(), await issue()]
     await invalidate(ofAlice, bearer(laptop), { keepCurrentSession: true, reason: 'CREDENTIAL_CHANGE' })
