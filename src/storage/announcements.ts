@@ -29,14 +29,21 @@ export function createLocalAnnouncements(): Announcements {
 /** Under load other processes are told 50 times a second at most: a hint for each commit would tell them nothing more. */
 const restMs = 20
 
+export interface Teller {
+  tell(): void
+  /** Resolves when nothing is left to send: what was asked for last is not rested for. */
+  finish(): Promise<void>
+}
+
 /**
  * Sends one hint for all that asked since the last was sent, one at a time. The first goes at once; a fault of it is
  * nobody's concern, because whoever follows looks at the log by themselves every few seconds.
  */
-export function createTeller(send: () => Promise<unknown>): () => void {
+export function createTeller(send: () => Promise<unknown>): Teller {
   let isBusy = false
   let isAsked = false
-  return tell
+  let sending: Promise<unknown> = Promise.resolve()
+  return { tell, finish }
 
   function tell(): void {
     isAsked = true
@@ -46,11 +53,21 @@ export function createTeller(send: () => Promise<unknown>): () => void {
   async function sendAll(): Promise<void> {
     isBusy = true
     while (isAsked) {
-      isAsked = false
-      await send().catch(leaveToPoll)
+      await sendOnce()
       await new Promise((resolve) => setTimeout(resolve, restMs).unref())
     }
     isBusy = false
+  }
+
+  function sendOnce(): Promise<unknown> {
+    isAsked = false
+    sending = send().catch(leaveToPoll)
+    return sending
+  }
+
+  async function finish(): Promise<void> {
+    await sending
+    if (isAsked) await sendOnce()
   }
 }
 

@@ -67,7 +67,7 @@ function openAnnouncements(
   const ownPayload = randomUUID()
   // Without a parameter it is one message and no plan: half the work of telling.
   const hint = `select set_config('synchronous_commit', 'off', true), pg_notify('${channel}', '${ownPayload}')`
-  const tell = createTeller(() => pool.query(hint))
+  const { tell, finish } = createTeller(() => pool.query(hint))
   const listeners = new Set<() => Promise<void>>()
   const listen = (wake: () => void) => {
     const stopLocal = local.listen(wake)
@@ -86,7 +86,12 @@ function openAnnouncements(
     local.announce()
     tell()
   }
-  return { announce, listen, close: async () => void (await Promise.all([...listeners].map((stop) => stop()))) }
+  const close = async () => {
+    // A pool that ends forgets what it has not begun: a process that invalidates and goes would have told nobody.
+    await finish()
+    await Promise.all([...listeners].map((stop) => stop()))
+  }
+  return { announce, listen, close }
 }
 
 function describeUrl(url: string): string {

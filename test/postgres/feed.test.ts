@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startListener } from '../../src/storage/listener.ts'
+import { openDatabase } from '../../src/storage/open.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createSubscriptions } from '../../src/tokens/subscriptions.ts'
@@ -99,6 +100,23 @@ test('while eight write at once a reader by revision misses rows, and a follower
   expect(inOrder(followed)).toEqual(inOrder(appended))
   expect(naive.length).toBeLessThan(appended.length)
   console.info(`a reader by revision missed ${appended.length - naive.length} of ${appended.length} rows`)
+})
+
+test('what a process invalidates just before it goes is told to the others', async () => {
+  const listener = await connect()
+  let told = 0
+  listener.on('notification', () => {
+    told++
+  })
+  await listener.query('listen revocations')
+
+  for (let round = 1; round <= 3; round++) {
+    const leaving = await openDatabase({ kind: 'postgres', url, directUrl: url })
+    leaving.announcements.announce()
+    await leaving.close()
+
+    await expect.poll(() => told, { timeout: 3_000 }).toBe(round)
+  }
 })
 
 test('a cursor from before a transaction that is days old has a gap once that was forgotten, and not while it is under way', async () => {
