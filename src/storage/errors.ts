@@ -15,11 +15,11 @@ const networkCodes = new Set([
 ])
 
 /**
- * SQLSTATE classes of a server that is not there for us: 08 connection, 53 resources, 57 operator intervention (also
- * 57014, a statement cancelled by its time-out), 58 system; and 55P03, a lock not granted in time, 40 rolled back,
- * 25006 a read-only standby.
+ * SQLSTATE classes of a server that is not there for us: 08 connection, 28 it does not let us in, 53 resources,
+ * 57 operator intervention (also 57014, a statement cancelled by its time-out), 58 system; and 3D000, no such database,
+ * 55P03, a lock not granted in time, 40 rolled back, 25006 a read-only standby.
  */
-const unavailableState = /^(08|40|53|57|58)|^(55P03|25006)$/
+const unavailableState = /^(08|28|40|53|57|58)|^(3D000|55P03|25006)$/
 
 /** What `pg` and PGlite say, without a code, when the connection is gone or none came free in time. */
 const goneMessage = /terminat|timeout|timed out|not queryable|closed|shutting down|has been ended|after calling end/i
