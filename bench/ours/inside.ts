@@ -99,6 +99,7 @@ function databaseOn(client: pg.Client): Database {
   const nothing = async () => undefined
   return {
     db: drizzle(client, { schema }),
+    migrations: [],
     description: 'the benchmark’s own',
     statementName: (name) => name,
     ping: nothing,

@@ -10,6 +10,8 @@ export interface Database {
   readonly db: Db
   /** For people, without a password: what it is and where. */
   readonly description: string
+  /** What opening it had to apply, by name, in order: none where the tables were up to date. */
+  readonly migrations: readonly string[]
   /**
    * The name to prepare a statement under. Behind a pooler in transaction mode it is empty: there the next statement may
    * come to another server connection, which has never heard of the name.

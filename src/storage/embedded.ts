@@ -6,7 +6,7 @@ import { migrate } from 'drizzle-orm/pglite/migrator'
 import { createLocalAnnouncements } from './announcements.ts'
 import type { Database } from './database.ts'
 import { lockFolder } from './folder-lock.ts'
-import { migrationsFolder } from './migrations.ts'
+import { applyMissing, migrationsFolder } from './migrations.ts'
 import { settleRestoredRows } from './restored.ts'
 import * as schema from './schema.ts'
 
@@ -17,9 +17,9 @@ export async function openEmbedded(folder: string): Promise<Database> {
   const lock = await lockFolder(folder)
   try {
     const engine = await PGlite.create(`${folder}/pglite`)
-    await migrateEmbedded(engine)
+    const migrations = await migrateEmbedded(engine)
     await settleRestoredRows({ db: drizzle(engine, { schema }) })
-    return embeddedDatabase(engine, `embedded PGlite in ${folder}`, lock.release)
+    return { ...embeddedDatabase(engine, `embedded PGlite in ${folder}`, lock.release), migrations }
   } catch (error) {
     await lock.release()
     throw error
@@ -36,6 +36,7 @@ export function embeddedDatabase(
   return {
     db,
     description,
+    migrations: [],
     announcements: createLocalAnnouncements(),
     statementName: (name) => name,
     ping: async () => void (await db.execute(sql`select 1`)),
@@ -46,6 +47,8 @@ export function embeddedDatabase(
   }
 }
 
-export async function migrateEmbedded(engine: PGlite): Promise<void> {
-  await migrate(drizzle(engine), { migrationsFolder })
+/** Answers the names of what it applied. */
+export async function migrateEmbedded(engine: PGlite): Promise<readonly string[]> {
+  const db = drizzle(engine, { schema })
+  return applyMissing(db, () => migrate(db, { migrationsFolder }))
 }

@@ -7,7 +7,7 @@ import { type Announcements, createLocalAnnouncements, createTeller } from './an
 import type { Database, DatabaseOptions, PostgresLocation } from './database.ts'
 import { guardStorage } from './errors.ts'
 import { channel, startListener } from './listener.ts'
-import { migrationsFolder } from './migrations.ts'
+import { applyMissing, migrationsFolder } from './migrations.ts'
 import { settleRestoredRows } from './restored.ts'
 import * as schema from './schema.ts'
 
@@ -15,7 +15,7 @@ const migrationLock = 7_236_541_002
 
 export async function openPostgres(location: PostgresLocation, options: DatabaseOptions): Promise<Database> {
   const { url, directUrl } = location
-  await guardStorage(() => migratePostgres(directUrl))
+  const migrations = await guardStorage(() => migratePostgres(directUrl))
   const isPooled = url !== directUrl
   const pool = new pg.Pool({
     connectionString: url,
@@ -40,6 +40,7 @@ export async function openPostgres(location: PostgresLocation, options: Database
   return {
     db,
     announcements,
+    migrations,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
     ping: async () => void (await db.execute(sql`select 1`)),
@@ -100,12 +101,12 @@ function describeUrl(url: string): string {
 }
 
 /**
- * Brings the tables up to date; any number of processes may do so at once.
+ * Brings the tables up to date and answers the names of what it applied; any number of processes may do so at once.
  *
  * Drizzle's migrator takes no lock (of twenty processes that started together, nineteen failed), so one advisory lock
  * is held around it, on a connection of its own: a session's lock ends with its connection, whatever happens.
  */
-export async function migratePostgres(url: string): Promise<void> {
+export async function migratePostgres(url: string): Promise<readonly string[]> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'invalidate-token migrations',
@@ -117,7 +118,8 @@ export async function migratePostgres(url: string): Promise<void> {
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock])
-    await migrate(drizzle(client), { migrationsFolder })
+    const db = drizzle(client, { schema })
+    return await applyMissing(db, () => migrate(db, { migrationsFolder }))
   } finally {
     await client.end()
   }

@@ -32,6 +32,9 @@ test('twenty that start at once on an empty database all start, and one of them 
   const added = await Promise.all(opened.map((database) => createClientStore(database).addFirstClient(admin)))
 
   expect(added.filter(Boolean)).toHaveLength(1)
+  const { entries } = JSON.parse(await readFile('drizzle/meta/_journal.json', 'utf8'))
+  const migrated = opened.flatMap(({ migrations }) => migrations)
+  expect(migrated).toEqual(entries.map(({ tag }: { readonly tag: string }) => tag))
   expect(await opened[0]?.db.$count(clients)).toBe(1)
   await Promise.all(opened.map((database) => database.close()))
 })
@@ -46,6 +49,7 @@ test('a second start does no harm', async () => {
 
   const second = await open(url)
 
+  expect(second.migrations).toEqual([])
   expect(await second.db.$count(tokenPairs)).toBe(1)
   await second.close()
 })
@@ -103,6 +107,7 @@ test('tokens that are out, and what was revoked of them, outlive an upgrade', as
   await fillOldTables(url, digests)
 
   const database = await open(url)
+  expect(database.migrations[0]).toBe('0003_sessions')
   const store = createTokenStore(database)
   const at = new Date()
   const [first, second] = await Promise.all([1, 2].map((id) => store.find({ slot: 0, id })))
