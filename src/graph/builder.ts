@@ -3,6 +3,7 @@ import DirectivesPlugin from '@pothos/plugin-directives'
 import FederationPlugin from '@pothos/plugin-federation'
 import RelayPlugin from '@pothos/plugin-relay'
 import type { Caller } from '../tokens/caller.ts'
+import { parseInstant } from '../tokens/instant.ts'
 import { badInput } from '../tokens/owner.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 
@@ -58,12 +59,9 @@ const connections = {
   nodeFieldOptions: { nullable: false, description: 'What stands at this place.' },
 } as const
 
-/** RFC 3339 with an offset: a time without one would mean another instant on each server. */
-const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/i
-
 function readInstant(value: unknown): Date {
-  const instant = typeof value === 'string' && rfc3339.test(value) ? new Date(value) : undefined
-  if (instant === undefined || Number.isNaN(instant.getTime()))
+  const instant = typeof value === 'string' ? parseInstant(value) : undefined
+  if (instant === undefined)
     throw badInput('Expected a DateTime as RFC 3339 writes it, for example `2026-11-21T09:30:00Z`')
   return instant
 }
