@@ -14,7 +14,7 @@ export const asAdmin = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('ba
 export async function startOurs(stage: Stage, url: string): Promise<Server> {
   const folder = stage.options.profileFolder
   const profiling = folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`]
-  const args = [...startFlags(), ...profiling, cli]
+  const args = [...startFlags(), ...profiling, cli, 'serve']
   const environment = { PORT: '0', DATABASE_URL: url, ADMIN_SECRET: adminSecret }
   return stage.keep(await startServer({ name: 'invalidate-token', args, environment }))
 }

@@ -104,6 +104,14 @@ export function isSameDigest(one: Uint8Array, other: Uint8Array): boolean {
  */
 export const tokenLookalike = /it[ars]_[\w-]{8,}/g
 
+/**
+ * Whether a text has a token or a client's secret in it, whole or most of it: where a name must pass (`digita_services`
+ * is one), and the harm is in being read. Of what has fewer characters than these, 70 bits or more are left to guess.
+ */
+export function holdsToken(text: string): boolean {
+  return /it[ars]_[\w-]{32}/.test(text)
+}
+
 function pairSecrets(access: Uint8Array, refresh: Uint8Array): PairSecrets {
   return {
     accessDigest: digest('access', access),

@@ -10,13 +10,19 @@ const rooms: Readonly<Record<string, { readonly rooms: readonly string[]; readon
   graph: { rooms: ['tokens'], packages: /^(@pothos\/|graphql$)/ },
   http: { rooms: ['graph', 'tokens'], packages: /^(node:|graphql$|graphql-yoga$|@graphql-yoga\/)/ },
   guard: { rooms: ['tokens'], packages: /^node:crypto$/ },
+  commands: { rooms: ['hall', 'tokens'], packages: /^(node:|commander$)/ },
   hall: { rooms: ['http', 'graph', 'storage', 'tokens', 'hall'], packages: /^(node:|pino$|@whatwg-node\/server$)/ },
+  // The bin's entry: nothing that can be imported leads to the commands.
+  cli: { rooms: ['commands'], packages: /^$/ },
 }
 
 const source = fileURLToPath(new URL('../../src', import.meta.url))
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
 const text = new Map(files.map((path) => [path, readFileSync(join(source, path), 'utf8')]))
-const roomOf = (path: string) => (path.includes('/') ? (path.split('/')[0] ?? '') : 'hall')
+const roomOf = (path: string) => {
+  if (path === 'cli.ts') return 'cli'
+  return path.includes('/') ? (path.split('/')[0] ?? '') : 'hall'
+}
 const importsOf = (path: string) =>
   [...(text.get(path) ?? '').matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target = '']) =>
     target.startsWith('.') ? relative('.', normalize(join(dirname(path), target))) : target,

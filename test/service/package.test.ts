@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -38,6 +38,15 @@ test('the tarball holds what a user needs and nothing else', () => {
       'drizzle/0000_tables.sql',
     ]),
   )
+})
+
+test('installed in an empty folder its bin answers', async () => {
+  const { bin, version } = JSON.parse(await readFile('package.json', 'utf8'))
+  const path = join('node_modules/invalidate-token', bin['invalidate-token'])
+
+  const { stdout } = await run(process.execPath, [path, '--version'], { cwd: folder })
+
+  expect(stdout.trim()).toBe(version)
 })
 
 test('installed in an empty folder it migrates, issues and invalidates', async () => {

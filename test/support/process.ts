@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 
 /** The service as `npm start` runs it, in a process of its own. `build` must have run. */
 export interface RunningService {
@@ -17,7 +18,7 @@ type Environment = Readonly<Record<string, string>>
 
 /** Starts it on a free port and answers once it says that it is ready. */
 export async function startProcess(environment: Environment): Promise<RunningService> {
-  const { child, output } = launch({ PORT: '0', ...environment })
+  const { child, output } = launch(['serve'], { PORT: '0', ...environment })
   const ended = once(child, 'exit')
   while (!output().includes('GraphiQL')) {
     const [code] = await Promise.race([once(child.stdout, 'data').then(() => [undefined]), ended])
@@ -40,9 +41,25 @@ export async function startProcess(environment: Environment): Promise<RunningSer
 export async function runProcess(
   environment: Environment,
 ): Promise<{ readonly code: number | null; readonly output: string }> {
-  const { child, output } = launch({ PORT: '0', ...environment })
+  const { child, output } = launch(['serve'], { PORT: '0', ...environment })
   await once(child, 'close')
   return { code: child.exitCode, output: output() }
+}
+
+/** How a command ended, and what it printed where. */
+export interface CommandEnd {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command of the bin until it ends by itself, with `input` on its standard input. */
+export async function runCommand(args: readonly string[], environment: Environment, input = ''): Promise<CommandEnd> {
+  const child = spawnBin(args, environment)
+  // It may have ended without reading.
+  child.stdin.on('error', () => undefined).end(input)
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code: child.exitCode, stdout, stderr }
 }
 
 const children = new Set<ChildProcess>()
@@ -50,14 +67,20 @@ process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL')
 })
 
-function launch(environment: Environment) {
-  // `.env` is read from the working folder; the tests' own is the project's, which has none.
-  const child = spawn(process.execPath, ['dist/cli.js'], {
+/** `.env` is read from the working folder; the tests' own is the project's, which has none. */
+export function spawnBin(args: readonly string[], environment: Environment) {
+  const child = spawn(process.execPath, ['dist/cli.js', ...args], {
     env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: 'pipe',
   })
   children.add(child)
   child.once('exit', () => children.delete(child))
+  return child
+}
+
+function launch(args: readonly string[], environment: Environment) {
+  const child = spawnBin(args, environment)
+  child.stdin.end()
   let printed = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {

@@ -1,0 +1,59 @@
+import { CommanderError } from 'commander'
+import { TokenServiceError } from '../tokens/errors.ts'
+import { tokenLookalike } from '../tokens/token.ts'
+
+/** What a command ends with, for the shell. */
+export const exitCodes = { done: 0, failed: 1, wrongUsage: 2, unknown: 3 } as const
+
+/** What can go wrong at the command line and nowhere else, with what it ends in. */
+const faults = {
+  ERR_USAGE: exitCodes.wrongUsage,
+  ERR_UNKNOWN: exitCodes.unknown,
+  ERR_CLIENT_EXISTS: exitCodes.failed,
+} as const
+
+/** Its message is for the operator: what was found and what to do, and nothing secret. */
+export class CommandFault extends Error {
+  override readonly name = 'CommandFault'
+  readonly code: keyof typeof faults
+
+  constructor(code: keyof typeof faults, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+interface Description {
+  readonly code: string
+  readonly message: string
+  readonly exitCode: number
+}
+
+/** A fault that has a sentence for people needs no stack, only what is behind it; anything else is ours and does. */
+export function describeFault(error: unknown): Description {
+  const { message, ...rest } = describe(error)
+  return { ...rest, message: message.replace(tokenLookalike, '[token]') }
+}
+
+function describe(error: unknown): Description {
+  if (error instanceof CommandFault) return { code: error.code, message: error.message, exitCode: faults[error.code] }
+  if (error instanceof CommanderError)
+    return { code: 'ERR_USAGE', message: describeUsage(error), exitCode: exitCodes.wrongUsage }
+  if (error instanceof TokenServiceError)
+    return {
+      code: error.code,
+      message: error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message,
+      exitCode: error.code === 'ERR_BAD_INPUT' ? exitCodes.wrongUsage : exitCodes.failed,
+    }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { code: 'ERR_UNEXPECTED', message, exitCode: exitCodes.failed }
+}
+
+/** Commander's words, without the value of an option that there is none of: `--secret=…` is a slip that repeats one. */
+function describeUsage({ message }: CommanderError): string {
+  const sentence = message
+    .replace(/^error: /, '')
+    .replace(/(?<=^unknown option '--[\w-]+)=.*?(?='(?:\n|$))/s, '')
+    .replaceAll('\n', ' ')
+  return `${sentence.replace(/\.?$/, '.')} See --help.`
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander'
+import type { Ground } from '../ground.ts'
+import { type Answer, jsonOption, type OutputOptions, print } from './output.ts'
+import { withGround } from './with-ground.ts'
+
+export function defineMigrate(program: Command): void {
+  program
+    .command('migrate')
+    .summary('bring the tables up to date')
+    .description(
+      'Brings the tables up to date and says what it applied.\nSafe to repeat, and beside running services; several at once wait for each other.',
+    )
+    .option(...jsonOption)
+    .action(async (options: OutputOptions) =>
+      print(await withGround(async ({ database }) => describe(database)), options),
+    )
+}
+
+/** Opening has done it. */
+function describe({ description: database, migrations }: Ground['database']): Answer {
+  const text =
+    migrations.length === 0 ? `Up to date: ${database}` : [`Applied to ${database}:`, ...migrations].join('\n  ')
+  return { text, json: { database, applied: migrations } }
+}

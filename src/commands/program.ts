@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { holdsToken } from '../tokens/token.ts'
+import { CommandFault, describeFault, exitCodes } from './fault.ts'
+import { defineMigrate } from './migrate.ts'
+import { defineServe } from './serve.ts'
+
+/** Runs the command that `args` name, and answers the exit code. `serve` has answered once it is ready. */
+export async function run(args: readonly string[]): Promise<number> {
+  try {
+    refuseTokens(args)
+    await createProgram().parseAsync(args, { from: 'user' })
+    return exitCodes.done
+  } catch (error) {
+    return isHelp(error) ? exitCodeOfHelp(error) : report(error, args.includes('--json'))
+  }
+}
+
+function createProgram(): Command {
+  const program = new Command('invalidate-token')
+    .description('Ends tokens: at once, everywhere, and with an exact account of what was ended.')
+    .version(readVersion())
+    .exitOverride()
+    // Faults are reported in one place, in the form that was asked for.
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText('afterAll', afterHelp)
+  defineServe(program)
+  defineMigrate(program)
+  return program
+}
+
+const afterHelp = `
+Exit codes:
+  0  done
+  1  it failed: the settings, the database, …; one sentence on stderr says why
+  2  wrong usage
+  3  what was named is not known: a token, a session, a client
+
+Settings come from the environment, or a .env file in the working folder, as the
+README has them: DATABASE_URL, or DATA_DIR for the embedded database, which one
+process at a time may open. Every command brings the tables up to date first.`
+
+/** A token is never an argument: there it is for every process to see, and in the shell's history for good. */
+function refuseTokens(args: readonly string[]): void {
+  if (!args.some(holdsToken)) return
+  throw new CommandFault(
+    'ERR_USAGE',
+    'There is a token or a client’s secret on the command line. It is in the shell’s history now, and the list of processes has shown it, so take it for stolen: invalidate the token with `invalidate --token-stdin`, or replace the secret with `client create <id> --replace`.',
+  )
+}
+
+function isHelp(error: unknown): error is CommanderError {
+  return error instanceof CommanderError && /^commander\.(help|helpDisplayed|version)$/.test(error.code)
+}
+
+/** Help that was not asked for says that a command is missing. */
+function exitCodeOfHelp({ exitCode }: CommanderError): number {
+  return exitCode === 0 ? exitCodes.done : exitCodes.wrongUsage
+}
+
+function report(error: unknown, asJson: boolean): number {
+  const { code, message, exitCode } = describeFault(error)
+  process.stderr.write(asJson ? `${JSON.stringify({ error: { code, message } })}\n` : `${message}\n`)
+  return exitCode
+}
+
+function readVersion(): string {
+  const { version }: { readonly version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  )
+  return version
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import { readConfig, readEnvironment } from '../config.ts'
+import type { Service } from '../service.ts'
+import { type Answer, jsonOption, type OutputOptions, print } from './output.ts'
+
+export function defineServe(program: Command): void {
+  program
+    .command('serve')
+    .summary('serve GraphQL and GraphiQL')
+    .description(
+      'Serves GraphQL and GraphiQL until SIGTERM or SIGINT.\nAt the first start on an empty database it makes the client `admin` and prints its secret, this once.',
+    )
+    .option(...jsonOption)
+    .action(serve)
+}
+
+async function serve(options: OutputOptions): Promise<void> {
+  // Here and not above, because GraphQL takes longer to load than the other commands to run.
+  const { startService } = await import('../service.ts')
+  const service = await startService(readConfig(readEnvironment()))
+  print(announce(service), options)
+  stopOnSignals(service, options)
+}
+
+function stopOnSignals(service: Service, { json = false }: OutputOptions): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      if (!json) process.stdout.write(`\n${signal}: finishing the requests under way\n`)
+      service.stop().catch((error: unknown) => {
+        process.stderr.write(`Could not stop cleanly: ${String(error)}\n`)
+        process.exitCode = 1
+      })
+    })
+  }
+}
+
+function announce({ url, database, newAdminSecret }: Service): Answer {
+  const lines = [
+    `invalidate-token is ready after ${(process.uptime()).toFixed(1)} s`,
+    '',
+    `  GraphiQL   ${url}`,
+    `  Database   ${database}`,
+  ]
+  if (newAdminSecret !== undefined)
+    lines.push(
+      '',
+      '  The admin client, shown this once:',
+      '',
+      '  id         admin',
+      `  secret     ${newAdminSecret}`,
+      `  header     { "Authorization": "Basic ${Buffer.from(`admin:${newAdminSecret}`).toString('base64')}" }`,
+    )
+  return { text: `\n${lines.join('\n')}\n`, json: { url, database, newAdminSecret } }
+}
