@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { holdsToken } from '../tokens/token.ts'
+import { defineClient } from './client.ts'
 import { CommandFault, describeFault, exitCodes } from './fault.ts'
 import { defineMigrate } from './migrate.ts'
 import { defineServe } from './serve.ts'
@@ -26,6 +27,7 @@ function createProgram(): Command {
     .addHelpText('afterAll', afterHelp)
   defineServe(program)
   defineMigrate(program)
+  defineClient(program)
   return program
 }
 
