@@ -9,7 +9,7 @@ import {
   readClientSecret,
 } from '../tokens/clients.ts'
 import { CommandFault } from './fault.ts'
-import { type Answer, formatInstant, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
+import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readSecret } from './stdin.ts'
 import { withGround } from './with-ground.ts'
 
@@ -44,10 +44,11 @@ function defineCreate(client: Command): void {
     .action(async (id: string, options: CreateOptions) => print(await create(id, options), options))
 }
 
-async function create(id: string, { scope, secretStdin = false, replace = false }: CreateOptions): Promise<Answer> {
+async function create(named: string, { scope, secretStdin = false, replace = false }: CreateOptions): Promise<Answer> {
+  // One that is there has its id already, whatever it looks like.
+  const id = replace ? named : readClientId(named)
   const secret = secretStdin ? readClientSecret(await readSecret('a client’s secret')) : mintClientSecret()
-  const scopes = [...new Set(scope)]
-  const client = { id: replace ? id : readClientId(id), secretDigest: digestClientSecret(secret), scopes }
+  const client = { id, secretDigest: digestClientSecret(secret), scopes: [...new Set(scope)] }
   await withGround(async ({ clients }) => {
     if (replace) {
       if (!(await clients.replaceClient(client))) throw unknownClient(id)
@@ -55,7 +56,7 @@ async function create(id: string, { scope, secretStdin = false, replace = false 
   })
   const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
   const shown = secretStdin ? undefined : { secret, authorization }
-  return { text: describeCreated(client, shown), json: { id, scopes, ...shown } }
+  return { text: describeCreated(client, shown), json: { id, scopes: client.scopes, ...shown } }
 }
 
 interface Shown {
@@ -102,8 +103,8 @@ function describeList(listed: readonly ListedClient[]): string {
   const rows = listed.map(({ id, scopes, createdAt, disabledAt }) => [
     id,
     scopes.join(' '),
-    formatInstant(createdAt),
-    disabledAt === undefined ? '' : formatInstant(disabledAt),
+    createdAt.toISOString(),
+    disabledAt?.toISOString() ?? '',
   ])
   return formatTable([['ID', 'SCOPES', 'CREATED', 'DISABLED'], ...rows])
 }
@@ -123,7 +124,7 @@ function defineDisable(client: Command): void {
     .option(...jsonOption)
     .action(async (id: string, options: OutputOptions) => {
       const since = await withGround(({ clients }) => disable(clients, id))
-      const text = `The client ${id} is disabled since ${formatInstant(since)}. The tokens that it created live on: end them with \`invalidate\`.`
+      const text = `The client ${id} is disabled since ${since.toISOString()}. The tokens that it created live on: end them with \`invalidate\`.`
       print({ text, json: { id, disabledAt: since } }, options)
     })
 }

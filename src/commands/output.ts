@@ -36,7 +36,3 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
 function toPrintable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
 }
-
-export function formatInstant(instant: Date): string {
-  return instant.toISOString()
-}

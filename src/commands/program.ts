@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander'
 import { holdsToken } from '../tokens/token.ts'
 import { defineClient } from './client.ts'
 import { CommandFault, describeFault, exitCodes } from './fault.ts'
+import { defineInvalidate } from './invalidate.ts'
 import { defineMigrate } from './migrate.ts'
+import { defineRevocations } from './revocations.ts'
 import { defineServe } from './serve.ts'
 
 /** Runs the command that `args` name, and answers the exit code. `serve` has answered once it is ready. */
@@ -28,6 +30,8 @@ function createProgram(): Command {
   defineServe(program)
   defineMigrate(program)
   defineClient(program)
+  defineInvalidate(program)
+  defineRevocations(program)
   return program
 }
 

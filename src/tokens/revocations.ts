@@ -10,7 +10,7 @@ export interface RevocationsRequest {
   readonly reason?: InvalidationReason | undefined
   /** Only revocations older than this revision. */
   readonly before?: number | undefined
-  /** 1 to 100. */
+  /** 1 to 1000. */
   readonly limit: number
 }
 

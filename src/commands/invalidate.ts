@@ -1,0 +1,134 @@
+import { type Command, Option } from 'commander'
+import type { InvalidationAnswer, InvalidationOptions, InvalidationTarget } from '../tokens/invalidate.ts'
+import { type InvalidationReason, invalidationReasons } from '../tokens/revocation.ts'
+import { readToken } from '../tokens/token.ts'
+import type { Tokens } from '../tokens/tokens.ts'
+import { readId, readInstant, readValue } from './arguments.ts'
+import { CommandFault } from './fault.ts'
+import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
+import { readScope } from './scope.ts'
+import { readSecret } from './stdin.ts'
+import { currentOperator, withGround } from './with-ground.ts'
+
+interface InvalidateOptions extends OutputOptions {
+  readonly tokenStdin?: boolean
+  readonly session?: number
+  readonly realm?: string
+  readonly username?: string
+  readonly wholeSession?: boolean
+  readonly issuedBefore?: Date
+  readonly dryRun?: boolean
+  readonly reason?: InvalidationReason
+  readonly comment?: string
+}
+
+export function defineInvalidate(program: Command): void {
+  program
+    .command('invalidate')
+    .summary('end tokens, at once')
+    .description(
+      'Ends tokens and says how many: those of one selector, which is --token-stdin, or --session, or --realm and --username, one of them or both.\nA token is never an argument: `invalidate --token-stdin < file`, or paste it when you are asked.',
+    )
+    .option('--token-stdin', 'the access or refresh token on standard input')
+    .option('--session <id>', 'one login, with all that was refreshed from it', readId)
+    .option('--realm <name>', 'everybody in a realm', readValue)
+    .option('--username <name>', 'this name in every realm; with --realm this one owner', readValue)
+    .addOption(
+      new Option('--whole-session', 'with --token-stdin: the whole login that the token is of').conflicts([
+        'session',
+        'realm',
+        'username',
+      ]),
+    )
+    .addOption(
+      new Option('--issued-before <instant>', 'with --realm, --username: only logins made before it (RFC 3339)')
+        .argParser(readInstant)
+        .conflicts(['tokenStdin', 'session']),
+    )
+    .option('--dry-run', 'count what would end, and change nothing')
+    .addOption(new Option('--reason <reason>', 'why, for the record').choices(invalidationReasons))
+    .option('--comment <text>', 'a note for the record, at most 500 characters', readValue)
+    .option(...jsonOption)
+    .action(async (options: InvalidateOptions) => print(await invalidate(options), options))
+}
+
+async function invalidate(options: InvalidateOptions): Promise<Answer> {
+  const target = await readTarget(options)
+  return withGround(async ({ tokens }) => {
+    const answer = await tokens.invalidate(target, currentOperator(), readOptions(options))
+    if (answer.invalidated + answer.previouslyInvalidated === 0) await assertKnown(tokens, target)
+    return describe(answer, options)
+  })
+}
+
+/** Exactly one selector: what is forgotten must not widen what is meant. */
+async function readTarget({ tokenStdin, session, realm, username }: InvalidateOptions): Promise<InvalidationTarget> {
+  const scope = readScope(realm, username)
+  const given = [tokenStdin, session, scope].filter((selector) => selector !== undefined)
+  if (given.length === 1) {
+    if (session !== undefined) return { kind: 'session', id: session }
+    if (scope !== undefined) return { kind: 'owner', scope }
+    return readTokenTarget()
+  }
+  throw new CommandFault(
+    'ERR_USAGE',
+    `Expected one of --token-stdin, --session, or --realm and --username, got ${given.length === 0 ? 'none' : given.length}.`,
+  )
+}
+
+async function readTokenTarget(): Promise<InvalidationTarget> {
+  const token = await readSecret('a token')
+  const presented = readToken(token)
+  if (presented === undefined)
+    throw unknown('What is on standard input is no token of this service, or not all of one.')
+  return { kind: `${presented.half}-token`, token }
+}
+
+/** Where nothing was counted: whether that is because there is nothing of that name. */
+async function assertKnown(tokens: Tokens, target: InvalidationTarget): Promise<void> {
+  switch (target.kind) {
+    case 'owner':
+      return
+    case 'session':
+      if ((await tokens.findSession(target.id, currentOperator())) === undefined)
+        throw unknown(`There is no session ${target.id}, or none any more.`)
+      return
+    case 'access-token':
+    case 'refresh-token': {
+      const alone = await tokens.invalidate(target, currentOperator(), { dryRun: true })
+      if (alone.invalidated + alone.previouslyInvalidated === 0)
+        throw unknown('This token is not known: it is of another service, or was let go some time after it expired.')
+      return
+    }
+    default:
+      return target satisfies never
+  }
+}
+
+function unknown(message: string): CommandFault {
+  return new CommandFault('ERR_UNKNOWN', `${message} Nothing was changed.`)
+}
+
+function readOptions({ wholeSession, dryRun, issuedBefore, reason, comment }: InvalidateOptions): InvalidationOptions {
+  return { wholeSession: wholeSession ?? false, dryRun: dryRun ?? false, issuedBefore, reason, comment }
+}
+
+function describe(answer: InvalidationAnswer, { dryRun = false }: InvalidateOptions): Answer {
+  const { invalidated, previouslyInvalidated, errors, revision } = answer
+  const revocation = revision === undefined ? null : String(revision)
+  const counts = formatTable([
+    [dryRun ? 'Would be invalidated' : 'Invalidated', String(invalidated)],
+    ['Previously invalidated', String(previouslyInvalidated)],
+    ['Errors', String(errors.length)],
+    ['Revocation', revocation ?? (dryRun ? 'none: nothing was changed' : 'none: there was nothing new to end')],
+  ])
+  const json = {
+    invalidatedTokens: invalidated,
+    previouslyInvalidatedTokens: previouslyInvalidated,
+    errorCount: errors.length,
+    errorDetails: errors.length === 0 ? null : errors,
+    revocation,
+    dryRun,
+  }
+  return { text: counts, json }
+}

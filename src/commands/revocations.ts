@@ -1,0 +1,90 @@
+import { type Command, Option } from 'commander'
+import {
+  type InvalidationReason,
+  initiatingEntity,
+  invalidationReasons,
+  type Revocation,
+} from '../tokens/revocation.ts'
+import { readId, readLimit, readValue } from './arguments.ts'
+import { formatTable, jsonOption, type OutputOptions, print } from './output.ts'
+import { readScope } from './scope.ts'
+import { currentOperator, withGround } from './with-ground.ts'
+
+interface RevocationsOptions extends OutputOptions {
+  readonly realm?: string
+  readonly username?: string
+  readonly session?: number
+  readonly reason?: InvalidationReason
+  readonly before?: number
+  readonly limit: number
+}
+
+export function defineRevocations(program: Command): void {
+  program
+    .command('revocations')
+    .summary('show the record of invalidations')
+    .description('Shows what was invalidated, by whom, when, why and how many, the newest first.')
+    .option('--realm <name>', 'those of this realm', readValue)
+    .option('--username <name>', 'those of this name; with --realm those of this one owner', readValue)
+    .option('--session <id>', 'those of this session or of a token of it', readId)
+    .addOption(new Option('--reason <reason>', 'those for this reason').choices(invalidationReasons))
+    .option('--before <id>', 'those older than this revocation: how to read on', readId)
+    .option('--limit <number>', 'how many: 1 to 1000', readLimit, 20)
+    .option(...jsonOption)
+    .action(async (options: RevocationsOptions) => {
+      const listed = await withGround(({ tokens }) => tokens.listRevocations(readRequest(options), currentOperator()))
+      print({ text: describe(listed), json: listed.map(toJson) }, options)
+    })
+}
+
+function readRequest({ realm, username, session, reason, before, limit }: RevocationsOptions) {
+  return { scope: readScope(realm, username), sessionId: session, reason, before, limit }
+}
+
+function describe(listed: readonly Revocation[]): string {
+  if (listed.length === 0) return 'There is no such revocation.'
+  const heads = ['ID', 'AT', 'WHAT', 'WHOSE', 'SESSION', 'BY', 'REASON', 'ENDED', 'BEFORE', 'COMMENT']
+  const rows = listed.map(({ revision, at, selector, realm, username, sessionId, caller, reason, comment, counts }) => [
+    String(revision),
+    at.toISOString(),
+    selector,
+    `${realm ?? '*'}/${username ?? '*'}`,
+    toText(sessionId),
+    caller,
+    reason ?? '',
+    toText(counts?.invalidated),
+    toText(counts?.previouslyInvalidated),
+    comment ?? '',
+  ])
+  return formatTable([heads, ...rows])
+}
+
+function toText(number: number | undefined): string {
+  return number === undefined ? '' : String(number)
+}
+
+/** All that is known of it, under the names that GraphQL has for it. */
+function toJson(revocation: Revocation) {
+  const { revision, selector, realm, username, at, caller, reason, comment, counts } = revocation
+  return {
+    id: String(revision),
+    selector,
+    realmName: realm ?? null,
+    username: username ?? null,
+    sessionId: toId(revocation.sessionId),
+    pairId: toId(revocation.pairId),
+    bound: toId(revocation.bound),
+    sparedSessionId: toId(revocation.sparedSessionId),
+    at: at.toISOString(),
+    initiatingEntity: initiatingEntity(revocation),
+    invalidatedBy: caller,
+    reason: reason ?? null,
+    comment: comment ?? null,
+    invalidatedTokens: counts?.invalidated ?? null,
+    previouslyInvalidatedTokens: counts?.previouslyInvalidated ?? null,
+  }
+}
+
+function toId(number: number | undefined): string | null {
+  return number === undefined ? null : String(number)
+}

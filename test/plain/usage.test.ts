@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { run } from '../../src/commands/program.ts'
+
+/** What the program has written. */
+const written = { stdout: '', stderr: '' }
+beforeEach(() => {
+  for (const stream of ['stdout', 'stderr'] as const) {
+    written[stream] = ''
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      written[stream] += String(text)
+      return true
+    })
+  }
+})
+afterEach(() => vi.restoreAllMocks())
+
+const invalidate = (...args: readonly string[]) => ['invalidate', ...args]
+
+const token = `ita_${'A'.repeat(56)}`
+const onCommandLine = /^There is a token or a client’s secret on the command line\. It is in the shell’s history now/
+
+test.each<[what: string, args: readonly string[], said: RegExp]>([
+  ['an unknown command', ['invalidat'], /^unknown command 'invalidat' \(Did you mean invalidate\?\)\. See --help\.$/],
+  ['an unknown option', ['revocations', '--secret=hunter2'], /^unknown option '--secret'\. See --help\.$/],
+  ['a token as an argument', invalidate(token), onCommandLine],
+  ['a token as a value', invalidate('--realm', token), onCommandLine],
+  ['a token within a comment', invalidate('--realm', 'r', '--comment', `it was ${token}`), onCommandLine],
+  ['a client’s secret as an argument', ['client', 'create', `x:its_${'A'.repeat(43)}`], onCommandLine],
+  ['no selector', invalidate('--reason', 'logout'), /^Expected one of --token-stdin, .*, got none\.$/],
+  ['two selectors', invalidate('--token-stdin', '--username', 'u'), /^Expected one of .*, got 2\.$/],
+  ['an empty username', invalidate('--realm', 'r', '--username', ''), /'--username <name>' argument '' .*It is empty/],
+  ['an empty realm', invalidate('--realm', '', '--username', 'u'), /'--realm <name>' argument '' .*It is empty/],
+  ['an option that was swallowed', invalidate('--realm', 'r', '--comment', '--dry-run'), /It looks like an option/],
+  ['an instant without an offset', invalidate('--realm', 'r', '--issued-before', '2026-11-21'), /RFC 3339/],
+  ['a login of an owner', invalidate('--realm', 'r', '--whole-session'), /'--whole-session' cannot be used with/],
+  ['a token and an instant', invalidate('--token-stdin', '--issued-before', '2026-11-21T00:00:00Z'), /cannot be used/],
+  ['a reason that is none', invalidate('--realm', 'r', '--reason', 'fun'), /Allowed choices are logout, /],
+  ['an id that is none', invalidate('--session', 'alice'), /An id is a whole number/],
+  ['a limit of none', ['revocations', '--limit', '0'], /Expected a whole number from 1 to 1000/],
+  ['a limit of too many', ['revocations', '--limit', '1001'], /Expected a whole number from 1 to 1000/],
+  ['no scope', ['client', 'create', 'login'], /'--scope <scope\.\.\.>' not specified/],
+  ['a scope that is none', ['client', 'create', 'login', '--scope', 'all'], /Allowed choices are create_token, /],
+  ['an id with a colon', ['client', 'create', 'a:b', '--scope', 'create_token'], /without a space or a colon\.$/],
+])('%s is wrong usage, told in one sentence that repeats no secret', async (_what, args, said) => {
+  expect(await run(args)).toBe(2)
+  const people = written.stderr
+  written.stderr = ''
+  expect(await run([...args, '--json'])).toBe(2)
+  const programs = written.stderr
+
+  expect(written.stdout).toBe('')
+  expect(people).toMatch(/^[^\n]+\n$/)
+  expect(people.trim()).toMatch(said)
+  expect(people).not.toMatch(/AAAA|hunter2/)
+  const { code, message } = JSON.parse(programs).error
+  expect(code).toMatch(/^ERR_(USAGE|BAD_INPUT)$/)
+  expect(`${message}\n`).toBe(people)
+})
+
+test('a name that only begins like a token is a name', async () => {
+  // No selector is missing: the token is not what is wrong with it.
+  expect(await run(invalidate('--realm', 'unita_dipartimento', '--session', '1'))).toBe(2)
+
+  expect(written.stderr).toBe('Expected one of --token-stdin, --session, or --realm and --username, got 2.\n')
+})
+
+test('the version is the package’s', async () => {
+  expect(await run(['--version'])).toBe(0)
+
+  expect(written).toEqual({ stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' })
+})

@@ -1,0 +1,442 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { subscribe } from '../support/event-stream.ts'
+import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type CommandEnd, type RunningService, runCommand, spawnBin, startProcess } from '../support/process.ts'
+
+let postgres: RunningPostgres
+let url: string
+let service: RunningService
+beforeAll(async () => {
+  postgres = await startPostgres()
+  url = await postgres.createDatabase('cli')
+  service = await startProcess({ DATABASE_URL: url })
+})
+afterAll(async () => {
+  await service.end()
+  await postgres.stop()
+})
+
+/** All that commands printed that may not show a secret. */
+const printed: string[] = []
+async function command(args: readonly string[], input?: string): Promise<CommandEnd> {
+  const end = await runCommand(args, { DATABASE_URL: url }, input)
+  printed.push(end.stdout, end.stderr)
+  return end
+}
+/** The one JSON document that a command prints. */
+async function read(args: readonly string[], input?: string) {
+  const { code, stdout, stderr } = await command([...args, '--json'], input)
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(/^[^\n]+\n$/)
+  return JSON.parse(stdout)
+}
+const done = { code: 0, stderr: '' }
+const invalidate = (...args: readonly string[]) => ['invalidate', ...args]
+
+async function ask(query: string, authorization = service.authorization) {
+  const headers = { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) }
+  const response = await fetch(service.url, { method: 'POST', headers, body: JSON.stringify({ query }) })
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  const { data }: any = await response.json()
+  return { status: response.status, data }
+}
+const secrets: string[] = []
+async function issue(username: string, authorization?: string) {
+  const { data } = await ask(
+    `mutation { createTokenPair(input: { realmName: "staff", username: "${username}" }) { accessToken refreshToken session { id } } }`,
+    authorization,
+  )
+  const { accessToken, refreshToken, session } = data.createTokenPair
+  secrets.push(accessToken, refreshToken)
+  return { accessToken, refreshToken, sessionId: session.id }
+}
+const isActive = async (token: string) =>
+  (await ask(`{ introspectToken(token: "${token}") { active } }`)).data.introspectToken.active
+
+const counts = (invalidatedTokens: number, previouslyInvalidatedTokens: number) => ({
+  invalidatedTokens,
+  previouslyInvalidatedTokens,
+  errorCount: 0,
+  errorDetails: null,
+})
+
+describe('help', () => {
+  const names = ['serve', 'migrate', 'client create', 'client list', 'client disable', 'invalidate', 'revocations']
+
+  test('is there for the commands that the README has', async () => {
+    const readme = await readFile('README.md', 'utf8')
+    const [section = ''] = /## At the command line.*?\n## /s.exec(readme) ?? []
+
+    expect([...section.matchAll(/^\| `([a-z ]+?)(?: [<-].*?)?` \|/gm)].map(([, name]) => name)).toEqual(names)
+  })
+
+  test.each(['', 'client', ...names])('for `%s` is on stdout, with the exit codes', async (words) => {
+    const name = words.split(' ').filter(Boolean)
+    const help = await command([...name, '--help'])
+
+    expect(help).toMatchObject(done)
+    expect(help.stdout).toContain(`Usage: ${['invalidate-token', ...name].join(' ')} [`)
+    expect(help.stdout).toMatch(
+      /Exit codes:\n {2}0 {2}done\n {2}1 {2}.*\n {2}2 {2}wrong usage\n {2}3 {2}what was named/,
+    )
+  })
+
+  test('that was not asked for is on stderr, and wrong usage', async () => {
+    for (const args of [[], ['client']]) {
+      const { code, stdout, stderr } = await command(args)
+
+      expect([code, stdout]).toEqual([2, ''])
+      expect(stderr).toContain('Usage: invalidate-token')
+    }
+  })
+})
+
+test('migrate says what it applied, and that there was nothing to apply', async () => {
+  const DATABASE_URL = await postgres.createDatabase('cli_migrate')
+  const { entries } = JSON.parse(await readFile('drizzle/meta/_journal.json', 'utf8'))
+  const applied = entries.map(({ tag }: { readonly tag: string }) => tag)
+
+  const first = await runCommand(['migrate', '--json'], { DATABASE_URL })
+  const second = await runCommand(['migrate'], { DATABASE_URL })
+
+  expect(first).toMatchObject(done)
+  expect(JSON.parse(first.stdout)).toEqual({ database: expect.stringContaining('/cli_migrate'), applied })
+  expect(second).toMatchObject(done)
+  expect(second.stdout).toMatch(/^Up to date: PostgreSQL at 127\.0\.0\.1:\d+\/cli_migrate\n$/)
+})
+
+test('serve --json prints one line once it is ready, and nothing when it stops', async () => {
+  const child = spawnBin(['serve', '--json'], { DATABASE_URL: await postgres.createDatabase('cli_serve'), PORT: '0' })
+  const [ready] = await once(child.stdout.setEncoding('utf8'), 'data')
+  let rest = ''
+  child.stdout.on('data', (part) => {
+    rest += part
+  })
+  const { url: graphql, database, newAdminSecret } = JSON.parse(ready)
+  const health = await fetch(new URL('/health', graphql))
+  child.kill('SIGTERM')
+  await once(child, 'close')
+
+  expect(ready).toMatch(/^[^\n]+\n$/)
+  expect([database, newAdminSecret, rest]).toEqual([
+    expect.stringContaining('PostgreSQL at'),
+    expect.stringMatching(/^its_[\w-]{43}$/),
+    '',
+  ])
+  expect([health.status, child.exitCode]).toEqual([200, 0])
+})
+
+describe('a client', () => {
+  test('is created once, however many try: its secret is printed, and good at once', async () => {
+    const create = ['client', 'create', 'login', '--scope', 'create_token', '--scope', 'introspect_token']
+
+    // Not by `command`: this is where a secret is to be printed.
+    const ends = await Promise.all([1, 2].map(() => runCommand(create, { DATABASE_URL: url })))
+
+    expect(ends.map(({ code }) => code).toSorted()).toEqual([0, 1])
+    const [winner, loser] = ends.toSorted((one, other) => (one.code ?? 0) - (other.code ?? 0))
+    expect(loser?.stdout).toBe('')
+    expect(loser?.stderr).toBe(
+      'There is a client login already: choose another id, or give it a new secret and these scopes with --replace.\n',
+    )
+    const [secret = ''] = /its_[\w-]{43}/.exec(winner?.stdout ?? '') ?? []
+    const authorization = `Basic ${btoa(`login:${secret}`)}`
+    expect(winner?.stdout).toBe(
+      `The client login may create_token, introspect_token. Its secret, shown this once:\n\n  secret     ${secret}\n  header     Authorization: ${authorization}\n`,
+    )
+    await issue('alice', authorization)
+  })
+
+  test('that is disabled is unknown from its next request on, and its tokens live on; replaced, it is back', async () => {
+    const args = ['client', 'create', 'gateway', '--scope', 'create_token', 'manage_token', '--json']
+    const created = JSON.parse((await runCommand(args, { DATABASE_URL: url })).stdout)
+    expect(created).toEqual({
+      id: 'gateway',
+      scopes: ['create_token', 'manage_token'],
+      secret: expect.stringMatching(/^its_[\w-]{43}$/),
+      authorization: `Basic ${btoa(`gateway:${created.secret}`)}`,
+    })
+    const { authorization } = created
+    const { accessToken } = await issue('alice', authorization)
+    const query = 'subscription { revocationFeed { revocations { id } } }'
+    const feed = await subscribe(fetch, { url: service.url, query, authorization })
+    await feed.next()
+
+    const { disabledAt, ...rest } = await read(['client', 'disable', 'gateway'])
+
+    expect(rest).toEqual({ id: 'gateway' })
+    expect(new Date(disabledAt).toISOString()).toBe(disabledAt)
+    expect((await ask('{ __typename }', authorization)).status).toBe(401)
+    expect(await isActive(accessToken)).toBe(true)
+    expect((await command(['client', 'disable', 'gateway'])).stdout).toContain(`disabled since ${disabledAt}`)
+    expect(await read(['client', 'list'])).toContainEqual({
+      id: 'gateway',
+      scopes: created.scopes,
+      createdAt: expect.any(String),
+      disabledAt,
+    })
+    // What it follows already goes on, as its help says.
+    await ask(`mutation { invalidateToken(input: { token: "${accessToken}" }) { errorCount } }`)
+    expect((await feed.next()).data.revocationFeed.revocations).toHaveLength(1)
+    await feed.close()
+
+    const replaced = JSON.parse((await runCommand([...args, '--replace'], { DATABASE_URL: url })).stdout)
+    expect((await ask('{ __typename }', replaced.authorization)).status).toBe(200)
+    expect((await ask('{ __typename }', authorization)).status).toBe(401)
+    secrets.push(created.secret, authorization, replaced.secret, replaced.authorization)
+  })
+
+  test('is given a secret by standard input, which is not printed', async () => {
+    const secret = 'a-secret-of-more-than-32-characters-for-a-script'
+    secrets.push(secret, btoa(`script:${secret}`))
+    const create = ['client', 'create', 'script', '--scope', 'introspect_token', '--secret-stdin']
+
+    const short = await command(create, 'too-short')
+    const created = await read(create, `${secret}\n`)
+
+    expect(short).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'Expected the secret of a client to be 32 to 512 visible ASCII characters without spaces, got 9 characters.\n',
+    })
+    expect(created).toEqual({ id: 'script', scopes: ['introspect_token'] })
+    expect((await ask('{ __typename }', `Basic ${btoa(`script:${secret}`)}`)).status).toBe(200)
+    expect((await command(['client', 'list'])).stdout).toMatch(/^script +introspect_token +\d{4}-\S+Z$/m)
+  })
+
+  test('that is not there is neither disabled nor replaced', async () => {
+    const ends = await Promise.all([
+      command(['client', 'disable', 'nobody']),
+      command(['client', 'create', 'nobody', '--scope', 'create_token', '--replace']),
+    ])
+
+    for (const end of ends)
+      expect(end).toEqual({ code: 3, stdout: '', stderr: 'There is no client nobody: see `client list`.\n' })
+    expect((await read(['client', 'list'])).map(({ id }: { readonly id: string }) => id)).not.toContain('nobody')
+  })
+})
+
+describe('invalidate', () => {
+  test('takes a token of either kind from standard input, with or without a line break, and counts it once', async () => {
+    const { accessToken, refreshToken } = await issue('alice')
+
+    const newly = await read(invalidate('--token-stdin'), `${accessToken}\n`)
+    const previously = await read(invalidate('--token-stdin'), accessToken)
+    const refresh = await command(invalidate('--token-stdin'), refreshToken)
+
+    expect(newly).toEqual({ ...counts(1, 0), revocation: expect.stringMatching(/^\d+$/), dryRun: false })
+    expect(previously).toEqual({ ...counts(0, 1), revocation: null, dryRun: false })
+    expect(refresh.stdout).toMatch(/^Invalidated +1\nPreviously invalidated +0\nErrors +0\nRevocation +\d+\n$/)
+    expect(await isActive(refreshToken)).toBe(false)
+  })
+
+  test('tells the pages and processes that follow, before it ends', async () => {
+    const { accessToken } = await issue('alice')
+    const query = 'subscription { tokenInvalidated { invalidatedBy } }'
+    const page = await subscribe(fetch, { url: service.url, query, authorization: `Bearer ${accessToken}` })
+    const listener = new pg.Client({ connectionString: url })
+    await listener.connect()
+    let told = 0
+    listener.on('notification', () => {
+      told++
+    })
+    await listener.query('listen revocations')
+
+    expect(await command(invalidate('--token-stdin'), accessToken)).toMatchObject(done)
+
+    expect((await page.next()).data).toEqual({ tokenInvalidated: { invalidatedBy: null } })
+    await listener.query('select')
+    expect(told).toBe(1)
+    await Promise.all([page.close(), listener.end()])
+  })
+
+  test('ends a login by its token or its id, and an owner’s before an instant; a dry run ends nothing', async () => {
+    const [one, other] = [await issue('bob'), await issue('bob')]
+    const past = invalidate('--realm', 'staff', '--username', 'bob', '--issued-before', '2020-01-01T00:00:00+01:00')
+    const owner = invalidate('--realm', 'staff', '--username', 'bob')
+
+    expect(await read(past)).toEqual({ ...counts(0, 0), revocation: null, dryRun: false })
+    expect(await read([...owner, '--dry-run'])).toEqual({ ...counts(4, 0), revocation: null, dryRun: true })
+    expect(await isActive(one.accessToken)).toBe(true)
+    expect(await read(invalidate('--token-stdin', '--whole-session'), one.accessToken)).toMatchObject(counts(2, 0))
+    // Known, but over: nothing new to end is no error.
+    expect(await read(invalidate('--token-stdin', '--whole-session'), one.accessToken)).toMatchObject(counts(0, 0))
+    expect(await read(invalidate('--session', other.sessionId))).toMatchObject(counts(2, 0))
+    expect(await read(owner)).toMatchObject(counts(0, 0))
+  })
+
+  test('does not know a token or a session that is none of this service', async () => {
+    const unknown = `${(await issue('alice')).accessToken.slice(0, -1)}!`
+
+    const ends = await Promise.all([
+      command(invalidate('--token-stdin'), unknown),
+      command(invalidate('--token-stdin', '--dry-run'), 'something else'.replace(' ', '-')),
+      command(invalidate('--session', '999999999')),
+    ])
+    const asJson = await command([...invalidate('--session', '999999999'), '--json'])
+
+    for (const { code, stdout, stderr } of ends) {
+      expect([code, stdout]).toEqual([3, ''])
+      expect(stderr).toMatch(/^[^\n]* Nothing was changed\.\n$/)
+    }
+    expect([asJson.code, asJson.stdout]).toEqual([3, ''])
+    expect(JSON.parse(asJson.stderr)).toEqual({
+      error: { code: 'ERR_UNKNOWN', message: 'There is no session 999999999, or none any more. Nothing was changed.' },
+    })
+  })
+})
+
+test('the record has who it was, why and how many; it is filtered, and read on from an id', async () => {
+  await issue('carol')
+  const swept = await read(
+    invalidate('--username', 'carol', '--reason', 'credential-compromise', '--comment', 'Phishing of 21 November'),
+  )
+  await read(invalidate('--realm', 'guests'))
+
+  const [newest, carols] = await read(['revocations', '--limit', '2'])
+  const filtered = await read(['revocations', '--username', 'carol', '--reason', 'credential-compromise'])
+  const before = await read(['revocations', '--before', newest.id, '--limit', '1'])
+  const table = await command(['revocations', '--username', 'carol'])
+  const nothing = await command(['revocations', '--realm', 'nowhere'])
+
+  expect(newest).toMatchObject({ realmName: 'guests', username: null, reason: null })
+  expect(carols).toEqual({
+    id: swept.revocation,
+    selector: 'owner',
+    realmName: null,
+    username: 'carol',
+    sessionId: null,
+    pairId: null,
+    bound: expect.stringMatching(/^\d+$/),
+    sparedSessionId: null,
+    at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    initiatingEntity: 'admin',
+    invalidatedBy: `operator:${userInfo().username}`,
+    reason: 'credential-compromise',
+    comment: 'Phishing of 21 November',
+    invalidatedTokens: 2,
+    previouslyInvalidatedTokens: 0,
+  })
+  expect([filtered, before]).toEqual([[carols], [carols]])
+  expect(table.stdout.split('\n')).toEqual([
+    expect.stringMatching(/^ID +AT +WHAT +WHOSE +SESSION +BY +REASON +ENDED +BEFORE +COMMENT$/),
+    expect.stringMatching(/^\d+ +\S+Z +owner +\*\/carol +operator:\S+ +credential-compromise +2 +0 +Phishing of 21/),
+    '',
+  ])
+  expect(nothing).toEqual({ ...done, stdout: 'There is no such revocation.\n' })
+})
+
+test('whoever reads along may go away in the middle', () => {
+  const script = 'node dist/cli.js revocations --json | true; echo "$' + '{PIPESTATUS[0]}"'
+
+  const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], {
+    env: { PATH: process.env['PATH'], DATABASE_URL: url },
+    encoding: 'utf8',
+  })
+
+  expect([stdout, stderr]).toEqual(['0\n', ''])
+})
+
+test('wrong usage is told before a database is opened, and a token on the command line is not repeated', async () => {
+  const nowhere = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' }
+  const token = `ita_${'A'.repeat(56)}`
+
+  const ends = await Promise.all([
+    runCommand(invalidate(token), nowhere),
+    runCommand(invalidate('--token-stdin'), nowhere),
+    runCommand(invalidate('--realm', 'r', '--username', '', '--json'), nowhere),
+  ])
+
+  expect(ends.map(({ code, stdout }) => [code, stdout])).toEqual([
+    [2, ''],
+    [2, ''],
+    [2, ''],
+  ])
+  const [onCommandLine, nothing, empty] = ends.map(({ stderr }) => stderr)
+  expect(onCommandLine).toMatch(/^There is a token [^\n]* in the shell’s history now[^\n]*\n$/)
+  expect(onCommandLine).not.toContain('AAAA')
+  expect(nothing).toBe('Expected a token on standard input, and it is empty.\n')
+  expect(JSON.parse(empty ?? '').error).toMatchObject({ code: 'ERR_USAGE' })
+})
+
+test('a database that is not there, or lets nobody in, and wrong settings end a command in one sentence', async () => {
+  const down = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' }
+  const settings = [down, { DATABASE_URL: url.replace(/\/cli$/, '/missing') }, { DATABASE_URL: 'mysql://127.0.0.1/x' }]
+
+  const ends = await Promise.all(settings.map((environment) => runCommand(['client', 'list', '--json'], environment)))
+
+  expect(ends.map(({ code, stdout }) => [code, stdout])).toEqual([
+    [1, ''],
+    [1, ''],
+    [1, ''],
+  ])
+  const errors = ends.map(({ stderr }) => JSON.parse(stderr).error)
+  expect(errors).toEqual([
+    { code: 'ERR_STORAGE_UNAVAILABLE', message: expect.stringContaining('(ECONNREFUSED: ') },
+    { code: 'ERR_STORAGE_UNAVAILABLE', message: expect.stringContaining('(3D000: database "missing" does not exist)') },
+    { code: 'ERR_CONFIGURATION', message: expect.stringContaining('DATABASE_URL must look like postgres://') },
+  ])
+  const people = await runCommand(['migrate'], down)
+  expect(people.stderr).toMatch(/^The database is not available; try again in a moment\. \(ECONNREFUSED: [^\n]*\)\n$/)
+})
+
+test('on the embedded database the commands wait for no service, and work where none runs', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-cli-'))
+  const environment = { DATA_DIR: join(folder, 'data') }
+  const running = await startProcess(environment)
+  const headers = { 'content-type': 'application/json', authorization: running.authorization ?? '' }
+  const query = 'mutation { createTokenPair(input: { realmName: "r", username: "u" }) { accessToken } }'
+  await fetch(running.url, { method: 'POST', headers, body: JSON.stringify({ query }) })
+
+  const refused = await runCommand(['client', 'list', '--json'], environment)
+  await running.end()
+  const swept = await runCommand(invalidate('--realm', 'r', '--json'), environment)
+  const record = await runCommand(['revocations', '--json'], environment)
+  await rm(folder, { recursive: true })
+
+  expect([refused.code, refused.stdout]).toEqual([1, ''])
+  const { code, message } = JSON.parse(refused.stderr).error
+  expect([code, message]).toEqual(['ERR_DATA_DIR_IN_USE', expect.stringMatching(/in use by process \d+ .*: stop it, /)])
+  expect(swept).toMatchObject(done)
+  expect(JSON.parse(swept.stdout)).toMatchObject(counts(2, 0))
+  expect(JSON.parse(record.stdout)).toMatchObject([{ realmName: 'r', username: null, invalidatedTokens: 2 }])
+})
+
+const hasScript = spawnSync('script', ['--version']).stdout?.includes('util-linux') ?? false
+
+test.skipIf(!hasScript /* it is of util-linux */)('at a terminal a token is asked for and not shown', async () => {
+  const { accessToken } = await issue('dave')
+  // The terminal shows what is typed until it is asked not to: so it is typed once it was asked for.
+  const typed = `mkfifo keys; script -qefc "${process.execPath} ${process.cwd()}/dist/cli.js invalidate --token-stdin" out <keys >/dev/null &
+    exec 3>keys; until grep -q 'not shown' out 2>/dev/null; do sleep 0.05; done; sleep 0.2; cat >&3; wait $!; echo "ended $?"; cat out`
+  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-tty-'))
+
+  const shown = execFileSync('bash', ['--norc', '-c', typed], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], DATABASE_URL: url },
+    input: `${accessToken}\r`,
+    encoding: 'utf8',
+    timeout: 20_000,
+  })
+  await rm(folder, { recursive: true })
+
+  expect(shown).toMatch(/^ended 0$/m)
+  expect(shown).toMatch(/Paste a token \(it is not shown\): \r?\n/)
+  expect(shown).toMatch(/^Invalidated +1\r?$/m)
+  expect(shown).not.toContain(accessToken.slice(0, 12))
+})
+
+test('no command has printed a token or a secret, but for the one time when it made it', () => {
+  const everything = printed.join('\n')
+
+  expect(printed.length).toBeGreaterThan(30)
+  expect(secrets.length).toBeGreaterThan(15)
+  expect(secrets.filter((secret) => everything.includes(secret))).toEqual([])
+})
