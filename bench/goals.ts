@@ -120,6 +120,10 @@ function throughputGoals(one: Throughput): readonly Goal[] {
     cpu(one.introspect, 2.5),
     rate(one.issue, oidc.issue, 3),
     rate(one.refresh, oidc.refresh, 3),
+    rate(one.oauthRevoke, oidc.revoke),
+    cpu(one.oauthRevoke),
+    rate(one.oauthIntrospect, oidc.introspect),
+    cpu(one.oauthIntrospect),
     {
       work: 'peak memory of the service under all of these',
       ours: { of: [one.invalidate, one.invalidateAsOwner, one.introspect, one.issue, one.refresh], measure: 'peakMb' },

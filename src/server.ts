@@ -42,11 +42,7 @@ export async function startServer({ handler, shortcut, port, host }: ServerOptio
   let lastRequestAt = 0
 
   const streams = new WeakSet<ServerResponse>()
-  const longWay = createServerAdapter<{ readonly res: ServerResponse }>(async (request, { res }) => {
-    const answer = await handler(request)
-    if (isEventStream(answer)) streams.add(res)
-    return answer
-  })
+  const longWay = createServerAdapter(handler)
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
   const server = createServer(timeouts, (request, response) => {
     underWay.add(response)
@@ -55,7 +51,7 @@ export async function startServer({ handler, shortcut, port, host }: ServerOptio
     if (isStopping) response.setHeader('connection', 'close')
     const isShort = request.method === 'POST' && request.url === endpoint && shortcut.takes(request.headers)
     if (isShort) void goShortWay(request, response, { handler, shortcut, streams })
-    else void longWay(request, response)
+    else void goLongWay(request, response, { longWay, streams })
   })
   await listen(server, port, host)
   return { origin: originOf(server, host), stop }
@@ -70,6 +66,26 @@ export async function startServer({ handler, shortcut, port, host }: ServerOptio
     const isQuiet = () => isDone() && since(lastRequestAt) >= quietMs
     while (!isQuiet() && since(stoppedAt) < drainMs) await sleep(20)
     await close(server)
+  }
+}
+
+interface LongWay {
+  readonly longWay: ReturnType<typeof createServerAdapter>
+  readonly streams: WeakSet<ServerResponse>
+}
+
+/** What the adapter makes of a request of node:http; the answer is written here, where it is whole, in one piece. */
+async function goLongWay(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { longWay, streams }: LongWay,
+): Promise<void> {
+  try {
+    const answer = await longWay.handleNodeRequestAndResponse(request, response, {})
+    if (isEventStream(answer)) streams.add(response)
+    await write(response, answer)
+  } catch {
+    giveUp(response)
   }
 }
 
@@ -92,24 +108,36 @@ async function goShortWay(
     if (isEventStream(answer)) streams.add(response)
     await write(response, answer)
   } catch {
-    // The client went away in the middle of its request: there is nobody to answer.
-    response.destroy()
+    giveUp(response)
   }
+}
+
+/** Mostly the client went away in the middle of its request, and nobody reads this. Half an answer is none. */
+function giveUp(response: ServerResponse): void {
+  if (response.headersSent) response.destroy()
+  else writeWhole(response, { status: 500, headers: {}, body: '' })
 }
 
 /** A stream goes out as it comes; `curl` asks for a subscription with the headers of any other operation. */
 async function write(response: ServerResponse, answer: Response): Promise<void> {
   const { status } = answer
   const headers = Object.fromEntries(answer.headers)
-  if (!isEventStream(answer) || answer.body === null)
-    return writeWhole(response, { status, headers, body: await answer.text() })
-  response.writeHead(status, headers)
-  await pipeline(answer.body, response)
+  if (answer.body !== null && isEventStream(answer)) {
+    response.writeHead(status, headers)
+    return pipeline(answer.body, response)
+  }
+  writeWhole(response, { status, headers, body: Buffer.from(await answer.arrayBuffer()) })
 }
 
-function writeWhole(response: ServerResponse, { status, headers, body }: ShortAnswer): void {
-  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
+/** RFC 9110 §8.6: a 204 has no `Content-Length`, and a 304 none but that of what was not sent. */
+function writeWhole(response: ServerResponse, { status, headers, body }: WholeAnswer): void {
+  const hasLength = status !== 204 && status !== 304
+  response.writeHead(status, hasLength ? { ...headers, 'content-length': Buffer.byteLength(body) } : { ...headers })
   response.end(body)
+}
+
+interface WholeAnswer extends Omit<ShortAnswer, 'body'> {
+  readonly body: string | Uint8Array
 }
 
 /** The body was read already, so the long way is given a request of its own. */

@@ -20,6 +20,8 @@ const operations = {
 
 type Operation = keyof typeof operations
 
+const formType = 'application/x-www-form-urlencoded'
+
 const rightInvalidation =
   '{"data":{"invalidateToken":{"invalidatedTokens":1,"previouslyInvalidatedTokens":0,"errorCount":0}}}'
 
@@ -47,6 +49,27 @@ export function introspections(server: Server, tokens: readonly string[]): Reque
     },
     isRight: ({ status, body }) =>
       status === 200 && body.startsWith('{"data":{"introspectToken":{"active":true,"realmName":"bench",'),
+  }
+}
+
+/** The same in OAuth's words (RFC 7009, RFC 7662), as node-oidc-provider is asked. */
+export function oauthRevocations(server: Server, take: TakeToken): Requests {
+  const post = writePost(server.origin, '/oauth2/revoke', formType)
+  return {
+    next: () => {
+      const token = take()
+      return token && post(`token=${token}&token_type_hint=access_token`, asAdmin)
+    },
+    isRight: ({ status, body }) => status === 200 && body === '',
+  }
+}
+
+export function oauthIntrospections(server: Server, tokens: readonly string[]): Requests {
+  const post = writePost(server.origin, '/oauth2/introspect', formType)
+  let count = 0
+  return {
+    next: () => post(`token=${tokens[count++ % tokens.length]}&token_type_hint=access_token`, asAdmin),
+    isRight: ({ status, body }) => status === 200 && body.startsWith('{"active":true,'),
   }
 }
 

@@ -2,14 +2,23 @@ import type { Contender, Group } from '../contender.ts'
 import { createHttpContender, type HttpContender } from '../load/http-contender.ts'
 import { lazy, type Stage } from '../stage.ts'
 import type { TokenDatabases } from './databases.ts'
-import { appendingTo, introspections, invalidations, issues, refreshes, takeFrom } from './requests.ts'
+import {
+  appendingTo,
+  introspections,
+  invalidations,
+  issues,
+  oauthIntrospections,
+  oauthRevocations,
+  refreshes,
+  takeFrom,
+} from './requests.ts'
 import { startOurs } from './service.ts'
 
 const connections = 64
 /** Introspected, and therefore not to be ended. */
 const kept = 20_000
 
-type Verb = 'invalidate' | 'invalidateAsOwner' | 'introspect' | 'issue' | 'refresh'
+type Verb = 'invalidate' | 'invalidateAsOwner' | 'introspect' | 'issue' | 'refresh' | 'oauthRevoke' | 'oauthIntrospect'
 
 /** Our verbs under load, all on one service and one database. */
 export function createVerbs(stage: Stage, databases: TokenDatabases): Readonly<Record<Verb, Contender>> {
@@ -48,6 +57,14 @@ export function createVerbs(stage: Stage, databases: TokenDatabases): Readonly<R
     refresh: contender('refreshTokenPair', async (server) => {
       const { client, toRefresh } = await opened()
       return appendingTo('spent_refresh_tokens', client, refreshes(server, toRefresh))
+    }),
+    oauthRevoke: contender('/oauth2/revoke', async (server) => {
+      const { client, toEnd } = await opened()
+      return appendingTo('revocations', client, oauthRevocations(server, toEnd))
+    }),
+    oauthIntrospect: contender('/oauth2/introspect', async (server) => {
+      const { accessTokens } = await opened()
+      return oauthIntrospections(server, accessTokens.slice(0, kept))
     }),
   }
 }

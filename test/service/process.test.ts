@@ -110,6 +110,25 @@ test('health and ready answer; other paths and methods say where to go', async (
   await service.end()
 })
 
+test('an answer says how long it is, be it empty, and one without content says nothing of it', async () => {
+  const service = await startProcess(await emptyDatabase())
+  const origin = new URL(service.url).origin
+  const lengthOf = async (path: string, init: RequestInit = {}) => {
+    const { status, headers } = await fetch(`${origin}${path}`, init)
+    return [status, headers.get('content-length'), headers.get('transfer-encoding')]
+  }
+
+  expect(await lengthOf('/health')).toEqual([200, '18', null])
+  expect(await lengthOf('/health', { method: 'HEAD' })).toEqual([200, '18', null])
+  expect(await lengthOf('/oauth2/revoke', { method: 'POST', body: new URLSearchParams({ token: 'x' }) })).toEqual([
+    200,
+    '0',
+    null,
+  ])
+  expect(await lengthOf('/oauth2/revoke', { method: 'OPTIONS' })).toEqual([204, null, null])
+  await service.end()
+})
+
 test('a request under way is finished when the service stops', async () => {
   const service = await startProcess(await emptyDatabase())
   const requests = Array.from({ length: 20 }, () => ask(service.url, create, service.authorization))

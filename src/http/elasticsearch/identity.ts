@@ -29,7 +29,7 @@ export async function identify(tokens: Tokens, request: Request): Promise<Princi
 }
 
 function isSomebody(caller: Caller): caller is Principal {
-  return caller.kind !== 'anonymous'
+  return caller.kind === 'client' || caller.kind === 'owner'
 }
 
 function isRefusal(error: unknown): boolean {
