@@ -49,7 +49,7 @@ const counts = (invalidated: number, previously: number) => ({
 const asAdmin: ClientAuth = { username: 'admin', password: adminSecret }
 const asAdminByKey: ClientAuth = { apiKey: Buffer.from(`admin:${adminSecret}`).toString('base64') }
 
-describe.each(elasticsearchVersions)('client $version', ({ version, connect, ResponseError }) => {
+describe.each(elasticsearchVersions)('client $version', ({ version, connect, ResponseError, ConfigurationError }) => {
   const opened: ElasticsearchClient[] = []
   afterAll(() => Promise.all(opened.map((client) => client.close())))
 
@@ -161,6 +161,23 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       expect(failure.statusCode).toBe(400)
       expect(failure.message).toMatch(version === 6 ? /x_content_parse/ : /\[realm\]/)
     })
+  })
+
+  test('whoever expects that a token may be gone ignores 404 and reads the counts', async () => {
+    expect(await open().invalidateToken({ token: 'garbage' }, { ignore: [404] })).toMatchObject({
+      statusCode: 404,
+      body: answered(0, 0),
+    })
+  })
+
+  test('a call without a selector comes without a body: it is thrown as 400, or does not leave the client', async () => {
+    const ask = () => open().invalidateToken(undefined)
+
+    if (version <= 7) await expect(ask()).rejects.toBeInstanceOf(ConfigurationError)
+    else
+      expect(await failureOf(ask())).toMatchObject(
+        refusal(400, { error: { type: 'parse_exception', reason: 'request body is required' } }),
+      )
   })
 
   test('the message of an error is one that people can act on', async () => {

@@ -10,9 +10,14 @@ export interface ClientAnswer {
   readonly warnings: readonly string[] | null
 }
 
+/** A status that is an answer to this caller, and not an error: Kibana's way with tokens that are gone. */
+export interface CallOptions {
+  readonly ignore?: number[]
+}
+
 /** One of Elasticsearch's official clients, with the verbs of the token service under one name for all versions. */
 export interface ElasticsearchClient {
-  invalidateToken(body: Readonly<Record<string, unknown>>): Promise<ClientAnswer>
+  invalidateToken(body: Readonly<Record<string, unknown>> | undefined, options?: CallOptions): Promise<ClientAnswer>
   getToken(body: Readonly<Record<string, unknown>>): Promise<ClientAnswer>
   authenticate(): Promise<ClientAnswer>
   close(): Promise<void>
@@ -36,8 +41,8 @@ export interface ElasticsearchVersion {
   readonly ResponseError: new (
     ...given: never[]
   ) => Error
-  /** What it throws when no answer came. */
-  readonly ConnectionError: new (
+  /** What it throws at a call that makes no sense to it, before it asks anybody. */
+  readonly ConfigurationError: new (
     ...given: never[]
   ) => Error
 }
@@ -50,6 +55,10 @@ function headersFor(auth: ClientAuth | undefined): Readonly<Record<string, strin
   return { authorization: `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}` }
 }
 
+/** The types of 6 and 7 refuse what the clients are to refuse themselves. */
+const unchecked = (body: Readonly<Record<string, unknown>> | undefined) => ({
+  body: body as Readonly<Record<string, unknown>>,
+})
 const noWarnings = <Answer extends object>(answer: Answer) => ({ warnings: null, ...answer })
 
 export const elasticsearchVersions: readonly ElasticsearchVersion[] = [
@@ -60,14 +69,15 @@ export const elasticsearchVersions: readonly ElasticsearchVersion[] = [
     connect({ node, auth, compression = false }) {
       const client = new Client6({ node, headers: headersFor(auth), suggestCompression: compression })
       return {
-        invalidateToken: (body) => client.xpack.security.invalidateToken({ body }).then(noWarnings),
+        invalidateToken: (body, options = {}) =>
+          client.xpack.security.invalidateToken(unchecked(body), options).then(noWarnings),
         getToken: (body) => client.xpack.security.getToken({ body }).then(noWarnings),
         authenticate: () => client.xpack.security.authenticate().then(noWarnings),
         close: async () => client.close(),
       }
     },
     ResponseError: errors6.ResponseError,
-    ConnectionError: errors6.ConnectionError,
+    ConfigurationError: errors6.ConfigurationError,
   },
   {
     version: 7,
@@ -78,41 +88,42 @@ export const elasticsearchVersions: readonly ElasticsearchVersion[] = [
         ...(compression && { compression: 'gzip', suggestCompression: true }),
       })
       return {
-        invalidateToken: (body) => client.security.invalidateToken({ body }).then(noWarnings),
+        invalidateToken: (body, options = {}) =>
+          client.security.invalidateToken(unchecked(body), options).then(noWarnings),
         getToken: (body) => client.security.getToken({ body }).then(noWarnings),
         authenticate: () => client.security.authenticate().then(noWarnings),
         close: async () => client.close(),
       }
     },
     ResponseError: errors7.ResponseError,
-    ConnectionError: errors7.ConnectionError,
+    ConfigurationError: errors7.ConfigurationError,
   },
   {
     version: 8,
     connect({ node, auth, compression = false }) {
       const client = new Client8({ node, compression, ...(auth && { auth }) })
       return {
-        invalidateToken: (body) => client.security.invalidateToken(body, { meta: true }),
+        invalidateToken: (body, options) => client.security.invalidateToken(body, { ...options, meta: true }),
         getToken: (body) => client.security.getToken(body, { meta: true }),
         authenticate: () => client.security.authenticate({}, { meta: true }),
         close: () => client.close(),
       }
     },
     ResponseError: errors8.ResponseError,
-    ConnectionError: errors8.ConnectionError,
+    ConfigurationError: errors8.ConfigurationError,
   },
   {
     version: 9,
     connect({ node, auth, compression = false }) {
       const client = new Client9({ node, compression, ...(auth && { auth }) })
       return {
-        invalidateToken: (body) => client.security.invalidateToken(body, { meta: true }),
+        invalidateToken: (body, options) => client.security.invalidateToken(body, { ...options, meta: true }),
         getToken: (body) => client.security.getToken(body, { meta: true }),
         authenticate: () => client.security.authenticate({}, { meta: true }),
         close: () => client.close(),
       }
     },
     ResponseError: errors9.ResponseError,
-    ConnectionError: errors9.ConnectionError,
+    ConfigurationError: errors9.ConfigurationError,
   },
 ]
