@@ -62,6 +62,9 @@ export function isClientSecret(text: string): boolean {
 
 export const clientSecretRule = '32 to 512 visible ASCII characters without spaces'
 
+/** The realm of the tokens that clients have for themselves. Nobody else is given one there. */
+export const clientRealm = '_clients'
+
 /** A client's secret: "its_" and 32 random bytes in base64url, recognisable like our tokens. */
 export function mintClientSecret(): string {
   return `its_${randomBytes(32).toString('base64url')}`

@@ -1,7 +1,8 @@
 import { assertMayGrant, assertScope, type Caller, clientOf } from './caller.ts'
+import { clientRealm } from './clients.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type DeviceRequest, readDevice } from './device.ts'
-import { type Owner, readName, readScopes } from './owner.ts'
+import { badInput, type Owner, readName, readScopes } from './owner.ts'
 import { handOut, type IssuedPair, newHalves, slotFor } from './pair.ts'
 import { mintSecrets } from './token.ts'
 
@@ -21,7 +22,7 @@ export async function issue(mind: TokensDependencies, request: IssueRequest, cal
     realm: readName('realmName', request.owner.realm),
     username: readName('username', request.owner.username),
   }
-
+  assertOwnRealm(owner, caller)
   const device = readDevice(request.device ?? {})
 
   const issuedAt = mind.clock()
@@ -31,4 +32,10 @@ export async function issue(mind: TokensDependencies, request: IssueRequest, cal
   const slot = slotFor(halves, mind.lifetimes)
   const id = await mind.store.issue({ slot, owner, clientId: clientOf(caller), scopes, device, issuedAt, ...halves })
   return handOut(secrets, { slot, id, ...halves }, { scopes, session: { id, owner } }, issuedAt)
+}
+
+/** A token in the clients' realm would speak for a client, and see and end what is that client's. */
+function assertOwnRealm({ realm, username }: Owner, caller: Caller): void {
+  if (realm !== clientRealm || (caller.kind === 'client' && caller.clientId === username)) return
+  throw badInput(`Expected another \`realmName\` than ${clientRealm}: there a client has only tokens for itself`)
 }

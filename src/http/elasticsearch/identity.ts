@@ -1,5 +1,6 @@
 import type { Caller, ClientCaller, OwnerCaller } from '../../tokens/caller.ts'
 import { hasScope } from '../../tokens/caller.ts'
+import { clientRealm } from '../../tokens/clients.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import type { Owner } from '../../tokens/owner.ts'
 import { readToken } from '../../tokens/token.ts'
@@ -9,9 +10,6 @@ import { tokenExpired, unauthenticated, unauthorized, wrongCredentials } from '.
 
 /** Who is somebody: to Elasticsearch nobody is anonymous. */
 export type Principal = ClientCaller | OwnerCaller
-
-/** The realm that a client is in when it asks for a token of its own; no owner's realm, by its underscore. */
-const clientRealm = '_clients'
 
 /**
  * Who makes the request.
