@@ -1,5 +1,5 @@
-import { and, asc, eq, isNull, sql } from 'drizzle-orm'
-import type { Client, ClientStore, ListedClient } from '../tokens/clients.ts'
+import { asc, eq, sql } from 'drizzle-orm'
+import type { Client, ClientStore, ListedClient, StoredClient } from '../tokens/clients.ts'
 import { createBatcher } from './batch.ts'
 import { list } from './columns.ts'
 import type { Database } from './database.ts'
@@ -10,11 +10,12 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
   const byIds = db
     .select()
     .from(clients)
-    .where(and(sql`${clients.id} = any(${list('ids', 'text')})`, isNull(clients.disabledAt)))
+    .where(sql`${clients.id} = any(${list('ids', 'text')})`)
     .prepare(statementName('clients'))
   // Each request of a client looks it up: those that come at the same time share the statement.
-  const findClient = createBatcher(async (ids: readonly string[]): Promise<readonly (Client | null)[]> => {
-    const found = new Map((await byIds.execute({ ids: [...new Set(ids)] })).map((client) => [client.id, client]))
+  const findClient = createBatcher(async (ids: readonly string[]): Promise<readonly (StoredClient | null)[]> => {
+    const rows = await byIds.execute({ ids: [...new Set(ids)] })
+    const found = new Map(rows.map((row) => [row.id, { ...row, disabledAt: row.disabledAt ?? undefined }]))
     return ids.map((id) => found.get(id) ?? null)
   })
 

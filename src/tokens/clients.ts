@@ -10,17 +10,20 @@ export interface Client {
   readonly scopes: readonly string[]
 }
 
-/** A client as people see it. */
-export interface ListedClient extends Pick<Client, 'id' | 'scopes'> {
-  readonly createdAt: Date
+export interface StoredClient extends Client {
   /** Undefined while it may authenticate. */
   readonly disabledAt: Date | undefined
 }
 
+/** A client as people see it. */
+export interface ListedClient extends Omit<StoredClient, 'secretDigest'> {
+  readonly createdAt: Date
+}
+
 /** All verbs throw `ERR_STORAGE_UNAVAILABLE` when the database does not answer. */
 export interface ClientStore {
-  /** Undefined for one that is disabled, too: from its next request on it is unknown. */
-  findClient(id: string): Promise<Client | undefined>
+  /** Also one that is disabled. */
+  findClient(id: string): Promise<StoredClient | undefined>
   /** Adds the client if there is no client at all yet; says whether it did. Of any number of callers one adds. */
   addFirstClient(client: Client): Promise<boolean>
   /** Adds the client if its id is free; says whether it did. Of any number of callers one adds. */
@@ -78,14 +81,15 @@ export function digestClientSecret(secret: string): Uint8Array {
 /**
  * The client with this id and secret.
  *
- * An unknown id costs the same digest and comparison as a wrong secret and ends in the same words.
+ * An unknown id, or that of a client that is disabled, costs the same digest and comparison as a wrong secret and ends
+ * in the same words.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
 export async function authenticateClient(store: ClientStore, id: string, secret: string): Promise<Client> {
   const client = await store.findClient(id)
   const isRight = timingSafeEqual(client?.secretDigest ?? noDigest, digestClientSecret(secret))
-  if (client === undefined || !isRight)
+  if (client === undefined || client.disabledAt !== undefined || !isRight)
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'The client id or secret is wrong.')
   return client
 }

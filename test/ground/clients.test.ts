@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
+import type { Caller } from '../../src/tokens/caller.ts'
 import {
   type ClientStore,
   digestClientSecret,
@@ -7,6 +8,7 @@ import {
   readClientId,
   readClientSecret,
 } from '../../src/tokens/clients.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { type Ground, openGround } from '../support/ground.ts'
 
 let ground: Ground
@@ -91,7 +93,7 @@ test('a database whose only client is disabled is not an empty one: nobody is ma
   await store.disableClient('admin')
 
   expect(await store.addFirstClient(client('admin'))).toBe(false)
-  expect(await store.findClient('admin')).toBeUndefined()
+  expect(await store.findClient('admin')).toMatchObject({ disabledAt: expect.any(Date) })
 })
 
 test('the id of a client is visible ASCII without a colon, and no token', () => {
@@ -109,4 +111,57 @@ test('a chosen secret has 32 to 512 visible characters, and a refusal does not r
     expect(() => readClientSecret(secret)).toThrow(
       `Expected the secret of a client to be 32 to 512 visible ASCII characters without spaces, got ${secret.length} characters.`,
     )
+})
+
+describe('a token that carries scopes of ours', () => {
+  const manager = { kind: 'client', clientId: 'console', scopes: ['create_token', 'manage_token'] } as const
+  const alice = { realm: 'staff', username: 'alice' }
+  const issue = (caller: Caller = manager) =>
+    ground.tokens.issue({ owner: alice, scopes: ['manage_token', 'create_token', 'read'] }, caller)
+  const bearer = (pair: IssuedPair) => ground.tokens.authenticate({ kind: 'bearer', token: pair.accessToken })
+  const scopesOf = async (pair: IssuedPair) => {
+    const caller = await bearer(pair)
+    return caller.kind === 'owner' ? caller.token.scopes : undefined
+  }
+  async function refresh(pair: IssuedPair): Promise<IssuedPair> {
+    const answer = await ground.tokens.refresh(pair.refresh?.token ?? '')
+    return answer.outcome === 'refreshed' ? answer.pair : expect.unreachable(answer.reason)
+  }
+
+  test('loses them with the client that it came from, and so do those that it created and what they were refreshed to', async () => {
+    await store.addClient(client('console', undefined, manager.scopes))
+    const first = await issue()
+    const second = await issue(await bearer(first))
+    expect(await scopesOf(second)).toEqual(['manage_token', 'create_token', 'read'])
+
+    await store.disableClient('console')
+
+    for (const pair of [first, second, await refresh(second)]) {
+      expect(await scopesOf(pair)).toEqual(['read'])
+      await expect(issue(await bearer(pair))).rejects.toMatchObject({ code: 'ERR_FORBIDDEN' })
+    }
+  })
+
+  test('loses only what its client has lost, and has it again with its client', async () => {
+    await store.addClient(client('console', undefined, manager.scopes))
+    const pair = await issue()
+
+    await store.replaceClient(client('console', undefined, ['create_token']))
+    expect(await scopesOf(pair)).toEqual(['create_token', 'read'])
+    await store.replaceClient(client('console', undefined, manager.scopes))
+
+    expect(await scopesOf(pair)).toEqual(['manage_token', 'create_token', 'read'])
+  })
+
+  test('keeps them where the clients are the program’s around, and not ours', async () => {
+    expect(await scopesOf(await issue())).toEqual(['manage_token', 'create_token', 'read'])
+  })
+})
+
+test('nobody is given a token in the clients’ realm but a client for itself', async () => {
+  const login = { kind: 'client', clientId: 'login', scopes: ['create_token'] } as const
+  const issue = (username: string) => ground.tokens.issue({ owner: { realm: '_clients', username } }, login)
+
+  await expect(issue('console')).rejects.toMatchObject({ code: 'ERR_BAD_INPUT' })
+  expect(await issue('login')).toMatchObject({ session: { owner: { username: 'login' } } })
 })
