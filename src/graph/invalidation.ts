@@ -50,11 +50,11 @@ function defineInput(builder: Builder, { ownerInput }: Refs) {
     fields: (t) => ({
       token: t.string({
         description:
-          'An access token. It alone ends, expired or not; the refresh token of its pair lives on. Counts 1/0, and 0/1 when repeated.',
+          'An access token; a refresh token is refused here. It alone ends, expired or not; the refresh token of its pair lives on. Counts 1/0, and 0/1 when repeated.',
       }),
       refreshToken: t.string({
         description:
-          'A refresh token. It alone ends, spent or not; the access token of its pair lives on. Counts 1/0, and 0/1 when repeated.',
+          'A refresh token; an access token is refused here. It alone ends, spent or not; the access token of its pair lives on. Counts 1/0, and 0/1 when repeated.',
       }),
       session: t.id({
         description:

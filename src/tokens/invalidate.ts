@@ -62,6 +62,11 @@ export async function invalidate(
   return { revision: undefined, ...ended, errors: [] }
 }
 
+const otherKind: Readonly<Record<Half, string>> = {
+  access: 'Expected `token` to be an access token, got a refresh token: name it in `refreshToken`',
+  refresh: 'Expected `refreshToken` to be a refresh token, got an access token: name it in `token`',
+}
+
 interface Request {
   readonly options: InvalidationOptions
   readonly caller: Caller
@@ -100,10 +105,11 @@ async function invalidateTarget(
   }
 }
 
-/** A token of the other kind is unknown here: whoever means the refresh token must say so. */
+/** A token of the other kind is a slip, and not unknown: a logout that ends nothing must not look like one that did. */
 async function invalidateToken(mind: TokensDependencies, half: Half, token: string, request: Request): Promise<Ended> {
   const presented = readToken(token)
-  if (presented?.half !== half) return nothing
+  if (presented === undefined) return nothing
+  if (presented.half !== half) throw badInput(otherKind[half])
   const { wholeSession, dryRun, issuedTo } = request.options
   const end = async () => count(await mind.store.invalidateHalf(presented, request.by))
   if (!(wholeSession || dryRun || issuedTo !== undefined)) return end()

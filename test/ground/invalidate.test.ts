@@ -77,11 +77,16 @@ describe('one token', () => {
     expect(await liveness(successor)).toBe('AR')
   })
 
-  test('a token of the other kind is unknown: 0/0, and nothing ends', async () => {
+  test('a token of the other kind is a slip that is told, and nothing ends', async () => {
     const pair = await issue()
+    const refusal = (kind: string) => ({ code: 'ERR_BAD_INPUT', message: expect.stringContaining(`got ${kind}`) })
 
-    expect(await counts({ kind: 'access-token', token: refreshTokenOf(pair) })).toBe('0/0')
-    expect(await counts({ kind: 'refresh-token', token: pair.accessToken })).toBe('0/0')
+    await expect(counts({ kind: 'access-token', token: refreshTokenOf(pair) })).rejects.toMatchObject(
+      refusal('a refresh token'),
+    )
+    await expect(counts({ kind: 'refresh-token', token: pair.accessToken })).rejects.toMatchObject(
+      refusal('an access token'),
+    )
     expect(await liveness(pair)).toBe('AR')
   })
 

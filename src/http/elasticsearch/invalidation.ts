@@ -80,7 +80,7 @@ function findFaults(token: string, hasOwner: boolean): readonly string[] {
 }
 
 function tokenTarget(kind: 'access-token' | 'refresh-token', token: string): InvalidationTarget | undefined {
-  return readToken(token) === undefined ? undefined : { kind, token }
+  return kind === `${readToken(token)?.half}-token` ? { kind, token } : undefined
 }
 
 /** White space beside a name is a name like any other to Elasticsearch, which nobody has. */
