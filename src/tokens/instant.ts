@@ -1,8 +1,10 @@
 /** RFC 3339 with an offset: a time without one would mean another instant on each server. */
-const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/i
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/i
 
-/** The instant that a text names; undefined if it names none. */
+/** The instant that a text names; undefined if it names none. JavaScript takes 30 February for 2 March: we do not. */
 export function parseInstant(text: string): Date | undefined {
-  const instant = rfc3339.test(text) ? new Date(text) : undefined
-  return instant === undefined || Number.isNaN(instant.getTime()) ? undefined : instant
+  const [year = 0, month = 0, day = 0] = (rfc3339.exec(text) ?? []).slice(1).map(Number)
+  const isDay = new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day
+  const instant = new Date(isDay ? text : Number.NaN)
+  return Number.isNaN(instant.getTime()) ? undefined : instant
 }
