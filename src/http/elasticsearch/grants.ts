@@ -100,9 +100,14 @@ async function grantPassword(
   return granted(await tokens.issue({ owner: { realm, username }, scopes }, principal), fields, 'realm')
 }
 
-/** A token for the caller itself, and for as much as the caller may do. */
+/**
+ * A token for a client itself, and for as much as it may do. Not for who has only a token: with one they could ask for
+ * the next for ever, also after their session was ended.
+ */
 async function grantToCaller(tokens: Tokens, fields: Fields, principal: Principal): Promise<Answer> {
   assertManagesTokens(principal, 'create')
+  if (principal.kind === 'owner')
+    return rfcError('unauthorized_client', 'client_credentials are of a client: authenticate by Basic or ApiKey')
   const request = { owner: ownerOf(principal), scopes: scopesOf(principal), withoutRefreshToken: true }
   return granted(await tokens.issue(request, principal), fields, 'realm')
 }
