@@ -51,7 +51,8 @@ export async function startServer({ handler, shortcut, port, host }: ServerOptio
     if (isStopping) response.setHeader('connection', 'close')
     const isShort = request.method === 'POST' && request.url === endpoint && shortcut.takes(request.headers)
     if (isShort) void goShortWay(request, response, { handler, shortcut, streams })
-    else void goLongWay(request, response, { longWay, streams })
+    else if (readTarget(request)) void goLongWay(request, response, { longWay, streams })
+    else writeWhole(response, misdirected)
   })
   await listen(server, port, host)
   return { origin: originOf(server, host), stop }
@@ -67,6 +68,35 @@ export async function startServer({ handler, shortcut, port, host }: ServerOptio
     while (!isQuiet() && since(stoppedAt) < drainMs) await sleep(20)
     await close(server)
   }
+}
+
+const misdirected = {
+  status: 400,
+  headers: { 'content-type': 'application/json' },
+  body: '{"message":"Expected one `Host`, a name or an address, and a path without dot segments."}',
+} as const
+
+/** A name, an IPv4 or an IPv6 address, and maybe a port (RFC 9110 §7.2). */
+const host = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
+
+/**
+ * Whether the request says plainly where it goes. The handler reads a url that is put together of `Host` and the target:
+ * `Host: x/oauth2/introspect?` would choose the route there, past the rules that a proxy has for paths. A target in
+ * absolute form is taken apart first (RFC 9112 §3.2.2), and its authority counts.
+ */
+function readTarget(request: IncomingMessage): boolean {
+  const { headers, rawHeaders, url = '/' } = request
+  const [, authority, target] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(url) ?? []
+  if (authority !== undefined) headers.host = authority
+  request.url = authority === undefined ? url : target || '/'
+  const hosts = rawHeaders.filter((name, place) => place % 2 === 0 && name.toLowerCase() === 'host')
+  return hosts.length <= 1 && host.test(headers.host ?? 'localhost') && isPlain(request.url)
+}
+
+/** The path stands as it will be read: nothing of it is left to be resolved. */
+function isPlain(target: string): boolean {
+  const [path = ''] = target.split('?')
+  return URL.canParse(path, 'http://localhost') && new URL(path, 'http://localhost').pathname === path
 }
 
 interface LongWay {

@@ -74,6 +74,7 @@ function split(header: string): { readonly scheme: string; readonly value: strin
 }
 
 function readClient(base64: string): ClientCredentials {
+  if (!/^[A-Za-z\d+/]+={0,2}$/.test(base64)) throw unreadable()
   const text = Buffer.from(base64, 'base64').toString('utf8')
   const colon = text.indexOf(':')
   return clientCredentials(text.slice(0, Math.max(colon, 0)), text.slice(colon + 1))

@@ -238,6 +238,13 @@ describe('a request that can mean nothing', () => {
       'request body is required',
     ],
     ['an empty body', { body: '' }, 400, 'parse_exception', 'request body is required'],
+    [
+      'a field twice',
+      { body: '{"realm_name":"staff","realm_name":"guests"}' },
+      400,
+      'x_content_parse_exception',
+      '[invalidate_token] Duplicate field',
+    ],
     ['no JSON', { body: '{"token":' }, 400, 'x_content_parse_exception', 'Expected the body to be JSON'],
     [
       'a list',
@@ -409,7 +416,7 @@ describe('who may', () => {
     })
   })
 
-  test.each([['Basic eDp5'], ['Basic !'], ['Bearer garbage'], ['Negotiate abc'], ['ApiKey eDp5']])(
+  test.each([['Basic eDp5'], ['Basic !'], [`${asAdmin}"`], ['Bearer garbage'], ['Negotiate abc'], ['ApiKey eDp5']])(
     'wrong credentials are told from none: %s',
     async (authorization) => {
       const { status, body } = await ask({ body: {}, headers: { authorization } })
@@ -505,6 +512,19 @@ describe('getting a token', () => {
       session: { owner: { realm: '_clients', username: 'admin' } },
       scopes: admin.scopes,
     })
+  })
+
+  test('client_credentials: not for who has only a token, who could go on for ever', async () => {
+    const { body } = await grant({ grant_type: 'client_credentials' })
+
+    const again = await grant(
+      { grant_type: 'client_credentials' },
+      { headers: { authorization: `Bearer ${body.access_token}` } },
+    )
+
+    expect(again).toMatchObject(
+      rfc('unauthorized_client', 'client_credentials are of a client: authenticate by Basic or ApiKey'),
+    )
   })
 
   test('a scope that is asked for is answered as full', async () => {

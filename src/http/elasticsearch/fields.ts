@@ -1,5 +1,5 @@
 import { tokenLookalike } from '../../tokens/token.ts'
-import { readJson, readText } from '../body.ts'
+import { countMembers, readJson, readText } from '../body.ts'
 import { badRequest, ElasticsearchError } from './error.ts'
 
 /** Taken by every route of Elasticsearch. Of these only `pretty` changes anything here: no stack is ever shown. */
@@ -46,6 +46,7 @@ export async function readFields<Name extends string>(
       throw malformed(`[${parser}] ${name} doesn't support values of type: ${kindOf(value)}`)
     fields[name] = value
   }
+  if (countMembers(text) > Object.keys(fields).length) throw malformed(`[${parser}] Duplicate field`)
   return fields
 }
 

@@ -24,7 +24,7 @@ export type Form = ReadonlyMap<Parameter, string>
  * @throws UnreadableRequest, Refusal invalid_request
  */
 export async function readForm(request: Request): Promise<Form> {
-  if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(request.headers.get('content-type') ?? ''))
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers.get('content-type') ?? ''))
     throw new Refusal('invalid_request', 'Expected `Content-Type: application/x-www-form-urlencoded`')
   const given = new URLSearchParams(await readText(request))
   return new Map(parameters.flatMap((name) => readParameter(name, given)))

@@ -1,7 +1,7 @@
 import type { Caller } from '../../tokens/caller.ts'
 import { type OwnerScope, readName, readSubject } from '../../tokens/owner.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import { readJson, readText } from '../body.ts'
+import { countMembers, readJson, readText } from '../body.ts'
 import { answerEmpty, Refusal } from './answer.ts'
 
 interface JsonRequest {
@@ -37,9 +37,10 @@ const formats: ReadonlyMap<unknown, Format> = new Map<string, Format>([
 
 /** What is not understood is refused and not skipped: whoever sent it may have meant less than what would be left. */
 async function readScope(request: Request, issuer: string): Promise<OwnerScope> {
-  if (!/^application\/json *(;|$)/i.test(request.headers.get('content-type') ?? ''))
+  if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? ''))
     throw malformed('Expected `Content-Type: application/json`')
-  const body = readJson<unknown>(await readText(request), 'body')
+  const text = await readText(request)
+  const body = readJson<unknown>(text, 'body')
   if (!isObject(body) || !isObject(body['sub_id']) || Object.keys(body).length > 1)
     throw malformed('Expected the body to be an object with `sub_id` (RFC 9493) and nothing else')
   const { format: name, ...members } = body['sub_id']
@@ -48,6 +49,8 @@ async function readScope(request: Request, issuer: string): Promise<OwnerScope> 
   // RFC 9493 §3: it "MUST NOT contain any members prohibited or not described by its Identifier Format".
   if (Object.keys(members).some((member) => !format.members.includes(member)))
     throw malformed(`Expected \`sub_id\` to have ${format.members.join(', ')} beside \`format\` and nothing else`)
+  if (countMembers(text) > 1 + Object.keys(body['sub_id']).length)
+    throw malformed('Expected no member of the body twice')
   return format.read((member) => readMember(member, members[member]), issuer)
 }
 
@@ -59,7 +62,7 @@ function readMember(member: string, value: unknown): string {
 /** One of our own subjects; or somebody else's, whose realm is then the issuer that they come from. */
 function readIssuedSubject(text: (member: string) => string, issuer: string): OwnerScope {
   const [iss, sub] = [text('iss'), text('sub')]
-  if (iss === issuer) return readOwner('sub', sub)
+  if (iss === issuer || iss === `${issuer}/`) return readOwner('sub', sub)
   return { kind: 'realm-user', realm: readName('sub_id.iss', iss), username: readName('sub_id.sub', sub) }
 }
 
