@@ -1,5 +1,4 @@
-import type { Caller, ClientCaller, OwnerCaller } from '../../tokens/caller.ts'
-import { hasScope } from '../../tokens/caller.ts'
+import { type Caller, type ClientCaller, hasScope, type OwnerCaller } from '../../tokens/caller.ts'
 import { clientRealm } from '../../tokens/clients.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import type { Owner } from '../../tokens/owner.ts'
