@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Caller } from '../../src/tokens/caller.ts'
@@ -77,6 +78,8 @@ test('a client that is not there is not replaced, nor added by it', async () => 
 
 test('the list has all clients, the oldest first, with the disabled ones and without anything secret', async () => {
   await store.addClient(client('zoe', mintClientSecret(), ['introspect_token', 'manage_token']))
+  // The instants have milliseconds.
+  await sleep(5)
   await store.addClient(client('bob'))
   const disabledAt = await store.disableClient('bob')
 
