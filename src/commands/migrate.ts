@@ -8,11 +8,11 @@ export function defineMigrate(program: Command): void {
     .command('migrate')
     .summary('bring the tables up to date')
     .description(
-      'Brings the tables up to date and says what it applied.\nSafe to repeat, and beside running services; several at once wait for each other.',
+      'Brings the tables up to date and says what it applied; makes the embedded database where there is none.\nSafe to repeat, and beside running services; several at once wait for each other.',
     )
     .option(...jsonOption)
     .action(async (options: OutputOptions) =>
-      print(await withGround(async ({ database }) => describe(database)), options),
+      print(await withGround(async ({ database }) => describe(database), { mustExist: false }), options),
     )
 }
 

@@ -1,16 +1,19 @@
 import { userInfo } from 'node:os'
 import { readConfig, readEnvironment } from '../config.ts'
-import { type Ground, openGround } from '../ground.ts'
+import { type Ground, type GroundOptions, openGround } from '../ground.ts'
 import type { OperatorCaller } from '../tokens/caller.ts'
 
 /**
  * Opens the database that the settings name for as long as `use` takes. It is closed when this answers, and other
- * processes have been told of what was done.
+ * processes have been told of what was done. An embedded one is made only where `mustExist` is false.
  *
  * @throws TokenServiceError ERR_CONFIGURATION, ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE
  */
-export async function withGround<Answer>(use: (ground: Ground) => Promise<Answer>): Promise<Answer> {
-  const ground = await openGround(readConfig(readEnvironment()), { clock: () => new Date() })
+export async function withGround<Answer>(
+  use: (ground: Ground) => Promise<Answer>,
+  { mustExist = true }: Pick<GroundOptions, 'mustExist'> = {},
+): Promise<Answer> {
+  const ground = await openGround(readConfig(readEnvironment()), { clock: () => new Date(), mustExist })
   try {
     return await use(ground)
   } finally {

@@ -37,4 +37,9 @@ export type PostgresLocation = Extract<DatabaseLocation, { readonly kind: 'postg
 export interface DatabaseOptions {
   /** Told about a connection that broke while nobody used it. */
   readonly onIdleError?: (error: Error) => void
+  /**
+   * Refuses an embedded folder that holds no database, where otherwise one is made: whoever comes to end tokens means
+   * those that there are, and an empty database would say that all is done.
+   */
+  readonly mustExist?: boolean
 }

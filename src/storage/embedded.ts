@@ -1,28 +1,62 @@
-import { mkdir } from 'node:fs/promises'
+import { access, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/pglite'
 import { migrate } from 'drizzle-orm/pglite/migrator'
+import { TokenServiceError } from '../tokens/errors.ts'
 import { createLocalAnnouncements } from './announcements.ts'
-import type { Database } from './database.ts'
+import type { Database, DatabaseOptions } from './database.ts'
+import { codeOf, evidence } from './errors.ts'
 import { lockFolder } from './folder-lock.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { settleRestoredRows } from './restored.ts'
 import * as schema from './schema.ts'
 
-/** @throws TokenServiceError ERR_DATA_DIR_IN_USE */
-export async function openEmbedded(folder: string): Promise<Database> {
-  // PGlite writes its files readable for everybody; the folder around them is not.
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const lock = await lockFolder(folder)
+/** @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_CONFIGURATION: the folder can't be used, or what is in it opened */
+export async function openEmbedded(folder: string, { mustExist = false }: DatabaseOptions = {}): Promise<Database> {
+  const lock = await guardFolder(folder, () => takeFolder(folder, mustExist))
   try {
-    const engine = await PGlite.create(`${folder}/pglite`)
+    const engine = await guardFolder(folder, () => PGlite.create(join(folder, 'pglite')))
     const migrations = await migrateEmbedded(engine)
     await settleRestoredRows({ db: drizzle(engine, { schema }) })
     return { ...embeddedDatabase(engine, `embedded PGlite in ${folder}`, lock.release), migrations }
   } catch (error) {
     await lock.release()
     throw error
+  }
+}
+
+async function takeFolder(folder: string, mustExist: boolean): Promise<{ release(): Promise<void> }> {
+  if (mustExist) await assertDatabase(folder)
+  // PGlite writes its files readable for everybody; the folder around them is not.
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  return lockFolder(folder)
+}
+
+/** PG_VERSION is what PGlite itself goes by: where it is missing, it makes a database. */
+async function assertDatabase(folder: string): Promise<void> {
+  try {
+    await access(join(folder, 'pglite', 'PG_VERSION'))
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+    throw new TokenServiceError(
+      'ERR_CONFIGURATION',
+      `There is no database in the folder ${folder}: set DATABASE_URL or DATA_DIR, or make one with \`migrate\`.`,
+    )
+  }
+}
+
+/** What breaks before a statement could: the file system says so with a code of its own, PGlite with none. */
+async function guardFolder<Answer>(folder: string, run: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof TokenServiceError) throw error
+    const sentence = /^E[A-Z]+$/.test(codeOf(error) ?? '')
+      ? `The folder ${folder} can't be used: choose another DATA_DIR, or let this account write there.`
+      : `The database in the folder ${folder} can't be opened, it is damaged or not ours: put a copy of it back, or choose another DATA_DIR.`
+    throw new TokenServiceError('ERR_CONFIGURATION', sentence, evidence(error))
   }
 }
 

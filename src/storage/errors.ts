@@ -21,6 +21,9 @@ const networkCodes = new Set([
  */
 const unavailableState = /^(08|28|40|53|57|58)|^(3D000|55P03|25006)$/
 
+/** 28, a server that does not let us in; 3D000, no such database; 42501, a role that may not do what opening takes. */
+const refusedState = /^(28|3D000$|42501$)/
+
 /** What `pg` and PGlite say, without a code, when the connection is gone or none came free in time. */
 const goneMessage = /terminat|timeout|timed out|not queryable|closed|shutting down|has been ended|after calling end/i
 
@@ -38,9 +41,47 @@ export async function guardStorage<Answer>(run: () => Promise<Answer>): Promise<
   }
 }
 
+/**
+ * `guardStorage` for opening a database: what PostgreSQL refuses there it will refuse tomorrow, so it is the settings
+ * that are wrong. (Later the same refusal is an operator at work on the server, and passes.)
+ */
+export async function guardOpening<Answer>(run: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await run()
+  } catch (error) {
+    const driver = unwrap(error)
+    throw refusedState.test(codeOf(driver) ?? '') ? refusal(driver) : toStorageError(error)
+  }
+}
+
+/**
+ * For the first connection, within `guardOpening`: nothing of ours has run yet, so what is not out of reach is refused,
+ * be it by the driver, which has no SQLSTATE for it: a server without TLS, a certificate that is not trusted.
+ */
+export async function guardConnecting<Answer>(run: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await run()
+  } catch (error) {
+    throw isUnavailable(error) ? error : refusal(error)
+  }
+}
+
+function refusal(error: unknown): TokenServiceError {
+  return new TokenServiceError(
+    'ERR_CONFIGURATION',
+    'PostgreSQL does not let us in, or not do what we must: check DATABASE_URL, and that its role may create schemas, tables and functions there.',
+    evidence(error),
+  )
+}
+
+/** Without drizzle's wrapper. */
+function unwrap(error: unknown): unknown {
+  return error instanceof DrizzleQueryError ? error.cause : error
+}
+
 function toStorageError(error: unknown): Error {
   if (error instanceof TokenServiceError) return error
-  const driver = error instanceof DrizzleQueryError ? error.cause : error
+  const driver = unwrap(error)
   if (isUnavailable(driver))
     return new TokenServiceError(
       'ERR_STORAGE_UNAVAILABLE',
@@ -59,12 +100,12 @@ function isUnavailable(error: unknown): boolean {
 }
 
 /** Code and message alone: Postgres puts rows into `detail` and statements into `internalQuery`. */
-function evidence(error: unknown): Error {
+export function evidence(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(typeof error)
   const code = codeOf(error)
-  return new Error(code === undefined ? error.message : `${code}: ${error.message}`)
+  return new Error(code === undefined || error.message.startsWith(code) ? error.message : `${code}: ${error.message}`)
 }
 
-function codeOf(error: Error): string | undefined {
-  return 'code' in error && typeof error.code === 'string' ? error.code : undefined
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

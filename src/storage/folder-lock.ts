@@ -2,6 +2,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { TokenServiceError } from '../tokens/errors.ts'
+import { codeOf } from './errors.ts'
 
 /** Who holds a folder. `started` tells a process from a later one that was given the same pid. */
 interface Holder {
@@ -76,7 +77,7 @@ function inUse(folder: string, path: string, holder: Holder | undefined): TokenS
   const who = holder === undefined ? 'an unknown process' : `process ${holder.pid} on ${holder.host}`
   return new TokenServiceError(
     'ERR_DATA_DIR_IN_USE',
-    `The folder ${folder} is in use by ${who}: stop it, choose another DATA_DIR, or, if it is gone for certain, delete ${path}.`,
+    `The folder ${folder} is in use by ${who}, and one process at a time can open it: stop that one, ask it by GraphQL, or keep the tokens in PostgreSQL (DATABASE_URL); if it is gone for certain, delete ${path}.`,
   )
 }
 
@@ -103,8 +104,4 @@ async function readIfThere(path: string): Promise<string | undefined> {
 
 function ignoreMissing(error: unknown): void {
   if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ESRCH') throw error
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }

@@ -3,12 +3,13 @@ import type { Database, DatabaseLocation, DatabaseOptions } from './database.ts'
 /**
  * Opens the database and brings its tables up to date. The caller closes it. Only the engine that is asked for is loaded.
  *
- * @throws TokenServiceError ERR_DATA_DIR_IN_USE: another process has the embedded folder open
+ * @throws TokenServiceError ERR_DATA_DIR_IN_USE: another process has the embedded folder open; ERR_CONFIGURATION: nothing
+ * can be opened by these settings; ERR_STORAGE_UNAVAILABLE
  */
 export async function openDatabase(location: DatabaseLocation, options: DatabaseOptions = {}): Promise<Database> {
   switch (location.kind) {
     case 'embedded':
-      return (await import('./embedded.ts')).openEmbedded(location.folder)
+      return (await import('./embedded.ts')).openEmbedded(location.folder, options)
     case 'postgres':
       return (await import('./postgres.ts')).openPostgres(location, options)
     default:

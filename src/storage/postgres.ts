@@ -5,7 +5,7 @@ import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { type Announcements, createLocalAnnouncements, createTeller } from './announcements.ts'
 import type { Database, DatabaseOptions, PostgresLocation } from './database.ts'
-import { guardStorage } from './errors.ts'
+import { guardConnecting, guardOpening } from './errors.ts'
 import { channel, startListener } from './listener.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { settleRestoredRows } from './restored.ts'
@@ -15,7 +15,7 @@ const migrationLock = 7_236_541_002
 
 export async function openPostgres(location: PostgresLocation, options: DatabaseOptions): Promise<Database> {
   const { url, directUrl } = location
-  const migrations = await guardStorage(() => migratePostgres(directUrl))
+  const migrations = await guardOpening(() => migratePostgres(directUrl))
   const isPooled = url !== directUrl
   const pool = new pg.Pool({
     connectionString: url,
@@ -32,7 +32,7 @@ export async function openPostgres(location: PostgresLocation, options: Database
   // Without a listener a restart of Postgres ends this process.
   pool.on('error', (error) => options.onIdleError?.(error))
   const db = drizzle(pool, { schema })
-  await guardStorage(() => settleRestoredRows({ db })).catch(async (error) => {
+  await guardOpening(() => settleRestoredRows({ db })).catch(async (error) => {
     await pool.end()
     throw error
   })
@@ -115,7 +115,7 @@ export async function migratePostgres(url: string): Promise<readonly string[]> {
   client.on('error', () => {
     // The query that is under way rejects as well; without a listener the process would end.
   })
-  await client.connect()
+  await guardConnecting(() => client.connect())
   try {
     await client.query('select pg_advisory_lock($1)', [migrationLock])
     const db = drizzle(client, { schema })
