@@ -1,9 +1,7 @@
 #!/usr/bin/env node
 import { run } from './commands/program.ts'
 
-// Whoever read along may go, as in `revocations | head`. That ends no service, and is no fault of a command.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-})
+// Whoever reads along may go, or their disk be full: that ends no service. A command learns it from the write itself.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 
 process.exitCode = await run(process.argv.slice(2))

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
 import type { DatabaseLocation } from './storage/database.ts'
-import { clientSecretRule, isClientSecret } from './tokens/clients.ts'
+import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
 import { TokenServiceError } from './tokens/errors.ts'
 import type { Lifetimes } from './tokens/pair.ts'
 
@@ -105,7 +105,7 @@ export function readConfig(environment: Environment): Config {
   function readAdminSecret(): string | undefined {
     const secret = text('ADMIN_SECRET')
     if (secret !== undefined && !isClientSecret(secret))
-      faults.push(`ADMIN_SECRET must have ${clientSecretRule}, got ${secret.length} characters`)
+      faults.push(`ADMIN_SECRET must have ${clientSecretRule}, got ${describeWrongSecret(secret)}`)
     return secret
   }
 

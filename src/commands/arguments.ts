@@ -1,5 +1,15 @@
 import { InvalidArgumentError } from 'commander'
+import { type ServiceScope, serviceScopes } from '../tokens/caller.ts'
 import { parseInstant } from '../tokens/instant.ts'
+import { type InvalidationReason, invalidationReasons } from '../tokens/revocation.ts'
+
+/** An option that may stand there once: of `--realm a --realm b` only b would end, and it would look like both. */
+export function once<Value>(read: (text: string) => Value): (text: string, previous: Value | undefined) => Value {
+  return (text, previous) => {
+    if (previous !== undefined) throw new InvalidArgumentError('It is given more than once, and takes one value.')
+    return read(text)
+  }
+}
 
 /**
  * Text as an option's value.
@@ -29,4 +39,21 @@ export function readInstant(text: string): Date {
   const instant = parseInstant(text)
   if (instant !== undefined) return instant
   throw new InvalidArgumentError('Expected an instant as RFC 3339 writes it, for example 2026-11-21T09:30:00Z.')
+}
+
+/** In our spelling or in GraphQL's, `CREDENTIAL_COMPROMISE`. */
+export function readReason(text: string): InvalidationReason {
+  const named = /^[A-Z_]+$/.test(text) ? text.toLowerCase().replaceAll('_', '-') : text
+  return readChoice(invalidationReasons, named)
+}
+
+/** One more scope, as `--scope` is repeated. */
+export function readScopes(text: string, previous: readonly ServiceScope[] = []): readonly ServiceScope[] {
+  return [...new Set([...previous, readChoice(serviceScopes, text)])]
+}
+
+function readChoice<Choice extends string>(choices: readonly Choice[], text: string): Choice {
+  const chosen = choices.find((choice) => choice === text)
+  if (chosen !== undefined) return chosen
+  throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`)
 }

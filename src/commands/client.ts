@@ -1,17 +1,21 @@
 import { type Command, Option } from 'commander'
+import type { Ground } from '../ground.ts'
 import { serviceScopes } from '../tokens/caller.ts'
 import {
-  type ClientStore,
+  type Client,
+  clientRealm,
   digestClientSecret,
   type ListedClient,
   mintClientSecret,
   readClientId,
   readClientSecret,
 } from '../tokens/clients.ts'
+import type { InvalidationReason } from '../tokens/revocation.ts'
+import { readScopes } from './arguments.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readSecret } from './stdin.ts'
-import { withGround } from './with-ground.ts'
+import { currentOperator, withGround } from './with-ground.ts'
 
 export function defineClient(program: Command): void {
   const client = program
@@ -37,9 +41,14 @@ function defineCreate(client: Command): void {
       'Adds a client and prints its secret, this once: only a digest of it is kept.\nThe id is 1 to 100 visible ASCII characters without a colon.',
     )
     .argument('<id>', 'names the client, for example login')
-    .addOption(new Option('--scope <scope...>', 'what it may do').choices(serviceScopes).makeOptionMandatory())
+    .addOption(
+      new Option('--scope <scope>', 'what it may do; once for each scope')
+        .choices(serviceScopes)
+        .argParser(readScopes)
+        .makeOptionMandatory(),
+    )
     .option('--secret-stdin', 'read its secret from standard input: 32 to 512 visible ASCII characters')
-    .option('--replace', 'give a client that is there a new secret and these scopes, and enable it')
+    .option('--replace', 'give a client that is there a new secret and these scopes, enable it, and end its own tokens')
     .option(...jsonOption)
     .action(async (id: string, options: CreateOptions) => print(await create(id, options), options))
 }
@@ -48,31 +57,64 @@ async function create(named: string, { scope, secretStdin = false, replace = fal
   // One that is there has its id already, whatever it looks like.
   const id = replace ? named : readClientId(named)
   const secret = secretStdin ? readClientSecret(await readSecret('a client’s secret')) : mintClientSecret()
-  const client = { id, secretDigest: digestClientSecret(secret), scopes: [...new Set(scope)] }
-  await withGround(async ({ clients }) => {
-    if (replace) {
-      if (!(await clients.replaceClient(client))) throw unknownClient(id)
-    } else if (!(await clients.addClient(client))) throw existingClient(id)
-  })
+  const client = { id, secretDigest: digestClientSecret(secret), scopes: scope }
+  const changed = await withGround(async (ground) => ({
+    database: ground.database.description,
+    invalidatedTokens: await (replace ? replaceClient : addClient)(ground, client),
+  }))
   const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
   const shown = secretStdin ? undefined : { secret, authorization }
-  return { text: describeCreated(client, shown), json: { id, scopes: client.scopes, ...shown } }
+  const created = { id, scopes: scope, ...shown, ...changed }
+  return { text: describeCreated(created), json: created, ifLost: shown && lostSecret(id) }
 }
 
-interface Shown {
-  readonly secret: string
-  readonly authorization: string
+async function addClient({ clients }: Ground, client: Client): Promise<undefined> {
+  if (!(await clients.addClient(client))) throw existingClient(client.id)
 }
 
-function describeCreated({ id, scopes }: Pick<ListedClient, 'id' | 'scopes'>, shown: Shown | undefined): string {
-  const what = `The client ${id} may ${scopes.join(', ')}.`
-  if (shown === undefined) return `${what} Its secret is the one from standard input.`
-  return [
-    `${what} Its secret, shown this once:`,
-    '',
-    `  secret     ${shown.secret}`,
-    `  header     Authorization: ${shown.authorization}`,
-  ].join('\n')
+async function replaceClient(ground: Ground, client: Client): Promise<number> {
+  if (!(await ground.clients.replaceClient(client))) throw unknownClient(client.id)
+  return endOwnTokens(ground, client.id, 'credential-change')
+}
+
+/** Whoever stole a client's secret may hold tokens that it bought for the client itself. Answers how many ended. */
+async function endOwnTokens({ tokens }: Ground, username: string, reason: InvalidationReason): Promise<number> {
+  const target = { kind: 'owner', scope: { kind: 'realm-user', realm: clientRealm, username } } as const
+  return (await tokens.invalidate(target, currentOperator(), { reason })).invalidated
+}
+
+interface Changed {
+  readonly database: string
+  /** Undefined for a new client, which has had none. */
+  readonly invalidatedTokens: number | undefined
+}
+
+interface Created extends Changed, Pick<ListedClient, 'id' | 'scopes'> {
+  readonly secret?: string
+  readonly authorization?: string
+}
+
+function describeCreated({ id, scopes, secret, authorization, ...changed }: Created): string {
+  const isShown = secret !== undefined && authorization !== undefined
+  const which = isShown ? 'Its secret, shown this once:' : 'Its secret is the one from standard input.'
+  const rows = isShown ? [row('secret', secret), row('header', `Authorization: ${authorization}`)] : []
+  return [`The client ${id} may ${scopes.join(', ')}. ${which}`, '', ...rows, ...describeChange(changed)].join('\n')
+}
+
+function describeChange({ database, invalidatedTokens }: Changed): readonly string[] {
+  const ended = invalidatedTokens === undefined ? [] : [row('ended', `${invalidatedTokens} of its own tokens`)]
+  return [...ended, row('database', database)]
+}
+
+function row(name: string, value: string): string {
+  return `  ${name.padEnd(9)}  ${value}`
+}
+
+function lostSecret(id: string): CommandFault {
+  return new CommandFault(
+    'ERR_OUTPUT',
+    `The client ${id} has a secret that could not be written to standard output, and nobody knows it: give it another one with --replace.`,
+  )
 }
 
 function existingClient(id: string): CommandFault {
@@ -93,13 +135,20 @@ function defineList(client: Command): void {
     .description('Shows all clients, the oldest first, also those that are disabled.')
     .option(...jsonOption)
     .action(async (options: OutputOptions) => {
-      const listed = await withGround(({ clients }) => clients.listClients())
-      print({ text: describeList(listed), json: listed.map(toJson) }, options)
+      const answer = await withGround(async ({ clients, database }) => {
+        const listed = await clients.listClients()
+        const text = listed.length === 0 ? noClient(database.description) : describeList(listed)
+        return { text, json: listed.map(toJson) }
+      })
+      await print(answer, options)
     })
 }
 
+function noClient(database: string): string {
+  return `There is no client yet in ${database}: \`serve\` makes the client admin at its first start.`
+}
+
 function describeList(listed: readonly ListedClient[]): string {
-  if (listed.length === 0) return 'There is no client yet: `serve` makes the client admin at its first start.'
   const rows = listed.map(({ id, scopes, createdAt, disabledAt }) => [
     id,
     scopes.join(' '),
@@ -118,19 +167,20 @@ function defineDisable(client: Command): void {
     .command('disable')
     .summary('shut a client out')
     .description(
-      'Shuts a client out: from its next request on it is unknown. A subscription that it has open goes on until its connection ends.\nThe tokens that it created live on; end them with `invalidate`. `client create --replace` enables it again.',
+      'Shuts a client out: from its next request on it is unknown, and its own tokens are ended. A subscription that it has open goes on until its connection ends.\nSessions that it created for owners live on: end them by realm or username with `invalidate`. `client create --replace` enables it again.',
     )
     .argument('<id>', 'names the client')
     .option(...jsonOption)
-    .action(async (id: string, options: OutputOptions) => {
-      const since = await withGround(({ clients }) => disable(clients, id))
-      const text = `The client ${id} is disabled since ${since.toISOString()}. The tokens that it created live on: end them with \`invalidate\`.`
-      print({ text, json: { id, disabledAt: since } }, options)
-    })
+    .action(async (id: string, options: OutputOptions) =>
+      print(await withGround((ground) => disable(ground, id)), options),
+    )
 }
 
-async function disable(clients: ClientStore, id: string): Promise<Date> {
-  const since = await clients.disableClient(id)
-  if (since === undefined) throw unknownClient(id)
-  return since
+async function disable(ground: Ground, id: string): Promise<Answer> {
+  const disabledAt = await ground.clients.disableClient(id)
+  if (disabledAt === undefined) throw unknownClient(id)
+  const invalidatedTokens = await endOwnTokens(ground, id, 'account-disabled')
+  const changed = { invalidatedTokens, database: ground.database.description }
+  const said = `The client ${id} is disabled since ${disabledAt.toISOString()}. Sessions that it created for owners live on: end them by realm or username with \`invalidate\`.`
+  return { text: [said, '', ...describeChange(changed)].join('\n'), json: { id, disabledAt, ...changed } }
 }

@@ -10,6 +10,7 @@ const faults = {
   ERR_USAGE: exitCodes.wrongUsage,
   ERR_UNKNOWN: exitCodes.unknown,
   ERR_CLIENT_EXISTS: exitCodes.failed,
+  ERR_OUTPUT: exitCodes.failed,
 } as const
 
 /** Its message is for the operator: what was found and what to do, and nothing secret. */
@@ -49,11 +50,20 @@ function describe(error: unknown): Description {
   return { code: 'ERR_UNEXPECTED', message, exitCode: exitCodes.failed }
 }
 
-/** Commander's words, without the value of an option that there is none of: `--secret=…` is a slip that repeats one. */
+/**
+ * Commander's words, without what was given: the value of a slip may be a secret. What looks like the name of a command
+ * or an option is repeated, because without it nobody finds the slip.
+ */
 function describeUsage({ message }: CommanderError): string {
   const sentence = message
     .replace(/^error: /, '')
-    .replace(/(?<=^unknown option '--[\w-]+)=.*?(?='(?:\n|$))/s, '')
+    .replace(/(?<=^option '[^']*' argument) '.*'(?= is invalid\. )/s, '')
+    .replace(/(?<=^unknown (?:option|command) ').*(?='(?:\n\(Did you mean .*)?$)/s, nameOf)
     .replaceAll('\n', ' ')
   return `${sentence.replace(/\.?$/, '.')} See --help.`
+}
+
+function nameOf(given: string): string {
+  const [name = ''] = given.split('=')
+  return /^(--[a-z-]{1,30}|[a-z-]{1,20})$/.test(name) ? name : '…'
 }

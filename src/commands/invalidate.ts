@@ -3,7 +3,7 @@ import type { InvalidationAnswer, InvalidationOptions, InvalidationTarget } from
 import { type InvalidationReason, invalidationReasons } from '../tokens/revocation.ts'
 import { readToken } from '../tokens/token.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { readId, readInstant, readValue } from './arguments.ts'
+import { once, readId, readInstant, readReason, readValue } from './arguments.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'
@@ -30,9 +30,9 @@ export function defineInvalidate(program: Command): void {
       'Ends tokens and says how many: those of one selector, which is --token-stdin, or --session, or --realm and --username, one of them or both.\nA token is never an argument: `invalidate --token-stdin < file`, or paste it when you are asked.',
     )
     .option('--token-stdin', 'the access or refresh token on standard input')
-    .option('--session <id>', 'one login, with all that was refreshed from it', readId)
-    .option('--realm <name>', 'everybody in a realm', readValue)
-    .option('--username <name>', 'this name in every realm; with --realm this one owner', readValue)
+    .option('--session <id>', 'one login, with all that was refreshed from it', once(readId))
+    .option('--realm <name>', 'everybody in a realm', once(readValue))
+    .option('--username <name>', 'this name in every realm; with --realm this one owner', once(readValue))
     .addOption(
       new Option('--whole-session', 'with --token-stdin: the whole login that the token is of').conflicts([
         'session',
@@ -42,22 +42,24 @@ export function defineInvalidate(program: Command): void {
     )
     .addOption(
       new Option('--issued-before <instant>', 'with --realm, --username: only logins made before it (RFC 3339)')
-        .argParser(readInstant)
+        .argParser(once(readInstant))
         .conflicts(['tokenStdin', 'session']),
     )
     .option('--dry-run', 'count what would end, and change nothing')
-    .addOption(new Option('--reason <reason>', 'why, for the record').choices(invalidationReasons))
-    .option('--comment <text>', 'a note for the record, at most 500 characters', readValue)
+    .addOption(
+      new Option('--reason <reason>', 'why, for the record').choices(invalidationReasons).argParser(once(readReason)),
+    )
+    .option('--comment <text>', 'a note for the record, at most 500 characters', once(readValue))
     .option(...jsonOption)
     .action(async (options: InvalidateOptions) => print(await invalidate(options), options))
 }
 
 async function invalidate(options: InvalidateOptions): Promise<Answer> {
   const target = await readTarget(options)
-  return withGround(async ({ tokens }) => {
+  return withGround(async ({ tokens, database }) => {
     const answer = await tokens.invalidate(target, currentOperator(), readOptions(options))
     if (answer.invalidated + answer.previouslyInvalidated === 0) await assertKnown(tokens, target)
-    return describe(answer, options)
+    return describe(answer, { ...options, database: database.description })
   })
 }
 
@@ -113,7 +115,12 @@ function readOptions({ wholeSession, dryRun, issuedBefore, reason, comment }: In
   return { wholeSession: wholeSession ?? false, dryRun: dryRun ?? false, issuedBefore, reason, comment }
 }
 
-function describe(answer: InvalidationAnswer, { dryRun = false }: InvalidateOptions): Answer {
+interface Context extends Pick<InvalidateOptions, 'dryRun'> {
+  /** Where: whoever forgot DATABASE_URL is to see it. */
+  readonly database: string
+}
+
+function describe(answer: InvalidationAnswer, { dryRun = false, database }: Context): Answer {
   const { invalidated, previouslyInvalidated, errors, revision } = answer
   const revocation = revision === undefined ? null : String(revision)
   const counts = formatTable([
@@ -121,6 +128,7 @@ function describe(answer: InvalidationAnswer, { dryRun = false }: InvalidateOpti
     ['Previously invalidated', String(previouslyInvalidated)],
     ['Errors', String(errors.length)],
     ['Revocation', revocation ?? (dryRun ? 'none: nothing was changed' : 'none: there was nothing new to end')],
+    ['Database', database],
   ])
   const json = {
     invalidatedTokens: invalidated,
@@ -129,6 +137,7 @@ function describe(answer: InvalidationAnswer, { dryRun = false }: InvalidateOpti
     errorDetails: errors.length === 0 ? null : errors,
     revocation,
     dryRun,
+    database,
   }
   return { text: counts, json }
 }

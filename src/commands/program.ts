@@ -11,7 +11,8 @@ import { defineServe } from './serve.ts'
 /** Runs the command that `args` name, and answers the exit code. `serve` has answered once it is ready. */
 export async function run(args: readonly string[]): Promise<number> {
   try {
-    refuseTokens(args)
+    refuseSecrets(args)
+    refuseGarbage(args)
     await createProgram().parseAsync(args, { from: 'user' })
     return exitCodes.done
   } catch (error) {
@@ -40,19 +41,34 @@ Exit codes:
   0  done
   1  it failed: the settings, the database, …; one sentence on stderr says why
   2  wrong usage
-  3  what was named is not known: a token, a session, a client
+  3  what was named is not known: a token, a session, a client (\`invalidate\`, \`client\`)
 
 Settings come from the environment, or a .env file in the working folder, as the
 README has them: DATABASE_URL, or DATA_DIR for the embedded database, which one
-process at a time may open. Every command brings the tables up to date first.`
+process at a time may open and only \`serve\` and \`migrate\` make. Every command
+brings the tables up to date first.`
 
 /** A token is never an argument: there it is for every process to see, and in the shell's history for good. */
-function refuseTokens(args: readonly string[]): void {
-  if (!args.some(holdsToken)) return
+function refuseSecrets(args: readonly string[]): void {
+  if (!args.some((arg) => holdsToken(arg) || holdsPackedToken(arg))) return
   throw new CommandFault(
     'ERR_USAGE',
     'There is a token or a client’s secret on the command line. It is in the shell’s history now, and the list of processes has shown it, so take it for stolen: invalidate the token with `invalidate --token-stdin`, or replace the secret with `client create <id> --replace`.',
   )
+}
+
+/** In base64, as `Authorization: Basic …` has it. Four letters are three bytes: from one of four places on they fit. */
+function holdsPackedToken(text: string): boolean {
+  const words = text.match(/[\w+/-]{40,}/g) ?? []
+  return words.some((word) =>
+    [0, 1, 2, 3].some((place) => holdsToken(Buffer.from(word.slice(place), 'base64').toString('latin1'))),
+  )
+}
+
+/** Node has put U+FFFD where the bytes of an argument are no text: it would name another realm than was meant. */
+function refuseGarbage(args: readonly string[]): void {
+  if (args.some((arg) => arg.includes('\u{fffd}')))
+    throw new CommandFault('ERR_USAGE', 'Expected arguments in UTF-8, got bytes that are none, or U+FFFD.')
 }
 
 function isHelp(error: unknown): error is CommanderError {

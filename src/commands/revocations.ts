@@ -5,7 +5,7 @@ import {
   invalidationReasons,
   type Revocation,
 } from '../tokens/revocation.ts'
-import { readId, readLimit, readValue } from './arguments.ts'
+import { once, readId, readLimit, readReason, readValue } from './arguments.ts'
 import { formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'
 import { currentOperator, withGround } from './with-ground.ts'
@@ -16,34 +16,42 @@ interface RevocationsOptions extends OutputOptions {
   readonly session?: number
   readonly reason?: InvalidationReason
   readonly before?: number
-  readonly limit: number
+  readonly limit?: number
 }
+
+const usualLimit = 20
 
 export function defineRevocations(program: Command): void {
   program
     .command('revocations')
     .summary('show the record of invalidations')
     .description('Shows what was invalidated, by whom, when, why and how many, the newest first.')
-    .option('--realm <name>', 'those of this realm', readValue)
-    .option('--username <name>', 'those of this name; with --realm those of this one owner', readValue)
-    .option('--session <id>', 'those of this session or of a token of it', readId)
-    .addOption(new Option('--reason <reason>', 'those for this reason').choices(invalidationReasons))
-    .option('--before <id>', 'those older than this revocation: how to read on', readId)
-    .option('--limit <number>', 'how many: 1 to 1000', readLimit, 20)
+    .option('--realm <name>', 'those of this realm', once(readValue))
+    .option('--username <name>', 'those of this name; with --realm those of this one owner', once(readValue))
+    .option('--session <id>', 'those of this session or of a token of it', once(readId))
+    .addOption(
+      new Option('--reason <reason>', 'those for this reason').choices(invalidationReasons).argParser(once(readReason)),
+    )
+    .option('--before <id>', 'those older than this revocation: how to read on', once(readId))
+    .option('--limit <number>', `how many: 1 to 1000 (default: ${usualLimit})`, once(readLimit))
     .option(...jsonOption)
     .action(async (options: RevocationsOptions) => {
-      const listed = await withGround(({ tokens }) => tokens.listRevocations(readRequest(options), currentOperator()))
-      print({ text: describe(listed), json: listed.map(toJson) }, options)
+      const request = readRequest(options)
+      const answer = await withGround(async ({ tokens, database }) => {
+        const listed = await tokens.listRevocations(request, currentOperator())
+        const text = listed.length === 0 ? `There is no such revocation in ${database.description}.` : describe(listed)
+        return { text: text + readOn(listed, request.limit), json: listed.map(toJson) }
+      })
+      await print(answer, options)
     })
 }
 
-function readRequest({ realm, username, session, reason, before, limit }: RevocationsOptions) {
+function readRequest({ realm, username, session, reason, before, limit = usualLimit }: RevocationsOptions) {
   return { scope: readScope(realm, username), sessionId: session, reason, before, limit }
 }
 
 function describe(listed: readonly Revocation[]): string {
-  if (listed.length === 0) return 'There is no such revocation.'
-  const heads = ['ID', 'AT', 'WHAT', 'WHOSE', 'SESSION', 'BY', 'REASON', 'ENDED', 'BEFORE', 'COMMENT']
+  const heads = ['ID', 'AT', 'WHAT', 'WHOSE', 'SESSION', 'BY', 'REASON', 'NEWLY', 'PREVIOUSLY', 'COMMENT']
   const rows = listed.map(({ revision, at, selector, realm, username, sessionId, caller, reason, comment, counts }) => [
     String(revision),
     at.toISOString(),
@@ -57,6 +65,12 @@ function describe(listed: readonly Revocation[]): string {
     comment ?? '',
   ])
   return formatTable([heads, ...rows])
+}
+
+/** A page that is full may not be all. */
+function readOn(listed: readonly Revocation[], limit: number): string {
+  const last = listed[limit - 1]
+  return last === undefined ? '' : `\n\nOlder ones: --before ${last.revision}`
 }
 
 function toText(number: number | undefined): string {

@@ -18,8 +18,11 @@ async function serve(options: OutputOptions): Promise<void> {
   // Here and not above, because GraphQL takes longer to load than the other commands to run.
   const { startService } = await import('../service.ts')
   const service = await startService(readConfig(readEnvironment()))
-  print(announce(service), options)
   stopOnSignals(service, options)
+  await print(announce(service), options).catch(async (error) => {
+    await service.stop()
+    throw error
+  })
 }
 
 function stopOnSignals(service: Service, { json = false }: OutputOptions): void {

@@ -52,11 +52,11 @@ export function readClientId(text: string): string {
 /**
  * A secret that somebody has chosen for a client. Long, because a plain digest of it is kept.
  *
- * @throws TokenServiceError ERR_BAD_INPUT: says how long it was, and nothing else of it
+ * @throws TokenServiceError ERR_BAD_INPUT: says what is wrong with it, and repeats nothing of it
  */
 export function readClientSecret(text: string): string {
   if (isClientSecret(text)) return text
-  throw badInput(`Expected the secret of a client to be ${clientSecretRule}, got ${text.length} characters`)
+  throw badInput(`Expected the secret of a client to be ${clientSecretRule}, got ${describeWrongSecret(text)}`)
 }
 
 export function isClientSecret(text: string): boolean {
@@ -64,6 +64,11 @@ export function isClientSecret(text: string): boolean {
 }
 
 export const clientSecretRule = '32 to 512 visible ASCII characters without spaces'
+
+/** What is wrong with one, for a message: its length or its characters, and nothing else of it. */
+export function describeWrongSecret({ length }: string): string {
+  return length < 32 || length > 512 ? `${length} characters` : `${length} characters, not all of them such`
+}
 
 /** The realm of the tokens that clients have for themselves. Nobody else is given one there. */
 export const clientRealm = '_clients'

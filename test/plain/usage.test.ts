@@ -17,19 +17,50 @@ afterEach(() => vi.restoreAllMocks())
 const invalidate = (...args: readonly string[]) => ['invalidate', ...args]
 
 const token = `ita_${'A'.repeat(56)}`
+const header = `Authorization: Basic ${btoa(`login:its_${'A'.repeat(43)}`)}`
 const onCommandLine = /^There is a token or a client’s secret on the command line\. It is in the shell’s history now/
 
 test.each<[what: string, args: readonly string[], said: RegExp]>([
   ['an unknown command', ['invalidat'], /^unknown command 'invalidat' \(Did you mean invalidate\?\)\. See --help\.$/],
   ['an unknown option', ['revocations', '--secret=hunter2'], /^unknown option '--secret'\. See --help\.$/],
+  ['an unknown option that is none', ['revocations', '--Hunter2'], /^unknown option '…'\. See --help\.$/],
+  ['an unknown short option', invalidate('-shunter2'), /^unknown option '…'\. See --help\.$/],
+  ['an unknown command that is none', ['hunter2'], /^unknown command '…'\. See --help\.$/],
+  [
+    'too many arguments',
+    ['client', 'disable', 'x', 'hunter2'],
+    /^too many arguments for 'disable'\. Expected 1 .* 2\. /,
+  ],
+  [
+    'a wrong value',
+    invalidate('--session', "hunter2' is invalid. "),
+    /^option '--session <id>' argument is invalid\. An/,
+  ],
+  ['a realm twice', invalidate('--realm', 'a', '--realm', 'b'), /'--realm <name>' .* It is given more than once/],
+  ['a username twice', ['revocations', '--username', 'a', '--username', 'b'], /'--username <name>' .* more than once/],
+  ['a session twice', invalidate('--session', '1', '--session', '2'), /'--session <id>' .* more than once/],
+  ['a reason twice', invalidate('--reason', 'logout', '--reason', 'logout'), /'--reason <reason>' .* more than once/],
+  ['a limit twice', ['revocations', '--limit', '20', '--limit', '5'], /'--limit <number>' .* more than once/],
+  ['a comment twice', invalidate('--comment', 'a', '--comment', 'b'), /'--comment <text>' .* more than once/],
+  ['an argument that is no UTF-8', invalidate('--realm', 'caf\u{fffd}'), /^Expected arguments in UTF-8/],
+  ['a header as a comment', invalidate('--realm', 'r', '--comment', header), onCommandLine],
+  ['a header without its name', invalidate('--comment', `xyz/${header.split(' ').at(-1)}`), onCommandLine],
   ['a token as an argument', invalidate(token), onCommandLine],
   ['a token as a value', invalidate('--realm', token), onCommandLine],
   ['a token within a comment', invalidate('--realm', 'r', '--comment', `it was ${token}`), onCommandLine],
   ['a client’s secret as an argument', ['client', 'create', `x:its_${'A'.repeat(43)}`], onCommandLine],
   ['no selector', invalidate('--reason', 'logout'), /^Expected one of --token-stdin, .*, got none\.$/],
   ['two selectors', invalidate('--token-stdin', '--username', 'u'), /^Expected one of .*, got 2\.$/],
-  ['an empty username', invalidate('--realm', 'r', '--username', ''), /'--username <name>' argument '' .*It is empty/],
-  ['an empty realm', invalidate('--realm', '', '--username', 'u'), /'--realm <name>' argument '' .*It is empty/],
+  [
+    'an empty username',
+    invalidate('--realm', 'r', '--username', ''),
+    /'--username <name>' argument is invalid\. It is empty/,
+  ],
+  [
+    'an empty realm',
+    invalidate('--realm', '', '--username', 'u'),
+    /'--realm <name>' argument is invalid\. It is empty/,
+  ],
   ['an option that was swallowed', invalidate('--realm', 'r', '--comment', '--dry-run'), /It looks like an option/],
   ['an instant without an offset', invalidate('--realm', 'r', '--issued-before', '2026-11-21'), /RFC 3339/],
   ['a login of an owner', invalidate('--realm', 'r', '--whole-session'), /'--whole-session' cannot be used with/],
@@ -38,7 +69,7 @@ test.each<[what: string, args: readonly string[], said: RegExp]>([
   ['an id that is none', invalidate('--session', 'alice'), /An id is a whole number/],
   ['a limit of none', ['revocations', '--limit', '0'], /Expected a whole number from 1 to 1000/],
   ['a limit of too many', ['revocations', '--limit', '1001'], /Expected a whole number from 1 to 1000/],
-  ['no scope', ['client', 'create', 'login'], /'--scope <scope\.\.\.>' not specified/],
+  ['no scope', ['client', 'create', 'login'], /'--scope <scope>' not specified/],
   ['a scope that is none', ['client', 'create', 'login', '--scope', 'all'], /Allowed choices are create_token, /],
   ['an id with a colon', ['client', 'create', 'a:b', '--scope', 'create_token'], /without a space or a colon\.$/],
 ])('%s is wrong usage, told in one sentence that repeats no secret', async (_what, args, said) => {
@@ -51,7 +82,7 @@ test.each<[what: string, args: readonly string[], said: RegExp]>([
   expect(written.stdout).toBe('')
   expect(people).toMatch(/^[^\n]+\n$/)
   expect(people.trim()).toMatch(said)
-  expect(people).not.toMatch(/AAAA|hunter2/)
+  expect(people).not.toMatch(/AAAA|QUFB|hunter2/i)
   const { code, message } = JSON.parse(programs).error
   expect(code).toMatch(/^ERR_(USAGE|BAD_INPUT)$/)
   expect(`${message}\n`).toBe(people)
@@ -60,6 +91,20 @@ test.each<[what: string, args: readonly string[], said: RegExp]>([
 test('a name that only begins like a token is a name', async () => {
   // No selector is missing: the token is not what is wrong with it.
   expect(await run(invalidate('--realm', 'unita_dipartimento', '--session', '1'))).toBe(2)
+
+  expect(written.stderr).toBe('Expected one of --token-stdin, --session, or --realm and --username, got 2.\n')
+})
+
+test('a reason may be spelled as in GraphQL, and a base64 word that hides no token is a word', async () => {
+  const args = [
+    '--reason',
+    'CREDENTIAL_COMPROMISE',
+    '--comment',
+    btoa('nothing to be kept from anybody, least of all'),
+    '--session',
+    '1',
+  ]
+  expect(await run(invalidate('--realm', 'r', ...args))).toBe(2)
 
   expect(written.stderr).toBe('Expected one of --token-stdin, --session, or --realm and --username, got 2.\n')
 })

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -59,11 +59,13 @@ async function issue(username: string, authorization?: string) {
 const isActive = async (token: string) =>
   (await ask(`{ introspectToken(token: "${token}") { active } }`)).data.introspectToken.active
 
+const atPostgres = expect.stringMatching(/^PostgreSQL at 127\.0\.0\.1:\d+\/cli$/)
 const counts = (invalidatedTokens: number, previouslyInvalidatedTokens: number) => ({
   invalidatedTokens,
   previouslyInvalidatedTokens,
   errorCount: 0,
   errorDetails: null,
+  database: atPostgres,
 })
 
 describe('help', () => {
@@ -147,20 +149,22 @@ describe('a client', () => {
     )
     const [secret = ''] = /its_[\w-]{43}/.exec(winner?.stdout ?? '') ?? []
     const authorization = `Basic ${btoa(`login:${secret}`)}`
+    const where = `PostgreSQL at ${new URL(url).host}/cli`
     expect(winner?.stdout).toBe(
-      `The client login may create_token, introspect_token. Its secret, shown this once:\n\n  secret     ${secret}\n  header     Authorization: ${authorization}\n`,
+      `The client login may create_token, introspect_token. Its secret, shown this once:\n\n  secret     ${secret}\n  header     Authorization: ${authorization}\n  database   ${where}\n`,
     )
     await issue('alice', authorization)
   })
 
   test('that is disabled is unknown from its next request on, and its tokens live on; replaced, it is back', async () => {
-    const args = ['client', 'create', 'gateway', '--scope', 'create_token', 'manage_token', '--json']
+    const args = ['client', 'create', '--scope', 'create_token', '--scope', 'manage_token', 'gateway', '--json']
     const created = JSON.parse((await runCommand(args, { DATABASE_URL: url })).stdout)
     expect(created).toEqual({
       id: 'gateway',
       scopes: ['create_token', 'manage_token'],
       secret: expect.stringMatching(/^its_[\w-]{43}$/),
       authorization: `Basic ${btoa(`gateway:${created.secret}`)}`,
+      database: atPostgres,
     })
     const { authorization } = created
     const { accessToken } = await issue('alice', authorization)
@@ -170,7 +174,7 @@ describe('a client', () => {
 
     const { disabledAt, ...rest } = await read(['client', 'disable', 'gateway'])
 
-    expect(rest).toEqual({ id: 'gateway' })
+    expect(rest).toEqual({ id: 'gateway', invalidatedTokens: 0, database: atPostgres })
     expect(new Date(disabledAt).toISOString()).toBe(disabledAt)
     expect((await ask('{ __typename }', authorization)).status).toBe(401)
     expect(await isActive(accessToken)).toBe(true)
@@ -192,6 +196,53 @@ describe('a client', () => {
     secrets.push(created.secret, authorization, replaced.secret, replaced.authorization)
   })
 
+  test('that is disabled or replaced keeps no token of its own; others live on', async () => {
+    const create = ['client', 'create', 'robot', '--scope', 'create_token', '--scope', 'manage_token', '--json']
+    const own = async (authorization: string): Promise<string> => {
+      const headers = { 'content-type': 'application/json', authorization }
+      const body = JSON.stringify({ grant_type: 'client_credentials' })
+      const at = new URL('/_security/oauth2/token', service.url)
+      const { access_token } = await (await fetch(at, { method: 'POST', headers, body })).json()
+      secrets.push(access_token)
+      return access_token
+    }
+    const made = async (args: readonly string[]) => JSON.parse((await runCommand(args, { DATABASE_URL: url })).stdout)
+    const first = await made(create)
+    const [leaked, spared] = [await own(first.authorization), await own(service.authorization ?? '')]
+
+    const replaced = await made([...create, '--replace'])
+    const later = await own(replaced.authorization)
+    const disabled = await command(['client', 'disable', 'robot'])
+
+    expect(replaced).toMatchObject({ id: 'robot', invalidatedTokens: 1, database: atPostgres })
+    expect(disabled.stdout).toMatch(/ live on: end them by realm or username .*\n\n {2}ended +1 of its own tokens\n/)
+    expect(await Promise.all([leaked, later, spared].map(isActive))).toEqual([false, false, true])
+    const record = await read(['revocations', '--realm', '_clients', '--username', 'robot'])
+    expect(record.map(({ reason }: { readonly reason: string }) => reason)).toEqual([
+      'account-disabled',
+      'credential-change',
+    ])
+  })
+
+  test.each([
+    ['nobody reads', '| true; exit "$' + '{PIPESTATUS[0]}"'],
+    ['is printed to a closed output', '>&-'],
+    ['does not fit on the disk', '>/dev/full'],
+  ])('whose secret %s is not passed off as one that can be used', (what, where) => {
+    const id = what.replaceAll(' ', '-')
+    const script = `node dist/cli.js client create ${id} --scope introspect_token ${where}`
+
+    const { status, stderr } = spawnSync('bash', ['--norc', '-c', script], {
+      env: { PATH: process.env['PATH'], DATABASE_URL: url },
+      encoding: 'utf8',
+    })
+
+    expect([status, stderr]).toEqual([
+      1,
+      `The client ${id} has a secret that could not be written to standard output, and nobody knows it: give it another one with --replace.\n`,
+    ])
+  })
+
   test('is given a secret by standard input, which is not printed', async () => {
     const secret = 'a-secret-of-more-than-32-characters-for-a-script'
     secrets.push(secret, btoa(`script:${secret}`))
@@ -206,7 +257,7 @@ describe('a client', () => {
       stderr:
         'Expected the secret of a client to be 32 to 512 visible ASCII characters without spaces, got 9 characters.\n',
     })
-    expect(created).toEqual({ id: 'script', scopes: ['introspect_token'] })
+    expect(created).toEqual({ id: 'script', scopes: ['introspect_token'], database: atPostgres })
     expect((await ask('{ __typename }', `Basic ${btoa(`script:${secret}`)}`)).status).toBe(200)
     expect((await command(['client', 'list'])).stdout).toMatch(/^script +introspect_token +\d{4}-\S+Z$/m)
   })
@@ -233,7 +284,9 @@ describe('invalidate', () => {
 
     expect(newly).toEqual({ ...counts(1, 0), revocation: expect.stringMatching(/^\d+$/), dryRun: false })
     expect(previously).toEqual({ ...counts(0, 1), revocation: null, dryRun: false })
-    expect(refresh.stdout).toMatch(/^Invalidated +1\nPreviously invalidated +0\nErrors +0\nRevocation +\d+\n$/)
+    expect(refresh.stdout).toMatch(
+      /^Invalidated +1\nPreviously invalidated +0\nErrors +0\nRevocation +\d+\nDatabase +PostgreSQL at \S+\/cli\n$/,
+    )
     expect(await isActive(refreshToken)).toBe(false)
   })
 
@@ -296,7 +349,7 @@ describe('invalidate', () => {
 test('the record has who it was, why and how many; it is filtered, and read on from an id', async () => {
   await issue('carol')
   const swept = await read(
-    invalidate('--username', 'carol', '--reason', 'credential-compromise', '--comment', 'Phishing of 21 November'),
+    invalidate('--username', 'carol', '--reason', 'CREDENTIAL_COMPROMISE', '--comment', 'Phishing of 21 November'),
   )
   await read(invalidate('--realm', 'guests'))
 
@@ -326,22 +379,37 @@ test('the record has who it was, why and how many; it is filtered, and read on f
   })
   expect([filtered, before]).toEqual([[carols], [carols]])
   expect(table.stdout.split('\n')).toEqual([
-    expect.stringMatching(/^ID +AT +WHAT +WHOSE +SESSION +BY +REASON +ENDED +BEFORE +COMMENT$/),
+    expect.stringMatching(/^ID +AT +WHAT +WHOSE +SESSION +BY +REASON +NEWLY +PREVIOUSLY +COMMENT$/),
     expect.stringMatching(/^\d+ +\S+Z +owner +\*\/carol +operator:\S+ +credential-compromise +2 +0 +Phishing of 21/),
     '',
   ])
-  expect(nothing).toEqual({ ...done, stdout: 'There is no such revocation.\n' })
+  expect(nothing.stdout).toMatch(/^There is no such revocation in PostgreSQL at \S+\/cli\.\n$/)
+  const page = await command(['revocations', '--limit', '2'])
+  expect(page.stdout.split('\n').slice(3)).toEqual(['', `Older ones: --before ${carols.id}`, ''])
 })
 
 test('whoever reads along may go away in the middle', () => {
-  const script = 'node dist/cli.js revocations --json | true; echo "$' + '{PIPESTATUS[0]}"'
+  const statuses = 'echo "$' + '{PIPESTATUS[0]}"'
+  const script = `node dist/cli.js revocations --json | true; ${statuses}; node dist/cli.js nonsense 2>&1 >&- | true; ${statuses}`
 
   const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], {
     env: { PATH: process.env['PATH'], DATABASE_URL: url },
     encoding: 'utf8',
   })
 
-  expect([stdout, stderr]).toEqual(['0\n', ''])
+  expect([stdout, stderr]).toEqual(['0\n2\n', ''])
+})
+
+test('an answer that does not fit on the disk is one sentence, and no success', () => {
+  const { status, stderr } = spawnSync('bash', ['--norc', '-c', 'node dist/cli.js client list >/dev/full'], {
+    env: { PATH: process.env['PATH'], DATABASE_URL: url },
+    encoding: 'utf8',
+  })
+
+  expect([status, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^What there is to say can't be written .* ENOSPC: .*\n$/),
+  ])
 })
 
 test('wrong usage is told before a database is opened, and a token on the command line is not repeated', async () => {
@@ -366,25 +434,67 @@ test('wrong usage is told before a database is opened, and a token on the comman
   expect(JSON.parse(empty ?? '').error).toMatchObject({ code: 'ERR_USAGE' })
 })
 
-test('a database that is not there, or lets nobody in, and wrong settings end a command in one sentence', async () => {
-  const down = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' }
-  const settings = [down, { DATABASE_URL: url.replace(/\/cli$/, '/missing') }, { DATABASE_URL: 'mysql://127.0.0.1/x' }]
+test('a database that is not there, or refuses us, and wrong settings end a command in one sentence', async () => {
+  const administrator = new pg.Client({ connectionString: url })
+  await administrator.connect()
+  await administrator.query('create role intern login')
+  await administrator.end()
+  const as = (change: Partial<URL>) => ({ DATABASE_URL: Object.assign(new URL(url), change).href })
+  const down = as({ port: '1' })
+  const settings = [
+    down,
+    as({ pathname: '/missing' }),
+    as({ username: 'stranger' }),
+    as({ username: 'intern' }),
+    as({ search: '?sslmode=verify-full' }),
+    { DATABASE_URL: 'mysql://127.0.0.1/x' },
+  ]
 
   const ends = await Promise.all(settings.map((environment) => runCommand(['client', 'list', '--json'], environment)))
 
-  expect(ends.map(({ code, stdout }) => [code, stdout])).toEqual([
-    [1, ''],
-    [1, ''],
-    [1, ''],
-  ])
+  for (const { code, stdout } of ends) expect([code, stdout]).toEqual([1, ''])
   const errors = ends.map(({ stderr }) => JSON.parse(stderr).error)
+  const refused = (evidence: string) => ({
+    code: 'ERR_CONFIGURATION',
+    message: expect.stringMatching(
+      new RegExp(`^PostgreSQL does not let us in, or not do what we must: check DATABASE_URL, .* \\(${evidence}`),
+    ),
+  })
   expect(errors).toEqual([
     { code: 'ERR_STORAGE_UNAVAILABLE', message: expect.stringContaining('(ECONNREFUSED: ') },
-    { code: 'ERR_STORAGE_UNAVAILABLE', message: expect.stringContaining('(3D000: database "missing" does not exist)') },
+    refused('3D000: database "missing" does not exist'),
+    refused('28000: role "stranger" does not exist'),
+    refused('42501: permission denied'),
+    refused('The server does not support SSL connections'),
     { code: 'ERR_CONFIGURATION', message: expect.stringContaining('DATABASE_URL must look like postgres://') },
   ])
   const people = await runCommand(['migrate'], down)
   expect(people.stderr).toMatch(/^The database is not available; try again in a moment\. \(ECONNREFUSED: [^\n]*\)\n$/)
+})
+
+test('a command makes no embedded database, and says what is wrong with a folder', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-folder-'))
+  const none = { DATA_DIR: join(folder, 'none') }
+  const damaged = { DATA_DIR: join(folder, 'damaged') }
+  await writeFile(join(folder, 'file'), '')
+  await mkdir(join(folder, 'damaged/pglite'), { recursive: true })
+  await writeFile(join(folder, 'damaged/pglite/PG_VERSION'), '9')
+
+  const ends = await Promise.all([
+    runCommand(invalidate('--realm', 'r'), none),
+    runCommand(['migrate'], { DATA_DIR: join(folder, 'file/data') }),
+    runCommand(['migrate'], damaged),
+  ])
+  const left = await readdir(folder)
+  await rm(folder, { recursive: true })
+
+  expect(ends.map(({ code, stdout }) => [code, stdout])).toEqual(ends.map(() => [1, '']))
+  expect(left).toEqual(['damaged', 'file'])
+  expect(ends.map(({ stderr }) => stderr.replaceAll(folder, '…'))).toEqual([
+    'There is no database in the folder …/none: set DATABASE_URL or DATA_DIR, or make one with `migrate`.\n',
+    expect.stringMatching(/^The folder …\/file\/data can't be used: choose another DATA_DIR, or .* \(ENOTDIR: .*\)\n$/),
+    expect.stringMatching(/^The database in the folder …\/damaged can't be opened, it is damaged or not ours: .*\)\n$/),
+  ])
 })
 
 test('on the embedded database the commands wait for no service, and work where none runs', async () => {
@@ -403,9 +513,15 @@ test('on the embedded database the commands wait for no service, and work where 
 
   expect([refused.code, refused.stdout]).toEqual([1, ''])
   const { code, message } = JSON.parse(refused.stderr).error
-  expect([code, message]).toEqual(['ERR_DATA_DIR_IN_USE', expect.stringMatching(/in use by process \d+ .*: stop it, /)])
+  expect([code, message]).toEqual([
+    'ERR_DATA_DIR_IN_USE',
+    expect.stringMatching(/in use by process \d+ .*: stop that one, /),
+  ])
   expect(swept).toMatchObject(done)
-  expect(JSON.parse(swept.stdout)).toMatchObject(counts(2, 0))
+  expect(JSON.parse(swept.stdout)).toMatchObject({
+    invalidatedTokens: 2,
+    database: `embedded PGlite in ${environment.DATA_DIR}`,
+  })
   expect(JSON.parse(record.stdout)).toMatchObject([{ realmName: 'r', username: null, invalidatedTokens: 2 }])
 })
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { runProcess, startProcess } from '../support/process.ts'
@@ -72,12 +73,26 @@ describe('on the embedded database', () => {
 
     expect(second.code).toBe(1)
     expect(second.output.trim()).toMatch(
-      /^The folder \S+ is in use by process \d+ on \S+: stop it, choose another DATA_DIR, or/,
+      /^The folder \S+ is in use by process \d+ on \S+, .*: stop that one, ask it by GraphQL, or .*, delete \S+\/lock\.$/,
     )
     expect(second.output.trim().split('\n')).toHaveLength(1)
     expect((await ask(first.url, '{ currentToken { active } }')).data).toEqual({ currentToken: null })
     await first.end()
   })
+})
+
+test('whoever reads its log may go: what it has to report ends nothing', async () => {
+  const database = await emptyDatabase()
+  const service = await startProcess(database)
+  const administrator = new pg.Client({ connectionString: postgres.url })
+  await administrator.connect()
+  await administrator.query(`drop database ${new URL(database.DATABASE_URL).pathname.slice(1)} with (force)`)
+  await administrator.end()
+  service.process.stderr?.destroy()
+
+  for (const _ of [1, 2]) expect((await ask(service.url, create, service.authorization)).status).toBe(503)
+
+  expect(await service.end()).toBe(0)
 })
 
 test('ADMIN_SECRET sets the admin’s secret, also on a database that has one', async () => {
