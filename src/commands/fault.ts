@@ -60,7 +60,7 @@ function describeUsage({ message }: CommanderError): string {
     .replace(/(?<=^option '[^']*' argument) '.*'(?= is invalid\. )/s, '')
     .replace(/(?<=^unknown (?:option|command) ').*(?='(?:\n\(Did you mean .*)?$)/s, nameOf)
     .replaceAll('\n', ' ')
-  return `${sentence.replace(/\.?$/, '.')} See --help.`
+  return `${/[.?]$/.test(sentence) ? sentence : `${sentence}.`} See --help.`
 }
 
 function nameOf(given: string): string {
