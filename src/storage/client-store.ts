@@ -15,7 +15,7 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
   // Each request of a client looks it up: those that come at the same time share the statement.
   const findClient = createBatcher(async (ids: readonly string[]): Promise<readonly (StoredClient | null)[]> => {
     const rows = await byIds.execute({ ids: [...new Set(ids)] })
-    const found = new Map(rows.map((row) => [row.id, { ...row, disabledAt: row.disabledAt ?? undefined }]))
+    const found = new Map(rows.map((row) => [row.id, toClient(row)]))
     return ids.map((id) => found.get(id) ?? null)
   })
 
@@ -29,7 +29,7 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
         const added = await db
           .insert(clients)
           .select(sql`
-            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null
+            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null, null
             where not exists (select from clients)`)
           .onConflictDoNothing()
           .returning({ id: clients.id })
@@ -52,14 +52,14 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
         await db
           .insert(clients)
           .values({ ...columnsOf(client), createdAt: sql`now()` })
-          .onConflictDoUpdate({ target, set: columnsOf(client) })
+          .onConflictDoUpdate({ target, set: { ...columnsOf(client), standingSince: standingWith(client) } })
       }),
 
     replaceClient: (client) =>
       guardStorage(async () => {
         const replaced = await db
           .update(clients)
-          .set(columnsOf(client))
+          .set({ ...columnsOf(client), standingSince: nextRevision })
           .where(eq(clients.id, client.id))
           .returning({ id: clients.id })
         return replaced.length > 0
@@ -69,7 +69,7 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
       guardStorage(async () => {
         const [disabled] = await db
           .update(clients)
-          .set({ disabledAt: sql`coalesce(${clients.disabledAt}, now())` })
+          .set({ disabledAt: sql`coalesce(${clients.disabledAt}, now())`, standingSince: nextRevision })
           .where(eq(clients.id, id))
           .returning({ at: clients.disabledAt })
         return disabled?.at ?? undefined
@@ -90,4 +90,16 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
 /** As it is from now on: whoever is given a secret is no longer disabled. */
 function columnsOf({ id, secretDigest, scopes }: Client) {
   return { id, secretDigest, scopes: [...scopes], disabledAt: null }
+}
+
+const nextRevision = sql`nextval('revision')`
+
+/** A service that starts again with the secret that it always had has lost none of its trust. */
+function standingWith({ secretDigest }: Client) {
+  const { secretDigest: known, disabledAt, standingSince } = clients
+  return sql`case when ${known} = ${secretDigest}::bytea and ${disabledAt} is null then ${standingSince} else ${nextRevision} end`
+}
+
+function toClient({ disabledAt, standingSince, ...client }: typeof clients.$inferSelect): StoredClient {
+  return { ...client, disabledAt: disabledAt ?? undefined, standingSince: standingSince ?? undefined }
 }

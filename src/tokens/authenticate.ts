@@ -1,4 +1,4 @@
-import { type ActiveToken, type Caller, serviceScopes } from './caller.ts'
+import type { Caller } from './caller.ts'
 import { authenticateClient } from './clients.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
@@ -19,18 +19,5 @@ export async function authenticate(mind: TokensDependencies, credentials: Creden
   const found = presented?.half === 'access' ? await introspectPresented(mind, presented) : undefined
   if (!found?.active)
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'The access token is not valid; refresh it, or log in again.')
-  return { kind: 'owner', token: await withStandingScopes(mind, found) }
-}
-
-/**
- * The token, with what it may still do here: a scope of ours is good for as long as the client that it came from has it.
- * A client that is shut out must not live on in a token, nor in those that this one has created, however often they
- * were refreshed. (One that is not known has its scopes from the program around: what becomes of them is decided there.)
- */
-async function withStandingScopes(mind: TokensDependencies, token: ActiveToken): Promise<ActiveToken> {
-  const isOurs = (scope: string) => serviceScopes.some((ours) => ours === scope)
-  const client = token.scopes.some(isOurs) ? await mind.clients.findClient(token.clientId) : undefined
-  if (client === undefined) return token
-  const standing = client.disabledAt === undefined ? client.scopes : []
-  return { ...token, scopes: token.scopes.filter((scope) => !isOurs(scope) || standing.includes(scope)) }
+  return { kind: 'owner', token: found }
 }

@@ -13,10 +13,12 @@ export interface Client {
 export interface StoredClient extends Client {
   /** Undefined while it may authenticate. */
   readonly disabledAt: Date | undefined
+  /** Sessions that began before this revision do not have its scopes: it had another secret then, or was disabled. */
+  readonly standingSince: number | undefined
 }
 
 /** A client as people see it. */
-export interface ListedClient extends Omit<StoredClient, 'secretDigest'> {
+export interface ListedClient extends Pick<StoredClient, 'id' | 'scopes' | 'disabledAt'> {
   readonly createdAt: Date
 }
 
@@ -28,9 +30,12 @@ export interface ClientStore {
   addFirstClient(client: Client): Promise<boolean>
   /** Adds the client if its id is free; says whether it did. Of any number of callers one adds. */
   addClient(client: Client): Promise<boolean>
-  /** Adds the client, or gives it this secret and these scopes and enables it. */
+  /** Adds the client, or gives it this secret and these scopes and enables it. With the same secret its sessions stand. */
   putClient(client: Client): Promise<void>
-  /** Gives a client that is there this secret and these scopes, and enables it; says whether it is there. */
+  /**
+   * Gives a client that is there this secret and these scopes, and enables it; says whether it is there. Of sessions that
+   * began before, its scopes are gone for good: whoever had the secret may have made them.
+   */
   replaceClient(client: Client): Promise<boolean>
   /** Answers since when it is disabled, the same however often it is asked; undefined if there is no such client. */
   disableClient(id: string): Promise<Date | undefined>

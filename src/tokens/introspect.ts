@@ -2,6 +2,7 @@ import { type ActiveToken, assertScope, type Caller } from './caller.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { readTokenText } from './owner.ts'
 import { sessionOf } from './pair.ts'
+import { withStandingScopes } from './standing.ts'
 import type { StoredHalf } from './store.ts'
 import { isSameDigest, type PresentedToken, readToken } from './token.ts'
 
@@ -24,7 +25,8 @@ export async function introspectPresented(mind: TokensDependencies, presented: P
   if (half.isInvalidated || isSpent || half.expiresAt <= mind.clock()) return inactive
   const { slot, id, scopes, issuedAt, clientId } = pair
   const session = sessionOf(pair)
-  return { active: true, pair: { slot, id }, session, scopes, issuedAt, expiresAt: half.expiresAt, clientId }
+  const { expiresAt } = half
+  return withStandingScopes(mind, { active: true, pair: { slot, id }, session, scopes, issuedAt, expiresAt, clientId })
 }
 
 /** The expiry stands in the token for guards to read, outside the digest: a forged one must not pass here. */

@@ -106,11 +106,14 @@ export const tokenLookalike = /it[ars]_[\w-]{8,}/g
 
 /**
  * Whether a text has a token or a client's secret in it, whole or most of it: where a name must pass (`digita_services`
- * is one), and the harm is in being read. Of what has fewer characters than these, 70 bits or more are left to guess.
+ * and `audits_…` are some, whose prefix stands within a word), and the harm is in being read. Of what has fewer
+ * characters than these, 70 bits or more are left to guess.
  */
 export function holdsToken(text: string): boolean {
-  return /it[ars]_[\w-]{32}/.test(text)
+  return tokenWord.test(text)
 }
+
+const tokenWord = /(?<![A-Za-z0-9])it[ars]_[\w-]{32}/
 
 function pairSecrets(access: Uint8Array, refresh: Uint8Array): PairSecrets {
   return {

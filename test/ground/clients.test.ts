@@ -10,7 +10,7 @@ import {
   readClientSecret,
 } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { type Ground, openGround } from '../support/ground.ts'
+import { admin, type Ground, openGround } from '../support/ground.ts'
 
 let ground: Ground
 let store: ClientStore
@@ -146,15 +146,45 @@ describe('a token that carries scopes of ours', () => {
     }
   })
 
-  test('loses only what its client has lost, and has it again with its client', async () => {
-    await store.addClient(client('console', undefined, manager.scopes))
+  test('does not have them back when its client is enabled again: whoever had the old secret may have made it', async () => {
+    const secret = mintClientSecret()
+    await store.putClient(client('console', secret, manager.scopes))
     const pair = await issue()
 
-    await store.replaceClient(client('console', undefined, ['create_token']))
-    expect(await scopesOf(pair)).toEqual(['create_token', 'read'])
+    await store.putClient(client('console', secret, manager.scopes))
+    expect(await scopesOf(pair)).toEqual(['manage_token', 'create_token', 'read'])
     await store.replaceClient(client('console', undefined, manager.scopes))
 
-    expect(await scopesOf(pair)).toEqual(['manage_token', 'create_token', 'read'])
+    expect(await scopesOf(pair)).toEqual(['read'])
+    expect(await scopesOf(await refresh(pair))).toEqual(['read'])
+    expect(await scopesOf(await issue())).toEqual(['manage_token', 'create_token', 'read'])
+  })
+
+  test('has lost them too where its client has another secret from the settings', async () => {
+    await store.putClient(client('console', undefined, manager.scopes))
+    const pair = await issue()
+
+    await store.putClient(client('console', undefined, manager.scopes))
+
+    expect(await scopesOf(pair)).toEqual(['read'])
+  })
+
+  test('has no more of them than its client has now', async () => {
+    const secret = mintClientSecret()
+    await store.putClient(client('console', secret, manager.scopes))
+    const pair = await issue()
+
+    await store.putClient(client('console', secret, ['create_token']))
+
+    expect(await scopesOf(pair)).toEqual(['create_token', 'read'])
+  })
+
+  test('is introspected with what it may do, and no more', async () => {
+    await store.addClient(client('console', undefined, manager.scopes))
+    const pair = await issue()
+    await store.disableClient('console')
+
+    expect(await ground.tokens.introspect(pair.accessToken, admin)).toMatchObject({ active: true, scopes: ['read'] })
   })
 
   test('keeps them where the clients are the program’s around, and not ours', async () => {

@@ -1,6 +1,6 @@
 import { fc, test as property } from '@fast-check/vitest'
 import { expect, test } from 'vitest'
-import { mintSalt, mintSecrets, readToken } from '../../src/tokens/token.ts'
+import { holdsToken, mintSalt, mintSecrets, readToken } from '../../src/tokens/token.ts'
 
 const key = { slot: 7, id: 281_474_976_710_655 }
 const expiresAt = new Date('2026-11-21T09:20:00.123Z')
@@ -73,4 +73,18 @@ test.each([
   access + access,
 ])('not a token: %j', (text) => {
   expect(readToken(text)).toBeUndefined()
+})
+
+test('what holds a token is told from names in which its prefix stands within a word', () => {
+  const secret = `its_${'A'.repeat(43)}`
+
+  for (const text of [access, refresh, secret, `x ${access}`, `"${access}"`, `token=${refresh}`, access.slice(0, -20)])
+    expect([text, holdsToken(text)]).toEqual([text, true])
+  for (const text of [
+    'audits_department_of_foreign_affairs_and_trade',
+    'https://login.example.com/realms/benefits_administration_of_the_state_of_x',
+    'digita_services',
+    access.slice(0, 20),
+  ])
+    expect([text, holdsToken(text)]).toEqual([text, false])
 })
