@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly shortcut: Shortcut
   readonly port: number
   readonly host: string
+  /** Told about what no route has answered for. */
+  readonly report: (error: unknown) => void
 }
 
 export interface RunningServer {
@@ -36,7 +38,7 @@ export interface RunningServer {
  *
  * @throws TokenServiceError ERR_CONFIGURATION: the port is taken, or may not be listened on
  */
-export async function startServer({ handler, shortcut, port, host }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ handler, shortcut, port, host, report }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
   const underWay = new Set<ServerResponse>()
   let lastRequestAt = 0
@@ -50,8 +52,8 @@ export async function startServer({ handler, shortcut, port, host }: ServerOptio
     response.once('close', () => underWay.delete(response))
     if (isStopping) response.setHeader('connection', 'close')
     const isShort = request.method === 'POST' && request.url === endpoint && shortcut.takes(request.headers)
-    if (isShort) void goShortWay(request, response, { handler, shortcut, streams })
-    else if (readTarget(request)) void goLongWay(request, response, { longWay, streams })
+    if (isShort) void goShortWay(request, response, { handler, shortcut, streams, report })
+    else if (readTarget(request)) void goLongWay(request, response, { longWay, streams, report })
     else writeWhole(response, misdirected)
   })
   await listen(server, port, host)
@@ -77,7 +79,12 @@ const misdirected = {
 } as const
 
 /** A name, an IPv4 or an IPv6 address, and maybe a port (RFC 9110 §7.2). */
-const host = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
+const hostForm = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
+
+/** `1.2.3.4.5` has the form of a host and is none. */
+function isHost(host: string): boolean {
+  return hostForm.test(host) && URL.canParse(`http://${host}`)
+}
 
 /**
  * Whether the request says plainly where it goes. The handler reads a url that is put together of `Host` and the target:
@@ -88,9 +95,9 @@ function readTarget(request: IncomingMessage): boolean {
   const { headers, rawHeaders, url = '/' } = request
   const [, authority, target] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(url) ?? []
   if (authority !== undefined) headers.host = authority
-  request.url = authority === undefined ? url : target || '/'
+  request.url = authority === undefined ? url : target?.replace(/^(?!\/)/, '/')
   const hosts = rawHeaders.filter((name, place) => place % 2 === 0 && name.toLowerCase() === 'host')
-  return hosts.length <= 1 && host.test(headers.host ?? 'localhost') && isPlain(request.url)
+  return hosts.length <= 1 && isHost(headers.host ?? 'localhost') && isPlain(request.url ?? '/')
 }
 
 /** The path stands as it will be read: nothing of it is left to be resolved. */
@@ -99,7 +106,7 @@ function isPlain(target: string): boolean {
   return URL.canParse(path, 'http://localhost') && new URL(path, 'http://localhost').pathname === path
 }
 
-interface LongWay {
+interface LongWay extends Pick<ServerOptions, 'report'> {
   readonly longWay: ReturnType<typeof createServerAdapter>
   readonly streams: WeakSet<ServerResponse>
 }
@@ -108,25 +115,25 @@ interface LongWay {
 async function goLongWay(
   request: IncomingMessage,
   response: ServerResponse,
-  { longWay, streams }: LongWay,
+  { longWay, streams, report }: LongWay,
 ): Promise<void> {
   try {
     const answer = await longWay.handleNodeRequestAndResponse(request, response, {})
     if (isEventStream(answer)) streams.add(response)
     await write(response, answer)
-  } catch {
-    giveUp(response)
+  } catch (error) {
+    giveUp(response, error, report)
   }
 }
 
-interface ShortWay extends Pick<ServerOptions, 'handler' | 'shortcut'> {
+interface ShortWay extends Pick<ServerOptions, 'handler' | 'shortcut' | 'report'> {
   readonly streams: WeakSet<ServerResponse>
 }
 
 async function goShortWay(
   request: IncomingMessage,
   response: ServerResponse,
-  { handler, shortcut, streams }: ShortWay,
+  { handler, shortcut, streams, report }: ShortWay,
 ): Promise<void> {
   try {
     const body = await readBody(request)
@@ -137,21 +144,25 @@ async function goShortWay(
     const answer = await askHandler(handler, request, { body, signal: hangUp.signal })
     if (isEventStream(answer)) streams.add(response)
     await write(response, answer)
-  } catch {
-    giveUp(response)
+  } catch (error) {
+    giveUp(response, error, report)
   }
 }
 
-/** Mostly the client went away in the middle of its request, and nobody reads this. Half an answer is none. */
-function giveUp(response: ServerResponse): void {
+/** Mostly the client went away, and nobody reads this; what else there is, is our fault. Half an answer is none. */
+function giveUp(response: ServerResponse, error: unknown, report: (error: unknown) => void): void {
+  if (!response.destroyed) report(error)
   if (response.headersSent) response.destroy()
   else writeWhole(response, { status: 500, headers: {}, body: '' })
 }
 
+/** How an answer is carried is decided here, and not by who made it: two accounts of its length are none. */
+const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding'])
+
 /** A stream goes out as it comes; `curl` asks for a subscription with the headers of any other operation. */
 async function write(response: ServerResponse, answer: Response): Promise<void> {
   const { status } = answer
-  const headers = Object.fromEntries(answer.headers)
+  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !hopByHop.has(name.toLowerCase())))
   if (answer.body !== null && isEventStream(answer)) {
     response.writeHead(status, headers)
     return pipeline(answer.body, response)

@@ -48,7 +48,7 @@ export async function startService(config: Config, logger: Logger = createLogger
       publicUrl: config.publicUrl,
     })
     const shortcut = createShortcut({ schema, tokens, report })
-    const server = await startServer({ handler, shortcut, port: config.port, host: config.host })
+    const server = await startServer({ handler, shortcut, report, port: config.port, host: config.host })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // Last, because a secret that was made and then not shown is lost.

@@ -32,22 +32,23 @@ interface Description {
 
 /** A fault that has a sentence for people needs no stack, only what is behind it; anything else is ours and does. */
 export function describeFault(error: unknown): Description {
-  const { message, ...rest } = describe(error)
-  return { ...rest, message: message.replace(tokenLookalike, '[token]') }
-}
-
-function describe(error: unknown): Description {
   if (error instanceof CommandFault) return { code: error.code, message: error.message, exitCode: faults[error.code] }
   if (error instanceof CommanderError)
     return { code: 'ERR_USAGE', message: describeUsage(error), exitCode: exitCodes.wrongUsage }
   if (error instanceof TokenServiceError)
     return {
       code: error.code,
-      message: error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message,
+      message:
+        error.cause instanceof Error ? `${error.message} (${withoutTokens(error.cause.message)})` : error.message,
       exitCode: error.code === 'ERR_BAD_INPUT' ? exitCodes.wrongUsage : exitCodes.failed,
     }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return { code: 'ERR_UNEXPECTED', message, exitCode: exitCodes.failed }
+  return { code: 'ERR_UNEXPECTED', message: withoutTokens(message), exitCode: exitCodes.failed }
+}
+
+/** For the words of strangers. In ours there is none, but there are names, and `units_production` must stay one. */
+function withoutTokens(message: string): string {
+  return message.replace(tokenLookalike, '[token]')
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { readConfig, readEnvironment } from '../config.ts'
 import type { Service } from '../service.ts'
+import { CommandFault } from './fault.ts'
 import { type Answer, jsonOption, type OutputOptions, print } from './output.ts'
 
 export function defineServe(program: Command): void {
@@ -37,6 +38,11 @@ function stopOnSignals(service: Service, { json = false }: OutputOptions): void 
   }
 }
 
+const lostSecret = new CommandFault(
+  'ERR_OUTPUT',
+  'The client admin was made, and its secret could not be written to standard output, so nobody knows it: start with ADMIN_SECRET set.',
+)
+
 function announce({ url, database, newAdminSecret }: Service): Answer {
   const lines = [
     `invalidate-token is ready after ${(process.uptime()).toFixed(1)} s`,
@@ -53,5 +59,9 @@ function announce({ url, database, newAdminSecret }: Service): Answer {
       `  secret     ${newAdminSecret}`,
       `  header     { "Authorization": "Basic ${Buffer.from(`admin:${newAdminSecret}`).toString('base64')}" }`,
     )
-  return { text: `\n${lines.join('\n')}\n`, json: { url, database, newAdminSecret } }
+  return {
+    text: `\n${lines.join('\n')}\n`,
+    json: { url, database, newAdminSecret },
+    ifLost: newAdminSecret === undefined ? undefined : lostSecret,
+  }
 }

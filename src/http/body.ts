@@ -3,8 +3,8 @@ import { gunzip } from 'node:zlib'
 
 /** More than the largest request that means something here needs, and too little to keep a server busy. */
 export const mostBodyBytes = 64 * 1024
-/** What comes beyond that is let go by, so that its sender is there to read why: who is cut off asks again. */
-const mostDrainedBytes = 16 * mostBodyBytes
+/** How much of what comes beyond that is let go by. */
+const mostDrainedBytes = 16 * 1024 * 1024
 
 /** A request that is refused for its form, before anybody looks at what it says. The message is for its sender. */
 export class UnreadableRequest extends Error {
@@ -67,15 +67,28 @@ async function readBytes(request: Request): Promise<Uint8Array> {
 }
 
 async function collect(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const reader = body.getReader()
   const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of body) {
-    length += part.byteLength
-    if (length > mostDrainedBytes) break
-    if (length <= mostBodyBytes) parts.push(part)
+  for (let length = 0; ; ) {
+    const { done, value } = await reader.read()
+    if (done) return Buffer.concat(parts)
+    length += value.byteLength
+    if (length > mostBodyBytes) {
+      void letGoBy(reader).catch(() => undefined)
+      throw tooLarge()
+    }
+    parts.push(value)
   }
-  if (length > mostBodyBytes) throw tooLarge()
-  return Buffer.concat(parts)
+}
+
+/** Reads on while the answer goes out: a sender who is cut off does not read it, and sends the same again. */
+async function letGoBy(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  for (let length = 0; length < mostDrainedBytes; ) {
+    const { done, value } = await reader.read()
+    if (done) return
+    length += value.byteLength
+  }
+  await reader.cancel()
 }
 
 const gunzipped = promisify(gunzip)

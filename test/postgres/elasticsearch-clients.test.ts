@@ -27,7 +27,7 @@ beforeAll(async () => {
     username === 'alice' && password === 'open sesame' ? { ...alice, scopes: ['read'] } : undefined
   const handler = createHandler({ tokens, report, authenticatePassword, assertReady: database.ping })
   const shortcut = { takes: () => false, answer: async () => undefined }
-  server = await startServer({ handler, shortcut, port: 0, host: '127.0.0.1' })
+  server = await startServer({ handler, shortcut, report, port: 0, host: '127.0.0.1' })
 })
 beforeEach(() => ground.clear())
 afterAll(async () => {

@@ -32,12 +32,21 @@ test.each(['a', 'tokens.example:80', '127.0.0.1:4000', '[::1]:4000'])('Host: %s 
   expect(await get('/health', host)).toBe('200')
 })
 
-test.each(['x/health?', 'a b', '[', 'a@b', 'a:b', '', 'a,b'])(
-  'Host: %s is none, and chooses no route',
-  async (host) => {
-    expect(await get('/nothing', host)).toBe('400')
-  },
-)
+test.each([
+  'x/health?',
+  'a b',
+  '[',
+  'a@b',
+  'a:b',
+  '',
+  'a,b',
+  '1.2.3.4.5',
+  '256.256.256.256',
+  'localhost:99999',
+  '[::::]',
+])('Host: %s is none, and chooses no route', async (host) => {
+  expect(await get('/nothing', host)).toBe('400')
+})
 
 test('of two hosts neither counts', async () => {
   expect(await get('/health', 'a', 'b')).toBe('400')
@@ -46,6 +55,7 @@ test('of two hosts neither counts', async () => {
 test('a target in absolute form is taken, and its authority counts', async () => {
   expect(await get('http://tokens.example/health', 'tokens.example')).toBe('200')
   expect(await get('http://tokens.example', 'tokens.example')).toBe('200')
+  expect(await get('http://tokens.example?pretty', 'tokens.example')).toBe('200')
   expect(await get('http://a@b/health', 'tokens.example')).toBe('400')
 })
 
@@ -56,10 +66,18 @@ test.each(['/x/../health', '/x/%2e%2e/health', '/x\\..\\health', '//health', '/.
   },
 )
 
-test('too long a body that comes in pieces is told so', async () => {
+test('an answer in parts has one account of its length', async () => {
+  const headers = { 'content-type': 'application/json', accept: 'multipart/mixed' }
+
+  const answer = await fetch(service.url, { method: 'POST', headers, body: '{"query":"{ __typename }"}' })
+
+  expect(await answer.text()).toContain('{"data":{"__typename":"Query"}}')
+})
+
+test.each([20, 300])('too long a body that comes in %i pieces is told so', async (count) => {
   const body = new ReadableStream({
     start(controller) {
-      for (let piece = 0; piece < 20; piece++) controller.enqueue(new Uint8Array(10_000).fill(32))
+      for (let piece = 0; piece < count; piece++) controller.enqueue(new Uint8Array(10_000).fill(32))
       controller.close()
     },
   })

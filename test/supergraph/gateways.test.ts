@@ -22,7 +22,13 @@ async function serve(): Promise<RunningServer> {
   const schema = createSchema()
   const report = (error: unknown) => ground.reports.push(error)
   const handler = createHandler({ schema, tokens, report, assertReady: ground.database.ping })
-  return startServer({ handler, shortcut: createShortcut({ schema, tokens, report }), port: 0, host: '127.0.0.1' })
+  return startServer({
+    handler,
+    shortcut: createShortcut({ schema, tokens, report }),
+    port: 0,
+    host: '127.0.0.1',
+    report,
+  })
 }
 
 beforeAll(async () => {
