@@ -42,6 +42,11 @@ export function readJson<Value>(text: string, where: string): Value {
   }
 }
 
+/** What `{ … }` is read to. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /**
  * How many members all objects of a JSON text have together. More than were read means that one was named twice, of
  * which `JSON.parse` keeps the last without a word.

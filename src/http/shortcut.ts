@@ -12,7 +12,7 @@ import {
 import { createErrorPresenter } from '../graph/errors.ts'
 import type { Caller } from '../tokens/caller.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { mostBodyBytes } from './body.ts'
+import { isObject, mostBodyBytes } from './body.ts'
 import { authenticateHeader } from './credentials.ts'
 import { answerHeaders, mostTokens } from './graphql.ts'
 
@@ -143,10 +143,6 @@ function readParams(body: Uint8Array): Params | undefined {
   if (variables != null && !isObject(variables)) return undefined
   if (operationName != null && typeof operationName !== 'string') return undefined
   return { query, variables: variables ?? {}, operationName: operationName || undefined }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Documents with a literal string go the long way: it may be a token, which must not stay in memory as a key. */

@@ -1,5 +1,5 @@
 import { tokenLookalike } from '../../tokens/token.ts'
-import { countMembers, readJson, readText } from '../body.ts'
+import { countMembers, isObject, readJson, readText } from '../body.ts'
 import { badRequest, ElasticsearchError } from './error.ts'
 
 /** Taken by every route of Elasticsearch. Of these only `pretty` changes anything here: no stack is ever shown. */
@@ -58,10 +58,6 @@ function assertJson({ headers }: Request): void {
     type: 'media_type_header_exception',
     reason: `Content-Type header ${found}: expected [application/json] or [application/vnd.elasticsearch+json]`,
   })
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** As Elasticsearch names what stands in JSON. */

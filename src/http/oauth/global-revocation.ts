@@ -1,7 +1,7 @@
 import type { Caller } from '../../tokens/caller.ts'
 import { type OwnerScope, readName, readSubject } from '../../tokens/owner.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import { countMembers, readJson, readText } from '../body.ts'
+import { countMembers, isObject, readJson, readText } from '../body.ts'
 import { answerEmpty, Refusal } from './answer.ts'
 
 interface JsonRequest {
@@ -82,8 +82,4 @@ function readEmail(email: string): OwnerScope {
 
 function malformed(message: string): Refusal {
   return new Refusal('invalid_request', message)
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
