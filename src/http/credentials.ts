@@ -16,7 +16,7 @@ import type { Tokens } from '../tokens/tokens.ts'
  */
 function readCredentials(header: string | null): Credentials | undefined {
   if (header === null) return undefined
-  const { scheme, value } = split(header)
+  const { scheme, value } = splitHeader(header)
   switch (scheme) {
     case 'bearer':
       return { kind: 'bearer', token: value }
@@ -43,7 +43,7 @@ export async function authenticateHeader(tokens: Tokens, header: string | null):
  */
 export async function authenticateEncodedHeader(tokens: Tokens, header: string): Promise<Caller> {
   const plain = readCredentials(header)
-  const decoded = plain?.kind === 'client' && split(header).scheme === 'basic' ? decode(plain) : undefined
+  const decoded = plain?.kind === 'client' && splitHeader(header).scheme === 'basic' ? decode(plain) : undefined
   if (decoded === undefined) return authenticateHeader(tokens, header)
   try {
     return await tokens.authenticate(decoded)
@@ -68,8 +68,8 @@ export function clientCredentials(id: string, secret: string): ClientCredentials
 type ClientCredentials = Extract<Credentials, { kind: 'client' }>
 
 /** The scheme in lower case, as it is compared (RFC 9110 §11.1); both empty for what is no credentials. */
-function split(header: string): { readonly scheme: string; readonly value: string } {
-  const [, scheme = '', value = ''] = /^([A-Za-z]+) +([^\s,]+)$/.exec(header.trim()) ?? []
+export function splitHeader(header: string | null): { readonly scheme: string; readonly value: string } {
+  const [, scheme = '', value = ''] = /^([A-Za-z]+) +([^\s,]+)$/.exec(header?.trim() ?? '') ?? []
   return { scheme: scheme.toLowerCase(), value }
 }
 

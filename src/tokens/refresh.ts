@@ -37,7 +37,7 @@ export async function refreshOnTerms(
   const pair = await findPresented(mind.store, presented)
   if (pair?.refresh === undefined) return refused('invalid')
   const isIssuedTo = issuedTo === undefined || pair.clientId === issuedTo
-  if (isIssuedTo && scopes.every((scope) => pair.scopes.includes(scope))) return refresh(mind, refreshToken)
+  if (isIssuedTo && scopes.every((scope) => pair.scopes.includes(scope))) return spend(mind, presented)
   if (pair.refresh.expiresAt <= mind.clock()) return refused('expired')
   if (pair.refresh.isInvalidated) return refused('invalidated')
   return { outcome: 'terms-not-met', reason: isIssuedTo ? 'beyond-grant' : 'other-client' }
@@ -45,7 +45,10 @@ export async function refreshOnTerms(
 
 export async function refresh(mind: TokensDependencies, refreshToken: string): Promise<RefreshAnswer> {
   const presented = readToken(readTokenText('refreshToken', refreshToken))
-  if (presented?.half !== 'refresh') return refused('invalid')
+  return presented?.half === 'refresh' ? spend(mind, presented) : refused('invalid')
+}
+
+async function spend(mind: TokensDependencies, presented: PresentedToken): Promise<RefreshAnswer> {
   const at = mind.clock()
   const salt = mintSalt()
   const secrets = presented.deriveSuccessor(salt)

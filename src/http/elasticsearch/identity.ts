@@ -4,7 +4,7 @@ import { TokenServiceError } from '../../tokens/errors.ts'
 import type { Owner } from '../../tokens/owner.ts'
 import { readToken } from '../../tokens/token.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import { authenticateHeader } from '../credentials.ts'
+import { authenticateHeader, splitHeader } from '../credentials.ts'
 import { tokenExpired, unauthenticated, unauthorized, wrongCredentials } from './error.ts'
 
 /** Who is somebody: to Elasticsearch nobody is anonymous. */
@@ -34,8 +34,9 @@ function isRefusal(error: unknown): boolean {
 }
 
 function refusal(header: string | null): Error {
-  const [, token = ''] = /^bearer +(\S+)$/i.exec(header?.trim() ?? '') ?? []
-  return readToken(token)?.half === 'access' ? tokenExpired() : unauthenticated(wrongCredentials)
+  const { scheme, value } = splitHeader(header)
+  const isOurs = scheme === 'bearer' && readToken(value)?.half === 'access'
+  return isOurs ? tokenExpired() : unauthenticated(wrongCredentials)
 }
 
 /** @throws ElasticsearchError 403 */
@@ -77,7 +78,7 @@ export function describeUser(owner: Owner, scopes: readonly string[], authentica
 
 /** How the caller has shown who it is, in Elasticsearch's words. */
 export function authenticationTypeOf({ headers }: Request): 'token' | 'api_key' | 'realm' {
-  const [scheme = ''] = (headers.get('authorization') ?? '').trim().toLowerCase().split(' ')
+  const { scheme } = splitHeader(headers.get('authorization'))
   if (scheme === 'bearer') return 'token'
   return scheme === 'apikey' ? 'api_key' : 'realm'
 }
