@@ -9,7 +9,13 @@ const shared = {
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
 }
 // Files share a worker's modules: to load them anew for each takes a sixth of the whole run.
-const timing = { testTimeout: 30_000, hookTimeout: 60_000, isolate: false }
+// A busy machine takes several times as long as an idle one, and no test is about time: these only end what hangs.
+const timing = {
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  expect: { poll: { timeout: 60_000, interval: 20 } },
+  isolate: false,
+}
 
 export default defineConfig({
   ...shared,

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { admin, asAdmin, ask, type Ground, openGround } from '../support/ground.ts'
+import { statementsOf } from '../support/statements.ts'
 
 let ground: Ground
 beforeAll(async () => {
@@ -18,17 +19,12 @@ const entities = `query ($of: [_Any!]!) {
 
 /** How many statements a look-up of these takes, that of the caller among them. */
 async function countStatements(of: readonly unknown[]): Promise<number> {
-  const client: { query: (statement: unknown) => unknown } = Reflect.get(ground.database.db, '$client')
-  const statements = vi.spyOn(client, 'query')
-  try {
+  const statements = await statementsOf(ground.database, async () => {
     const { data, errors } = await ask(ground.handler, entities, { authorization: asAdmin, variables: { of } })
     expect(errors).toBeUndefined()
     expect(data._entities).not.toContain(null)
-    // What was just invalidated is still being announced, up to 20 ms later: that is no part of a look-up.
-    return statements.mock.calls.filter(([statement]) => !JSON.stringify(statement).includes('pg_notify')).length
-  } finally {
-    statements.mockRestore()
-  }
+  })
+  return statements.length
 }
 
 test('twenty sessions that a gateway joins cost as many statements as one', async () => {

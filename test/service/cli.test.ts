@@ -539,7 +539,7 @@ test.skipIf(!hasScript /* it is of util-linux */)('at a terminal a token is aske
     env: { PATH: process.env['PATH'], DATABASE_URL: url },
     input: `${accessToken}\r`,
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 100_000,
   })
   await rm(folder, { recursive: true })
 

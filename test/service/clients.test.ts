@@ -153,11 +153,11 @@ describe.each(frontends)('with %s', (_name, connect) => {
     const { laptop } = await openDevices()
     const show = vi.fn()
     const unwatch = laptop.watch(show)
-    await vi.waitFor(() => expect(show).toHaveBeenLastCalledWith(['tablet', 'phone', 'laptop']))
+    await expect.poll(() => show.mock.lastCall).toEqual([['tablet', 'phone', 'laptop']])
 
     await laptop.page.logOutDevice(await idOf('phone', laptop))
 
-    await vi.waitFor(() => expect(show).toHaveBeenLastCalledWith(['tablet', 'laptop']))
+    await expect.poll(() => show.mock.lastCall).toEqual([['tablet', 'laptop']])
     unwatch()
   })
 

@@ -125,7 +125,7 @@ test('a guard goes on from its cursor on another process, and on one that has on
   for (const stream of [page, rest]) expect(await stream.next()).toBe('complete')
   const completedAt = performance.now()
   expect(await ended).toBe(0)
-  expect(performance.now() - completedAt).toBeLessThan(5_000)
+  expect(performance.now() - completedAt).toBeLessThan(9_000)
 })
 
 test('a subscription that takes any type is streamed as well, and listening ends with the last who hangs up', async () => {

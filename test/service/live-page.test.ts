@@ -35,7 +35,7 @@ describe.each(frontends)('with %s a page that listens', (name, connect) => {
     const [here, elsewhere] = [await open(), await open()]
     const first = here.login.accessToken()
     const following = followLogin(service.url, here.connection, here.login)
-    await vi.waitFor(() => expect(here.login.accessToken()).not.toBe(first), { timeout: 5000 })
+    await expect.poll(() => here.login.accessToken()).not.toBe(first)
 
     await elsewhere.page.logOutEverywhere()
     await following
