@@ -167,7 +167,7 @@ function defineDisable(client: Command): void {
     .command('disable')
     .summary('shut a client out')
     .description(
-      'Shuts a client out: from its next request on it is unknown, and its own tokens are ended. A subscription that it has open goes on until its connection ends.\nSessions that it created for owners live on: end them by realm or username with `invalidate`. `client create --replace` enables it again.',
+      'Shuts a client out: from its next request on it is unknown, and its own tokens are ended. A `revocationFeed` that it has open tells nothing more.\nSessions that it created for owners live on: end them by realm or username with `invalidate`. `client create --replace` enables it again.',
     )
     .argument('<id>', 'names the client')
     .option(...jsonOption)

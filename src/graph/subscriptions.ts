@@ -27,7 +27,7 @@ export function defineSubscriptions(builder: Builder, revocation: RevocationRef)
       description: [
         'For gateways that refuse invalidated tokens themselves: every invalidation, once, as it comes to sight. First what came after `after`, then whatever comes; nothing is left out, however slow the reader and whatever was cut.',
         'The first event comes at once, without revocations if there are none, so that the reader knows that it is connected and from where on.',
-        'Needs the scope `manage_token`.',
+        'Needs the scope `manage_token`, and completes before the next event once the caller has lost it.',
       ].join('\n\n'),
       args: {
         after: t.arg.id({

@@ -1,6 +1,9 @@
-import { type ActiveToken, serviceScopes } from './caller.ts'
-import type { StoredClient } from './clients.ts'
-import type { TokensDependencies } from './dependencies.ts'
+import { type ActiveToken, type Caller, type ServiceScope, serviceScopes } from './caller.ts'
+import type { ClientStore, StoredClient } from './clients.ts'
+
+interface Mind {
+  readonly clients: Pick<ClientStore, 'findClient'>
+}
 
 /**
  * The token, with what it may still do here: a scope of ours is good for as long as the client that it came from has it,
@@ -10,11 +13,30 @@ import type { TokensDependencies } from './dependencies.ts'
  * however often they were refreshed. (One that is not known has its scopes from the program around: what becomes of
  * them is decided there.)
  */
-export async function withStandingScopes(mind: TokensDependencies, token: ActiveToken): Promise<ActiveToken> {
+export async function withStandingScopes(mind: Mind, token: ActiveToken): Promise<ActiveToken> {
   const client = token.scopes.some(isOurs) ? await mind.clients.findClient(token.clientId) : undefined
   if (client === undefined) return token
   const standing = standingScopes(client, token.session.id)
   return { ...token, scopes: token.scopes.filter((scope) => !isOurs(scope) || standing.includes(scope)) }
+}
+
+/**
+ * For what outlasts a request: answers what to ask before each use, whether the caller still has a scope. It is gone once
+ * the client behind it is disabled, loses it, or is given another secret.
+ */
+export async function rememberStanding(
+  mind: Mind,
+  caller: Caller,
+  scope: ServiceScope,
+): Promise<() => Promise<boolean>> {
+  if (caller.kind === 'owner') return async () => (await withStandingScopes(mind, caller.token)).scopes.includes(scope)
+  const before = caller.kind === 'client' ? await mind.clients.findClient(caller.clientId) : undefined
+  if (before === undefined) return async () => true
+  return async () => {
+    const now = await mind.clients.findClient(before.id)
+    const isAsBefore = now !== undefined && now.disabledAt === undefined && now.standingSince === before.standingSince
+    return isAsBefore && now.scopes.includes(scope)
+  }
 }
 
 function standingScopes({ scopes, disabledAt, standingSince = 0 }: StoredClient, sessionId: number): readonly string[] {

@@ -1,8 +1,10 @@
 import { type ActiveToken, assertScope, type Caller, tokenOf } from './caller.ts'
+import type { ClientStore } from './clients.ts'
 import { createFeed, type Feed, pageRows } from './feed.ts'
 import type { LogPage, RevocationLog } from './log.ts'
 import { createPages } from './pages.ts'
 import type { Revocation } from './revocation.ts'
+import { rememberStanding } from './standing.ts'
 import type { TokenStore } from './store.ts'
 import { Stream } from './stream.ts'
 
@@ -27,6 +29,7 @@ export interface Subscriptions {
 export interface SubscriptionsDependencies {
   readonly log: Pick<RevocationLog, 'findEnding' | 'position' | 'readSince' | 'listen'>
   readonly store: Pick<TokenStore, 'find'>
+  readonly clients: Pick<ClientStore, 'findClient'>
   readonly clock: () => Date
 }
 
@@ -61,10 +64,11 @@ export function createSubscriptions(mind: SubscriptionsDependencies): Subscripti
       const stream = new Stream<FeedEvent>()
       return begin(stream, async () => {
         stream.onEnd(feed.join(() => stream.ring()))
-        // The right to follow ends with the token that gave it.
+        // The right to follow ends with the token that gave it, and with the client behind it.
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
+        const mayFollow = await rememberStanding(mind, caller, 'manage_token')
         const first = await log.readSince(after, { limit: pageRows, upTo: await feed.settle() })
-        return follow({ feed, log }, stream, first)
+        return follow({ feed, log, mayFollow }, stream, first)
       })
     },
     endStreams() {
@@ -138,7 +142,7 @@ function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Fee
  * not. Both go by the same cursors, so there is no seam to lose anything at.
  */
 async function* follow(
-  { feed, log }: { readonly feed: Feed; readonly log: SubscriptionsDependencies['log'] },
+  { feed, log, mayFollow }: Following,
   stream: Stream<FeedEvent>,
   first: LogPage,
 ): AsyncGenerator<FeedEvent, void, undefined> {
@@ -158,8 +162,17 @@ async function* follow(
       step = page
     }
     cursor = step.cursor
-    if (step.revocations.length > 0 || step.hasGap) yield eventOf(step)
+    if (step.revocations.length === 0 && !step.hasGap) continue
+    if (!(await mayFollow())) return
+    yield eventOf(step)
   }
+}
+
+interface Following {
+  readonly feed: Feed
+  readonly log: SubscriptionsDependencies['log']
+  /** Asked before each event. */
+  readonly mayFollow: () => Promise<boolean>
 }
 
 function eventOf({ cursor, revocations, hasGap }: FeedEvent): FeedEvent {

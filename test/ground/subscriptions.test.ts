@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createClientStore } from '../../src/storage/client-store.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
+import { type ClientStore, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { type EventStream, subscribe } from '../support/event-stream.ts'
 import { admin, asAdmin, ask, type Ground, openGround } from '../support/ground.ts'
@@ -26,6 +28,10 @@ const invalidate = (
 const endAccess = ({ accessToken }: IssuedPair) => invalidate({ kind: 'access-token', token: accessToken })
 const endOwner = (options = {}) => invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...alice } }, options)
 const newest = async () => (await ground.tokens.listRevocations({ limit: 1 }, admin))[0]?.revision
+
+const guardSecret = 'the-secret-of-a-guard-of-32-characters'
+const guard = { id: 'guard', secretDigest: digestClientSecret(guardSecret), scopes: ['create_token', 'manage_token'] }
+const asGuard = `Basic ${Buffer.from(`guard:${guardSecret}`).toString('base64')}`
 
 async function listen(query: string, authorization?: string, method: 'GET' | 'POST' = 'POST'): Promise<EventStream> {
   const stream = await subscribe(ground.handler, { query, authorization, method })
@@ -214,6 +220,31 @@ describe('revocationFeed', () => {
     // The end of its own token may be the last that it reads.
     const last = await stream.next()
     expect(last === 'complete' ? last : await stream.next()).toBe('complete')
+  })
+
+  test.each<[what: string, change: (clients: ClientStore) => Promise<unknown>]>([
+    ['is disabled', (clients) => clients.disableClient('guard')],
+    ['has another secret', (clients) => clients.replaceClient({ ...guard, secretDigest: digestClientSecret('other') })],
+    ['has lost the scope', (clients) => clients.putClient({ ...guard, scopes: ['create_token'] })],
+  ])('a client that %s is told nothing more, nor is a session that it made', async (_, change) => {
+    const clients = createClientStore(ground.database)
+    await clients.putClient(guard)
+    const pair = await ground.tokens.issue(
+      { owner: alice, scopes: ['manage_token'] },
+      { kind: 'client', clientId: 'guard', scopes: guard.scopes },
+    )
+    const streams = [await follow(undefined, asGuard), await follow(undefined, bearer(pair))]
+    const administrator = await follow()
+    for (const stream of [...streams, administrator]) await stream.next()
+    // Whose scopes are as they were is told.
+    await endAccess(await issue())
+    for (const stream of [...streams, administrator]) expect(await readIds(stream)).toHaveLength(1)
+
+    await change(clients)
+    await endAccess(await issue())
+
+    expect(await readIds(administrator)).toHaveLength(1)
+    for (const stream of streams) expect(await stream.next()).toBe('complete')
   })
 })
 

@@ -52,6 +52,7 @@ function createFakeLog() {
     mind: {
       clock: () => new Date(),
       store: { find: async () => undefined },
+      clients: { findClient: async () => undefined },
       log: {
         findEnding: async () => undefined,
         position: () => read(() => String(rows.length)),

@@ -59,6 +59,7 @@ test('while eight write at once a reader by revision misses rows, and a follower
   const stream = await createSubscriptions({
     log,
     store: { find: async () => undefined },
+    clients: { findClient: async () => undefined },
     clock: () => new Date(),
   }).followRevocations(undefined, admin)
   const followed: number[] = []

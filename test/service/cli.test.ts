@@ -185,10 +185,8 @@ describe('a client', () => {
       createdAt: expect.any(String),
       disabledAt,
     })
-    // What it follows already goes on, as its help says.
     await ask(`mutation { invalidateToken(input: { token: "${accessToken}" }) { errorCount } }`)
-    expect((await feed.next()).data.revocationFeed.revocations).toHaveLength(1)
-    await feed.close()
+    expect(await feed.next()).toBe('complete')
 
     const replaced = JSON.parse((await runCommand([...args, '--replace'], { DATABASE_URL: url })).stdout)
     expect((await ask('{ __typename }', replaced.authorization)).status).toBe(200)
