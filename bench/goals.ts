@@ -116,6 +116,7 @@ function throughputGoals(one: Throughput): readonly Goal[] {
     cpu(one.invalidate, 2.5),
     rate(one.invalidateAsOwner, pgbench),
     cpu(one.invalidateAsOwner),
+    rate(one.invalidateSession, oidc.revoke),
     rate(one.introspect, oidc.introspect, 5),
     cpu(one.introspect, 2.5),
     rate(one.issue, oidc.issue, 3),

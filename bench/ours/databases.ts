@@ -1,11 +1,14 @@
 import pg from 'pg'
 import { lazy, type Stage } from '../stage.ts'
+import { planning } from './inside.ts'
 import { type Seeded, seed } from './seed.ts'
 
 /** A database of our own kind, seeded, with a connection to look into it. */
 export interface TokenDatabase extends Omit<Seeded, 'name'> {
   readonly url: string
   readonly client: pg.Client
+  /** One that plans as the service's connections do. */
+  readonly ownClient: pg.Client
 }
 
 export interface TokenDatabases {
@@ -22,7 +25,7 @@ export function createTokenDatabases(stage: Stage): TokenDatabases {
       const { name: templateName, ...seeded } = await template()
       stage.progress.say(`copying ${templateName} to ${name}`)
       const url = await stage.postgres.createDatabase(name, templateName)
-      return { ...seeded, url, client: await openClient(stage, url) }
+      return { ...seeded, url, client: await openClient(stage, url), ownClient: await openClient(stage, url, planning) }
     },
   }
 }
@@ -32,8 +35,8 @@ function heldOf(pairs: number): number {
   return Math.min(pairs, 530_000)
 }
 
-export async function openClient(stage: Stage, url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url })
+export async function openClient(stage: Stage, url: string, options = ''): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, options })
   await client.connect()
   stage.keep({ close: () => client.end() })
   return client

@@ -15,8 +15,6 @@ const kept = 5_000
 export function createAlone(stage: Stage, databases: TokenDatabases): Readonly<Record<Alone, Contender>> {
   const opened = lazy(async () => {
     const database = await databases.copy('alone', stage.options.pairs)
-    // As the service has it: the statement itself is measured, not how it is planned anew each time.
-    await database.client.query('set plan_cache_mode = force_generic_plan')
     return { ...database, take: takeFrom(database.accessTokens.slice(kept)) }
   })
   const server = lazy(async () => startOurs(stage, (await opened()).url))
@@ -66,7 +64,7 @@ function nextOf(take: TakeToken, write: (token: string) => Promise<Statements>):
 
 /** Writing the statement is not timed, running it is. */
 async function timeStatements(
-  { client }: Pick<TokenDatabase, 'client'>,
+  { ownClient }: Pick<TokenDatabase, 'ownClient'>,
   seconds: number,
   next: () => Promise<Statements>,
 ): Promise<Sample> {
@@ -76,7 +74,7 @@ async function timeStatements(
   while (performance.now() < endsAt) {
     const statements = await next()
     const sentAt = performance.now()
-    await runStatements(client, statements)
+    await runStatements(ownClient, statements)
     tookMs.push(performance.now() - sentAt)
   }
   const { count, ...speed } = summarise(tookMs, tookMs.reduce((sum, ms) => sum + ms, 0) / 1000)

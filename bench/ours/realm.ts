@@ -43,21 +43,21 @@ export function createRealmWide(databases: TokenDatabases, pairs: number): Realm
 }
 
 /** Ends so many access tokens one after another and answers how long each took. */
-async function endSingly({ client, accessTokens }: TokenDatabase, count: number): Promise<readonly number[]> {
+async function endSingly({ ownClient, accessTokens }: TokenDatabase, count: number): Promise<readonly number[]> {
   const writer = createStatementWriter()
   const tookMs: number[] = []
   for (const token of accessTokens.slice(0, count)) {
     const statements = await writer.invalidate(token)
     const startedAt = performance.now()
-    await runStatements(client, statements)
+    await runStatements(ownClient, statements)
     tookMs.push(performance.now() - startedAt)
   }
   return tookMs
 }
 
 /** `ended`: how many access tokens had been ended one by one; their pairs live on in their refresh tokens. */
-async function sweep({ client, pairs }: TokenDatabase, ended: number) {
-  const { effectMs, countsMs, invalidated, previouslyInvalidated } = await invalidateRealm(client, realm)
+async function sweep({ client, ownClient, pairs }: TokenDatabase, ended: number) {
+  const { effectMs, countsMs, invalidated, previouslyInvalidated } = await invalidateRealm(ownClient, client, realm)
   if (invalidated !== 2 * pairs - ended || previouslyInvalidated !== ended)
     throw new Error(`Of ${pairs} pairs with ${ended} ended, ${invalidated} and ${previouslyInvalidated} were counted`)
   return { effectMs, countsMs }

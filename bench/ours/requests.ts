@@ -10,6 +10,8 @@ export type TakeToken = () => string | undefined
 const operations = {
   invalidate:
     'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) { invalidatedTokens previouslyInvalidatedTokens errorCount } }',
+  invalidateSession:
+    'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input, options: { wholeSession: true }) { invalidatedTokens previouslyInvalidatedTokens errorCount } }',
   introspect:
     'query ($token: String!) { introspectToken(token: $token) { active realmName username scopes issuedAt expiresAt clientId } }',
   issue:
@@ -22,19 +24,33 @@ type Operation = keyof typeof operations
 
 const formType = 'application/x-www-form-urlencoded'
 
-const rightInvalidation =
-  '{"data":{"invalidateToken":{"invalidatedTokens":1,"previouslyInvalidatedTokens":0,"errorCount":0}}}'
+const rightInvalidation = (tokens: number) =>
+  `{"data":{"invalidateToken":{"invalidatedTokens":${tokens},"previouslyInvalidatedTokens":0,"errorCount":0}}}`
 
 /** Ends a token that is live, by whoever has it: nobody, or its owner by the very same token, as at a logout. */
 export function invalidations(server: Server, take: TakeToken, caller: 'anonymous' | 'owner'): Requests {
   const write = writeOperation(server, 'invalidate')
+  const right = rightInvalidation(1)
   return {
     next: () => {
       const token = take()
       if (token === undefined) return undefined
       return write({ input: { token } }, caller === 'owner' ? `Bearer ${token}` : undefined)
     },
-    isRight: ({ status, body }) => status === 200 && body === rightInvalidation,
+    isRight: ({ status, body }) => status === 200 && body === right,
+  }
+}
+
+/** Logs out: ends the session of a refresh token, whose pair is the only one. */
+export function sessionInvalidations(server: Server, take: TakeToken): Requests {
+  const write = writeOperation(server, 'invalidateSession')
+  const right = rightInvalidation(2)
+  return {
+    next: () => {
+      const refreshToken = take()
+      return refreshToken && write({ input: { refreshToken } })
+    },
+    isRight: ({ status, body }) => status === 200 && body === right,
   }
 }
 

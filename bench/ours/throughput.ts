@@ -10,6 +10,7 @@ import {
   oauthIntrospections,
   oauthRevocations,
   refreshes,
+  sessionInvalidations,
   takeFrom,
 } from './requests.ts'
 import { startOurs } from './service.ts'
@@ -18,7 +19,15 @@ const connections = 64
 /** Introspected, and therefore not to be ended. */
 const kept = 20_000
 
-type Verb = 'invalidate' | 'invalidateAsOwner' | 'introspect' | 'issue' | 'refresh' | 'oauthRevoke' | 'oauthIntrospect'
+type Verb =
+  | 'invalidate'
+  | 'invalidateAsOwner'
+  | 'invalidateSession'
+  | 'introspect'
+  | 'issue'
+  | 'refresh'
+  | 'oauthRevoke'
+  | 'oauthIntrospect'
 
 /** Our verbs under load, all on one service and one database. */
 export function createVerbs(stage: Stage, databases: TokenDatabases): Readonly<Record<Verb, Contender>> {
@@ -46,6 +55,10 @@ export function createVerbs(stage: Stage, databases: TokenDatabases): Readonly<R
   return {
     invalidate: contender('invalidateToken', ending('anonymous')),
     invalidateAsOwner: contender('invalidateToken as owner', ending('owner')),
+    invalidateSession: contender('invalidateToken, wholeSession', async (server) => {
+      const { client, toRefresh } = await opened()
+      return appendingTo('revocations', client, sessionInvalidations(server, toRefresh))
+    }),
     introspect: contender('introspectToken', async (server) => {
       const { accessTokens } = await opened()
       return introspections(server, accessTokens.slice(0, kept))

@@ -1,11 +1,24 @@
 import { type SQL, sql } from 'drizzle-orm'
 
+/**
+ * Ends a subquery whose rows are few and found by key, and are to be found so: whatever is done with them comes after.
+ * Without it they may be met on a walk that is in the order they are wanted in, or gathered for all at once.
+ */
+export const gathered = sql`offset 0`
+
 /** Columns of a batch: Postgres takes a whole list as one parameter, so a statement's text never depends on its size. */
 export function column<Member>(members: readonly Member[], read: (member: Member) => unknown): unknown[] {
   return members.map(read)
 }
 
-/** A list parameter of a prepared statement, by name and type. */
-export function list(name: string, type: 'boolean' | 'smallint' | 'bigint' | 'text' | 'bytea' | 'timestamptz'): SQL {
-  return sql`${sql.placeholder(name)}::${sql.raw(type)}[]`
+type ColumnType = 'boolean' | 'smallint' | 'bigint' | 'text' | 'bytea' | 'timestamptz' | 'revocation_selector'
+
+/** A parameter of a prepared statement, by name and type. */
+export function placeholder(name: string, type: ColumnType): SQL {
+  return sql`${sql.placeholder(name)}::${sql.raw(type)}`
+}
+
+/** One that is a list. */
+export function list(name: string, type: ColumnType): SQL {
+  return sql`${placeholder(name, type)}[]`
 }

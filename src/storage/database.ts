@@ -17,6 +17,8 @@ export interface Database {
    * come to another server connection, which has never heard of the name.
    */
   statementName(name: string): string
+  /** For what reads as many rows as there are: planned by what the tables hold, where all else is planned to read by key. */
+  readonly walker: Pick<Db, 'select'>
   /** Resolves when the database answers a query now. */
   ping(): Promise<void>
   close(): Promise<void>

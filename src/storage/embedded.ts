@@ -73,6 +73,8 @@ export function embeddedDatabase(
     migrations: [],
     announcements: createLocalAnnouncements(),
     statementName: (name) => name,
+    // The embedded engine plans each statement anew, by the size that a table has.
+    walker: db,
     ping: async () => void (await db.execute(sql`select 1`)),
     close: async () => {
       await engine.close()

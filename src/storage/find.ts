@@ -63,7 +63,10 @@ export function prepareFind({
         ${inMs(state.spentAt)}))`,
     })
     .from(sql`unnest(${list('slots', 'smallint')}, ${list('ids', 'bigint')}) with ordinality named (slot, id, place)`)
-    .innerJoin(state, sql`${state.slot} = named.slot and ${state.id} = named.id`)
+    .innerJoin(
+      sql`lateral (select * from ${state} where slot = named.slot and id = named.id limit 1) ${state}`,
+      sql`true`,
+    )
     .prepare(statementName('find'))
 
   return async (keys) => {

@@ -19,28 +19,27 @@ export function prepareInvalidateHalves({
   db,
   statementName,
 }: Database): (halves: readonly HalfToInvalidate[]) => Promise<readonly HalfInvalidation[]> {
-  const asked = db.$with('asked', {}).as(sql`
-    select slot, id, selector::revocation_selector as selector, digest, at, caller, reason, comment, place from unnest(
-      ${list('slots', 'smallint')}, ${list('ids', 'bigint')}, ${list('selectors', 'text')}, ${list('digests', 'bytea')},
-      ${list('at', 'timestamptz')}, ${list('callers', 'text')}, ${list('reasons', 'text')}, ${list('comments', 'text')}
-    ) with ordinality asked (slot, id, selector, digest, at, caller, reason, comment, place)`)
-  const state = db.$with('state', {}).as(sql`
-    select * from locked_pair_states(${list('slots', 'smallint')}, ${list('ids', 'bigint')})`)
+  // "rows from" sets each member and its pair side by side: to join them would compare each with each.
   const known = db.$with('known', {}).as(sql`
-    select asked.*, state.session_id, state.realm, state.username, nextval('revision') as revision,
-      case asked.selector when 'access_token' then state.access_ended else state.refresh_ended end as is_ended,
-      row_number() over (partition by asked.id, asked.selector order by asked.place) = 1 as is_first
-    from asked join state on state.slot = asked.slot and state.id = asked.id
-      and asked.digest = case asked.selector when 'access_token' then state.access_digest else state.refresh_digest end`)
+    select pair.id, pair.session_id, pair.realm, pair.username, selector::revocation_selector as selector, asked_at,
+      caller, reason, comment, pair.ordinality as place, nextval('revision') as revision,
+      case selector when 'access_token' then pair.access_ended else pair.refresh_ended end as is_ended,
+      row_number() over (partition by pair.id, selector order by pair.ordinality) = 1 as is_first
+    from rows from (
+      unnest(${list('selectors', 'text')}, ${list('digests', 'bytea')}, ${list('at', 'timestamptz')},
+        ${list('callers', 'text')}, ${list('reasons', 'text')}, ${list('comments', 'text')}),
+      lock_pairs(${list('slots', 'smallint')}, ${list('ids', 'bigint')})
+    ) with ordinality pair (selector, digest, asked_at, caller, reason, comment)
+    where digest = case selector when 'access_token' then pair.access_digest else pair.refresh_digest end`)
   // In one order, or two batches that wait for each other's rows deadlock.
   const ended = db.$with('ended', {}).as(sql`
     insert into revocations (revision, selector, pair_id, session_id, realm, username, at, caller, reason, comment,
       invalidated, previously_invalidated)
-    select revision, selector, id, session_id, realm, username, at, caller, reason, comment, 1, 0
+    select revision, selector, id, session_id, realm, username, asked_at, caller, reason, comment, 1, 0
     from known where is_first and not is_ended order by id, selector
     on conflict do nothing returning revision`)
   const statement = db
-    .with(asked, state, known, ended)
+    .with(known, ended)
     .select({
       place: sql`place`.mapWith(Number),
       revision: sql`revision`.mapWith(Number),

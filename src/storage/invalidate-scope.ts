@@ -1,6 +1,8 @@
 import { and, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
 import type { Attribution, InvalidationCounts, InvalidationScope, ScopeInvalidation } from '../tokens/store.ts'
-import { type Coverage, countAsOf } from './count.ts'
+import { createBatcher } from './batch.ts'
+import { column, list, placeholder } from './columns.ts'
+import { type Coverage, prepareCount } from './count.ts'
 import type { Database } from './database.ts'
 import { columnsOf, isOf } from './owner-scope.ts'
 import { revocations } from './schema.ts'
@@ -17,29 +19,37 @@ interface Scope extends Omit<Coverage, 'bound'> {
  * The row takes effect at its commit, whatever the number of tokens. The counts are a function of the log up to that
  * revision, so they are read afterwards, at leisure, and block nobody.
  */
-export async function invalidateScope(
+export function prepareInvalidateScope(
   database: Database,
-  asked: InvalidationScope,
-  by: Attribution,
-): Promise<ScopeInvalidation> {
-  const scope = await readScope(database, asked)
-  if (scope === undefined) return { ...nothing, revision: undefined }
-  const appended = await append(database, scope, by)
-  if (appended === undefined) return { ...nothing, revision: undefined }
-  const { revision, bound } = appended
-  database.announcements.announce()
-  const counts = await countAsOf(database, { revision, coverage: { ...scope, bound }, at: by.at })
-  // The revocation stands and its count is known: a fault from here on must not call it a failure.
-  await record(database, revision, counts).catch(leaveToCompletion)
-  return { ...counts, revision }
+): (asked: InvalidationScope, by: Attribution) => Promise<ScopeInvalidation> {
+  const [append, count, record] = [prepareAppend(database), prepareCount(database), prepareRecord(database)]
+
+  return async (asked, by) => {
+    const scope = await readScope(database, asked)
+    if (scope === undefined) return { ...nothing, revision: undefined }
+    const appended = await append(scope, by)
+    if (appended === undefined) return { ...nothing, revision: undefined }
+    const { revision, bound } = appended
+    database.announcements.announce()
+    const counts = await count({ revision, coverage: { ...scope, bound }, at: by.at })
+    // The revocation stands and its count is known: a fault from here on must not call it a failure.
+    await record({ revision, counts }).catch(leaveToCompletion)
+    return { ...counts, revision }
+  }
 }
 
-/** What `invalidateScope` would count if it came next. */
-export async function countScope(database: Database, asked: InvalidationScope, at: Date): Promise<InvalidationCounts> {
-  const scope = await readScope(database, asked)
-  if (scope === undefined) return nothing
-  const revision = await nextRevision(database, scope)
-  return countAsOf(database, { revision, coverage: { ...scope, bound: scope.bound ?? revision }, at })
+/** Counts what `invalidateScope` would if it came next. */
+export function prepareCountScope(
+  database: Database,
+): (asked: InvalidationScope, at: Date) => Promise<InvalidationCounts> {
+  const count = prepareCount(database)
+
+  return async (asked, at) => {
+    const scope = await readScope(database, asked)
+    if (scope === undefined) return nothing
+    const revision = await nextRevision(database, scope)
+    return count({ revision, coverage: { ...scope, bound: scope.bound ?? revision }, at })
+  }
 }
 
 const nothing: InvalidationCounts = { invalidated: 0, previouslyInvalidated: 0 }
@@ -90,9 +100,29 @@ async function nextRevision({ db }: Database, scope: Scope): Promise<number> {
   return next.revision
 }
 
-async function record({ db }: Database, revision: number, counts: InvalidationCounts): Promise<void> {
-  const { invalidated, previouslyInvalidated } = counts
-  await db.update(revocations).set({ invalidated, previouslyInvalidated }).where(eq(revocations.revision, revision))
+interface Counted {
+  readonly revision: number
+  readonly counts: InvalidationCounts
+}
+
+function prepareRecord({ db, statementName }: Database): (counted: Counted) => Promise<unknown> {
+  const asked = sql`unnest(${list('revisions', 'bigint')}, ${list('invalidated', 'bigint')},
+    ${list('previouslyInvalidated', 'bigint')}) asked (revision, invalidated, previously_invalidated)`
+  const statement = db
+    .update(revocations)
+    .set({ invalidated: sql`asked.invalidated`, previouslyInvalidated: sql`asked.previously_invalidated` })
+    .from(asked)
+    .where(eq(revocations.revision, sql`asked.revision`))
+    .prepare(statementName('record'))
+
+  return createBatcher(async (rows: readonly Counted[]) => {
+    await statement.execute({
+      revisions: column(rows, ({ revision }) => revision),
+      invalidated: column(rows, ({ counts }) => counts.invalidated),
+      previouslyInvalidated: column(rows, ({ counts }) => counts.previouslyInvalidated),
+    })
+    return rows
+  })
 }
 
 function leaveToCompletion(): void {
@@ -108,6 +138,7 @@ const abandonedSeconds = 120
  */
 export async function completeCounts(database: Database, now: Date): Promise<number> {
   const { revision, selector, at } = revocations
+  const [count, record] = [prepareCount(database), prepareRecord(database)]
   const abandoned = await database.db
     .select()
     .from(revocations)
@@ -122,7 +153,8 @@ export async function completeCounts(database: Database, now: Date): Promise<num
     .limit(100)
   for (const row of abandoned) {
     const coverage = { ...row, bound: row.bound ?? row.revision }
-    await record(database, row.revision, await countAsOf(database, { revision: row.revision, coverage, at: row.at }))
+    const counts = await count({ revision: row.revision, coverage, at: row.at })
+    await record({ revision: row.revision, counts })
   }
   return abandoned.length
 }
@@ -131,31 +163,42 @@ export async function completeCounts(database: Database, now: Date): Promise<num
  * Undefined if the session has been ended as one before: nothing of it can be live again, and whoever holds a token of
  * it could fill the log.
  */
-async function append(
-  { db }: Database,
+function prepareAppend({
+  db,
+  statementName,
+}: Database): (
   scope: Scope,
   by: Attribution,
-): Promise<{ readonly revision: number; readonly bound: number } | undefined> {
-  const locked = db.$with('locked', {}).as(sql`select ${locks(scope)}`)
+) => Promise<{ readonly revision: number; readonly bound: number } | undefined> {
+  const given = { realm: placeholder('realm', 'text'), username: placeholder('username', 'text') }
+  const sessionId = placeholder('sessionId', 'bigint')
+  const locked = db.$with('locked', {}).as(sql`select ${locks(given)}`)
   const numbered = db.$with('numbered', { revision: revocations.revision }).as(sql`
     select nextval('revision') as revision from locked`)
-  const [appended] = await db
+  const statement = db
     .with(locked, numbered)
     .insert(revocations)
     .select(sql`
-      select revision, ${scope.selector}::revocation_selector, null, ${scope.sessionId}::bigint, ${scope.realm},
-        ${scope.username}, coalesce(${scope.bound ?? null}::bigint, revision), ${scope.sparedSessionId}::bigint,
-        ${by.at.toISOString()}::timestamptz, ${by.caller}, null, null, ${by.reason ?? null}, ${by.comment ?? null},
+      select revision, ${placeholder('selector', 'revocation_selector')}, null, ${sessionId}, ${given.realm},
+        ${given.username}, coalesce(${placeholder('bound', 'bigint')}, revision),
+        ${placeholder('sparedSessionId', 'bigint')}, ${placeholder('at', 'timestamptz')},
+        ${placeholder('caller', 'text')}, null, null, ${placeholder('reason', 'text')}, ${placeholder('comment', 'text')},
         pg_current_xact_id()
       from numbered where not exists (
-        select from revocations where selector = 'session' and session_id = ${scope.sessionId}::bigint)`)
+        select from revocations where selector = 'session' and session_id = ${sessionId})`)
     .returning({ revision: revocations.revision, bound: revocations.bound })
-  if (appended === undefined && scope.selector === 'session') return undefined
-  if (appended === undefined || appended.bound === null)
-    throw new Error('A revocation was appended and did not come back')
-  return { revision: appended.revision, bound: appended.bound }
+    .prepare(statementName('append'))
+
+  return async (scope, { at, caller, reason = null, comment = null }) => {
+    const { bound = null, ...columns } = scope
+    const [appended] = await statement.execute({ ...columns, bound, at: at.toISOString(), caller, reason, comment })
+    if (appended === undefined && scope.selector === 'session') return undefined
+    if (appended === undefined || appended.bound === null)
+      throw new Error('A revocation was appended and did not come back')
+    return { revision: appended.revision, bound: appended.bound }
+  }
 }
 
-function locks({ realm, username }: Scope): SQL {
+function locks({ realm, username }: { readonly realm: unknown; readonly username: unknown }): SQL {
   return sql`lock_scope(${realm}, ${username})`
 }

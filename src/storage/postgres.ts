@@ -8,6 +8,7 @@ import type { Database, DatabaseOptions, PostgresLocation } from './database.ts'
 import { guardConnecting, guardOpening } from './errors.ts'
 import { channel, startListener } from './listener.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
+import { byKey } from './planning.ts'
 import { settleRestoredRows } from './restored.ts'
 import * as schema from './schema.ts'
 
@@ -17,23 +18,12 @@ export async function openPostgres(location: PostgresLocation, options: Database
   const { url, directUrl } = location
   const migrations = await guardOpening(() => migratePostgres(directUrl))
   const isPooled = url !== directUrl
-  const pool = new pg.Pool({
-    connectionString: url,
-    application_name: 'invalidate-token',
-    max: 10,
-    // Our statements read by key, whatever is asked for. Planned anew each time, they take three times as long alone.
-    ...(isPooled ? {} : { options: '-c plan_cache_mode=force_generic_plan' }),
-    connectionTimeoutMillis: 5_000,
-    // A server that stops answering must not hold a request for ever; its outcome is then unknown, and said so.
-    query_timeout: 15_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 1_000,
-  })
-  // Without a listener a restart of Postgres ends this process.
-  pool.on('error', (error) => options.onIdleError?.(error))
+  // A pooler takes no settings; behind it each statement is planned anew, by the size that a table has then.
+  const pool = openPool(url, isPooled ? { max: 10 } : { max: 10, options: byKey }, options)
   const db = drizzle(pool, { schema })
+  const walkers = openPool(url, { max: 4 }, options)
   await guardOpening(() => settleRestoredRows({ db })).catch(async (error) => {
-    await pool.end()
+    await Promise.all([pool.end(), walkers.end()])
     throw error
   })
   const announcements = openAnnouncements(pool, directUrl, options)
@@ -43,12 +33,30 @@ export async function openPostgres(location: PostgresLocation, options: Database
     migrations,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
+    walker: drizzle(walkers, { schema }),
     ping: async () => void (await db.execute(sql`select 1`)),
     close: async () => {
       await announcements.close()
-      await pool.end()
+      await Promise.all([pool.end(), walkers.end()])
     },
   }
+}
+
+/** Statements go by the pool and never by a transaction of several: a connection that hangs or is lost takes nothing along. */
+function openPool(url: string, config: pg.PoolConfig, { onIdleError }: DatabaseOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'invalidate-token',
+    connectionTimeoutMillis: 5_000,
+    // A server that stops answering must not hold a request for ever; its outcome is then unknown, and said so.
+    query_timeout: 15_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 1_000,
+    ...config,
+  })
+  // Without a listener a restart of Postgres ends this process.
+  pool.on('error', (error) => onIdleError?.(error))
+  return pool
 }
 
 /** Followers look at the log this often, whatever they were told or not. */

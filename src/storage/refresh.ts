@@ -18,41 +18,40 @@ export function prepareRefresh({
   db,
   statementName,
 }: Database): (spendings: readonly Spending[]) => Promise<readonly (SpendingAnswer | typeof outpaced)[]> {
-  const asked = db.$with('asked', {}).as(sql`
-    select * from unnest(
-      ${list('slots', 'smallint')}, ${list('ids', 'bigint')}, ${list('digests', 'bytea')}, ${list('at', 'timestamptz')},
-      ${list('salts', 'bytea')}, ${list('successorSlots', 'smallint')}, ${list('accessExpiresAt', 'timestamptz')},
-      ${list('expiresAt', 'timestamptz')}, ${list('accessDigests', 'bytea')}, ${list('refreshDigests', 'bytea')}
-    ) with ordinality asked (slot, id, digest, at, new_salt, new_slot,
-      new_access_expires_at, new_expires_at, new_access_digest, new_refresh_digest, place)`)
-  const locked = db.$with('locked', {}).as(sql`
-    select * from locked_pair_states(${list('slots', 'smallint')}, ${list('ids', 'bigint')})`)
-  // Under the view's own name, so that drizzle reads its columns as the view's.
+  // "rows from" sets each member and its pair side by side: to join them would compare each with each. Under the view's
+  // own name, so that drizzle reads its columns as the view's.
   //
-  // Two of one batch with the same token: the first may spend it, the other finds out by asking again. The digest is
-  // part of the choice, or a forged token for the same pair (its place is no secret) could stand first, again and again.
+  // Two of one batch with the same token: the first may spend it, the other finds out by asking again. Only those with
+  // the right digest are ranked, or a forged token for the same pair (its place is no secret) could stand first, again
+  // and again.
   const known = db.$with('token_pair_states', {}).as(sql`
-    select locked.*, asked.place, asked.at, new_salt, new_slot, new_access_expires_at, new_expires_at,
-      new_access_digest, new_refresh_digest, nextval('revision') as new_id,
-      row_number() over (partition by asked.slot, asked.id, asked.digest order by asked.place) = 1
-        and not refresh_invalidated and spent_at is null and locked.expires_at > asked.at as may_spend
-    from asked join locked on locked.slot = asked.slot and locked.id = asked.id and locked.refresh_digest = asked.digest`)
+    select pair.*, nextval('revision') as new_id,
+      row_number() over (partition by pair.slot, pair.id order by pair.ordinality) = 1
+        and not pair.refresh_invalidated and pair.spent_at is null and pair.expires_at > asked_at as may_spend
+    from rows from (
+      unnest(${list('digests', 'bytea')}, ${list('at', 'timestamptz')}, ${list('salts', 'bytea')},
+        ${list('successorSlots', 'smallint')}, ${list('accessExpiresAt', 'timestamptz')},
+        ${list('expiresAt', 'timestamptz')}, ${list('accessDigests', 'bytea')}, ${list('refreshDigests', 'bytea')}),
+      lock_pairs(${list('slots', 'smallint')}, ${list('ids', 'bigint')})
+    ) with ordinality pair (digest, asked_at, new_salt, new_slot, new_access_expires_at, new_expires_at,
+      new_access_digest, new_refresh_digest)
+    where digest = pair.refresh_digest`)
   const spent = db.$with('spent', {}).as(sql`
     insert into spent_refresh_tokens (slot, pair_id, successor_slot, successor_id, salt, spent_at)
-    select slot, id, new_slot, new_id, new_salt, at from token_pair_states where may_spend order by id
+    select slot, id, new_slot, new_id, new_salt, asked_at from token_pair_states where may_spend order by id
     on conflict do nothing returning successor_id`)
   // "is true" keeps it a look-up in a hash: Postgres expects one row and would compare each with each, three deep.
   const hasWon = sql`(new_id in (select successor_id from spent)) is true`
   const succeeded = db.$with('succeeded', {}).as(sql`
     insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at, session_started_at,
       access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address)
-    select new_slot, new_id, session_id, realm, username, client_id, scopes, at, started_at,
+    select new_slot, new_id, session_id, realm, username, client_id, scopes, asked_at, started_at,
       new_access_expires_at, new_expires_at, new_access_digest, new_refresh_digest, device_label, user_agent, ip_address
     from token_pair_states where ${hasWon}`)
   const statement = db
-    .with(asked, locked, known, spent, succeeded)
+    .with(known, spent, succeeded)
     .select({
-      place: sql`place`.mapWith(Number),
+      place: sql`ordinality`.mapWith(Number),
       wonId: sql`case when ${hasWon} then new_id end`.mapWith(nullableNumber),
       ...stateColumns,
     })

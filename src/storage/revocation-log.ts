@@ -5,7 +5,7 @@ import type { PairKey } from '../tokens/token.ts'
 import { createBatcher } from './batch.ts'
 import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
-import { columnsOf, isOf } from './owner-scope.ts'
+import { columnsOf, isAbout } from './owner-scope.ts'
 import { readPosition, readSince } from './read-since.ts'
 import { revocations } from './schema.ts'
 
@@ -56,7 +56,7 @@ async function list({ db }: Database, page: RevocationPage): Promise<readonly Re
     .from(revocations)
     .where(
       and(
-        scope && isOf(sql`revocations`, columnsOf(scope)),
+        scope && isAbout(sql`revocations`, columnsOf(scope)),
         sessionId === undefined ? undefined : eq(revocations.sessionId, sessionId),
         reason === undefined ? undefined : eq(revocations.reason, reason),
         before === undefined ? undefined : lt(revocations.revision, before),

@@ -80,8 +80,9 @@ export const tokenPairs = pgTable(
     ipAddress: text('ip_address'),
   },
   (table) => [
-    // Over a hash, because names come in no order: with half of each page empty, their width counts twice.
-    index('token_pairs_username').on(sql`hashtext(username)`),
+    // Over hashes, because names come in no order: with half of each page empty, their width counts twice. Two of them
+    // are as wide as one, and tell the `admin` of one realm from those of all others.
+    index('token_pairs_username').on(sql`hashtext(username)`, sql`hashtext(realm)`),
     // A realm's sessions in order; and all that counting them needs, so that it reads the index alone.
     index('token_pairs_realm').on(table.realm, table.sessionId, table.hasRefresh, table.expiresAt),
     // A session's first pair is found by its id, the others by this.
@@ -140,8 +141,9 @@ export const revocations = pgTable(
     // Those whose counting is not done: a handful, looked for each minute in a log of any length.
     index('revocations_uncounted').on(table.revision).where(sql`invalidated is null`),
     index('revocations_xid').on(table.xid),
-    // The record, newest first: of a realm, and of a name.
-    index('revocations_by_realm').on(table.realm, table.revision),
+    // The record, newest first: of a realm, and of a name. Over hashes, so that it is not taken for the next one: a
+    // realm's record is as long as the log, its owners' revocations are few.
+    index('revocations_by_realm').on(sql`hashtext(realm)`, table.revision),
     index('revocations_by_username').on(sql`hashtext(username)`, table.revision),
     index('revocations_owner').on(table.realm, table.username, table.bound).where(sql`selector = 'owner'`),
     check(

@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { OwnerScope } from '../tokens/owner.ts'
 import type { SessionPage } from '../tokens/store.ts'
-import { column, list } from './columns.ts'
+import { column, gathered, list } from './columns.ts'
 import type { Database } from './database.ts'
-import { columnsOf, hasUsername, isOf } from './owner-scope.ts'
+import { columnsOf, isOf, pairsOf, revocationsCovering } from './owner-scope.ts'
 
 /**
  * Which sessions may stand on a page: their ids, the newest first. Whether each is live is for their pairs to say; left
@@ -22,7 +22,8 @@ export function prepareOwnerCandidates({
   db,
   statementName,
 }: Database): (questions: readonly CandidateQuestion<OneOwner>[]) => Promise<readonly (readonly number[])[]> {
-  const isWhole = coversAll(sql`asked.realm`, sql`asked.username`)
+  const owner = { realm: sql`asked.realm`, username: sql`asked.username` }
+  const covering = revocationsCovering(owner)
   const statement = db
     .select({ place: sql`asked.place`.mapWith(Number), id: sql`candidate.session_id`.mapWith(Number) })
     .from(sql`unnest(${list('realms', 'text')}, ${list('usernames', 'text')}, ${list('befores', 'bigint')},
@@ -30,11 +31,10 @@ export function prepareOwnerCandidates({
     ) with ordinality asked (realm, username, before, at, include_ended, most, place)`)
     .innerJoin(
       sql`lateral (
-        select pair.session_id from token_pairs pair
-        where ${hasUsername(sql`pair`, sql`asked.username`)} and pair.realm = asked.realm
-          and pair.session_id < asked.before
+        select pair.session_id from ${pairsOf(owner)} pair
+        where pair.session_id < asked.before
           and (asked.include_ended or ${isOpen(sql`asked.at`)}
-            and (pair.session_id >= ${floor(isWhole)} or pair.session_id in ${spared(isWhole)}))
+            and (pair.session_id >= ${floor(covering)} or pair.session_id in ${spared(covering)}))
         group by pair.session_id order by pair.session_id desc limit asked.most
       ) candidate`,
       sql`true`,
@@ -58,7 +58,7 @@ export function prepareOwnerCandidates({
 }
 
 /**
- * Of a realm, or of a name in all realms, which may be many.
+ * Of a realm, or of a name in all realms, which may be many. Those of a name are gathered and sorted.
  *
  * The realm's index has them in order: "group by" reads it until the page is full, where "distinct" would gather the
  * whole realm first. A limit that is written out, and no parameter, tells the planner so.
@@ -66,17 +66,18 @@ export function prepareOwnerCandidates({
 export async function listCandidates({ db }: Database, question: CandidateQuestion): Promise<readonly number[]> {
   const { scope, includeEnded, before, limit, at } = question
   const owner = columnsOf(scope)
-  const isWhole = coversAll(sql`${owner.realm}::text`, sql`${owner.username}::text`)
+  const covering = revocationsCovering(owner)
   const open = isOpen(sql`${at.toISOString()}::timestamptz`)
+  const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, owner)} ${scope.kind === 'realm' ? sql`` : gathered})`
   const arm = (conditions: SQL) => sql`(
-    select pair.session_id from token_pairs pair
-    where pair.session_id < ${before} and ${isOf(sql`pair`, owner)} and ${conditions}
+    select pair.session_id from ${pairs} pair
+    where pair.session_id < ${before} and ${conditions}
     group by pair.session_id order by pair.session_id desc limit ${sql.raw(String(limit))})`
   const arms = includeEnded
     ? [arm(sql`true`)]
     : [
-        arm(sql`${open} and pair.session_id >= ${floor(isWhole)}`),
-        arm(sql`${open} and pair.session_id < ${floor(isWhole)} and pair.session_id in ${spared(isWhole)}`),
+        arm(sql`${open} and pair.session_id >= ${floor(covering)}`),
+        arm(sql`${open} and pair.session_id < ${floor(covering)} and pair.session_id in ${spared(covering)}`),
       ]
   const rows = await db
     .select({ id: sql`session_id`.mapWith(Number) })
@@ -86,25 +87,21 @@ export async function listCandidates({ db }: Database, question: CandidateQuesti
   return rows.map(({ id }) => id)
 }
 
-function coversAll(realm: SQL, username: SQL): SQL {
-  return sql`selector = 'owner' and (realm is null or realm = ${realm}) and (username is null or username = ${username})`
-}
-
 /** Sessions below it were ended, all but those that are spared. */
-function floor(isWhole: SQL): SQL {
-  return sql`(select coalesce(max(bound), 0) from revocations where ${isWhole})`
+function floor(covering: SQL): SQL {
+  return sql`(select coalesce(max(bound), 0) from ${covering} covering)`
 }
 
-function spared(isWhole: SQL): SQL {
-  return sql`(select spared_session_id from revocations where ${isWhole} and spared_session_id is not null)`
+function spared(covering: SQL): SQL {
+  return sql`(select spared_session_id from ${covering} covering where spared_session_id is not null)`
 }
 
 /** Whoever logs in and out all day, token by token, leaves thousands behind: one by one they are not to be asked about. */
 function isOpen(at: SQL): SQL {
   const isEnded = (half: SQL) => sql`exists (
-    select from revocations ended where ended.pair_id = pair.id and ended.selector = ${half})`
+    select from revocations ended where ended.pair_id = pair.id and ended.selector = ${half} ${gathered})`
   return sql`pair.expires_at > ${at}
     and not exists (
-      select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id)
+      select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id ${gathered})
     and (not ${isEnded(sql`'access_token'`)} or pair.has_refresh and not ${isEnded(sql`'refresh_token'`)})`
 }

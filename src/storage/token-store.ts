@@ -4,7 +4,7 @@ import type { Database } from './database.ts'
 import { guardStorage } from './errors.ts'
 import { prepareFind } from './find.ts'
 import { prepareInvalidateHalves } from './invalidate-half.ts'
-import { countScope, invalidateScope } from './invalidate-scope.ts'
+import { prepareCountScope, prepareInvalidateScope } from './invalidate-scope.ts'
 import { prepareIssue } from './issue.ts'
 import { outpaced, prepareRefresh } from './refresh.ts'
 import { prepareFindSessions, prepareListSessions } from './sessions.ts'
@@ -16,6 +16,8 @@ export function createTokenStore(database: Database): TokenStore {
   const find = createBatcher(prepareFind(database))
   const spend = createBatcher(prepareRefresh(database), 2)
   const invalidateHalf = createBatcher(announcing(database, prepareInvalidateHalves(database)), 2)
+  const invalidateScope = prepareInvalidateScope(database)
+  const countScope = prepareCountScope(database)
   const findSession = createBatcher(askOnce(prepareFindSessions(database)))
   const listSessions = prepareListSessions(database, findSession)
 
@@ -24,8 +26,8 @@ export function createTokenStore(database: Database): TokenStore {
     find: (key) => guardStorage(async () => (await find(key)) ?? undefined),
     refresh: (spending) => guardStorage(() => refresh(spending)),
     invalidateHalf: (reference, by) => guardStorage(() => invalidateHalf({ reference, by })),
-    invalidateScope: (scope, by) => guardStorage(() => invalidateScope(database, scope, by)),
-    countScope: (scope, at) => guardStorage(() => countScope(database, scope, at)),
+    invalidateScope: (scope, by) => guardStorage(() => invalidateScope(scope, by)),
+    countScope: (scope, at) => guardStorage(() => countScope(scope, at)),
     findSession: (id, at) => guardStorage(async () => (await findSession({ id, at })) ?? undefined),
     listSessions: (page) => guardStorage(() => listSessions(page)),
   }

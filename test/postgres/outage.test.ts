@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
@@ -12,13 +13,14 @@ import { post, postJson } from '../support/oauth.ts'
 import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 
 let postgres: RunningPostgres
+let url: string
 let database: Database
 let handler: Handler
 const reports: unknown[] = []
 
 beforeAll(async () => {
   postgres = await startPostgres()
-  const url = await postgres.createDatabase('outage')
+  url = await postgres.createDatabase('outage')
   database = await openDatabase({ kind: 'postgres', url, directUrl: url })
   const clients = createClientStore(database)
   await clients.putClient({ id: 'admin', secretDigest: digestClientSecret(adminSecret), scopes: adminScopes })
@@ -97,4 +99,30 @@ test('while the database is down every verb says SERVICE_UNAVAILABLE, never 401;
   const after = await ask(handler, invalidate(accessToken))
   expect(after.data.invalidateToken).toEqual({ invalidatedTokens: 1, previouslyInvalidatedTokens: 0 })
   expect((await post(handler, '/oauth2/token', refresh)).status).toBe(200)
+})
+
+test('a connection that is lost in the middle of a count is one refusal, and all goes on', async () => {
+  await ask(handler, create, { authorization: asAdmin })
+  const [holder, observer] = [new pg.Client({ connectionString: url }), new pg.Client({ connectionString: url })]
+  await Promise.all([holder.connect(), observer.connect()])
+  const dryRun =
+    'mutation { invalidateToken(input: { owner: { realmName: "staff" } }, options: { dryRun: true }) { invalidatedTokens } }'
+  const count = () => ask(handler, dryRun, { authorization: asAdmin })
+  const before = await count()
+  expect(before.data.invalidateToken.invalidatedTokens).toBeGreaterThan(0)
+
+  // More at once than there are connections for it, all held up by somebody who has the table to himself.
+  await holder.query('begin; lock table token_pairs')
+  const counts = Array.from({ length: 6 }, count)
+  const heldUp = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%token_pairs%'"
+  let pids: readonly number[] = []
+  while (pids.length < 3) pids = (await observer.query(heldUp)).rows.map(({ pid }) => pid)
+  await observer.query('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids])
+  await holder.query('commit')
+
+  const codes = (await Promise.all(counts)).map(({ errors }) => errors?.[0]?.extensions.code)
+  expect(codes.filter((code) => code === 'SERVICE_UNAVAILABLE').length).toBeGreaterThan(0)
+  expect(codes.filter((code) => code !== 'SERVICE_UNAVAILABLE' && code !== undefined)).toEqual([])
+  for (let again = 0; again < 8; again++) expect((await count()).data).toEqual(before.data)
+  await Promise.all([holder.end(), observer.end()])
 })

@@ -93,6 +93,11 @@ describe.skipIf(!existsSync(program))('behind pgbouncer in transaction mode', ()
     )
 
     expect(new Set(rounds.map(String))).toEqual(new Set(['1,false']))
+    const rest = await ask(
+      other.url,
+      'mutation { invalidateToken(input: { owner: { realmName: "r" } }) { invalidatedTokens previouslyInvalidatedTokens } }',
+    )
+    expect(rest.data.invalidateToken).toEqual({ invalidatedTokens: 100, previouslyInvalidatedTokens: 100 })
     await one.end()
     await other.end()
   })

@@ -1,0 +1,101 @@
+import pg from 'pg'
+import { expect, test } from 'vitest'
+import { createClientStore } from '../../src/storage/client-store.ts'
+import { openDatabase } from '../../src/storage/open.ts'
+import { createRevocationLog } from '../../src/storage/revocation-log.ts'
+import { createTokenStore } from '../../src/storage/token-store.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { createTokens } from '../../src/tokens/tokens.ts'
+import { admin, openGround } from '../support/ground.ts'
+
+/** As many as a busy service appends between two looks of autovacuum. */
+const grown = 4_000
+
+test.each([
+  ['each verb', (url: string) => url],
+  // Where statements are planned anew each time, a list or a count is planned by statistics, which may be a minute old.
+  ['behind a pooler, each verb on one token', (url: string) => `${url}?`],
+])(
+  '%s reads a handful of rows of each table, also where the tables have grown since it was planned',
+  async (_, directUrl) => {
+    const ground = await openGround()
+    const url = ground.url ?? expect.unreachable()
+    const isPooled = directUrl(url) !== url
+    const observer = new pg.Client({ connectionString: url })
+    await observer.connect()
+    const connectedBefore = await connections(observer)
+    const database = await openDatabase({ kind: 'postgres', url, directUrl: directUrl(url) })
+    const tokens = createTokens({
+      store: createTokenStore(database),
+      log: createRevocationLog(database),
+      clients: createClientStore(database),
+      lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
+      clock: ground.clock.now,
+    })
+    const issue = (username: string) => tokens.issue({ owner: { realm: 'staff', username } }, admin)
+    const takeAll = async (pair: IssuedPair) => {
+      await tokens.introspect(pair.accessToken, admin)
+      const owner = await tokens.authenticate({ kind: 'bearer', token: pair.accessToken })
+      const refreshed = await tokens.refresh(pair.refresh?.token ?? 'none')
+      if (refreshed.outcome === 'refused') throw new Error(refreshed.reason)
+      await tokens.invalidate({ kind: 'access-token', token: refreshed.pair.accessToken }, admin)
+      if (isPooled) return
+      await tokens.findSession(pair.session.id, owner)
+      await tokens.listSessions({ limit: 10 }, owner)
+      await tokens.listSessions({ scope: { kind: 'username', username: 'bob' }, limit: 10 }, admin)
+      await tokens.listRevocations({ limit: 3 }, owner)
+      await tokens.listRevocations({ scope: { kind: 'realm', realm: 'staff' }, limit: 3 }, admin)
+      await tokens.invalidate({ kind: 'session', id: pair.session.id }, admin)
+      await tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...pair.session.owner } }, admin)
+    }
+    const pairs = [await issue('alice'), await issue('bob'), await issue('carol')]
+    // What the planner knows from here on: tables of a few rows, or none.
+    await observer.query('vacuum analyze')
+    for (const pair of pairs.slice(0, 2)) await takeAll(pair)
+
+    await grow(observer)
+    const before = await rowsRead(observer)
+    for (const pair of pairs.slice(2)) await takeAll(pair)
+    // A server process tells what it has read when it ends, if not before.
+    await database.close()
+    await expect.poll(() => connections(observer)).toEqual(connectedBefore)
+    const read = (await rowsRead(observer)) - before
+    expect(read).toBeGreaterThan(10)
+    expect(read).toBeLessThan(grown / 10)
+    await observer.end()
+    await ground.close()
+  },
+)
+
+/** Many names in one realm, one name in many realms, and of each kind of revocation as many. */
+async function grow(observer: pg.Client): Promise<void> {
+  const newPairs = `insert into token_pairs (id, session_id, slot, realm, username, client_id, scopes, issued_at,
+    access_expires_at, expires_at, access_digest, refresh_digest)`
+  const rest = `'admin', '', now(), now() + interval '1 hour', now() + interval '1 day', '', ''`
+  const times = `(select slot from token_pairs limit 1) one, generate_series(1, ${grown}) n`
+  await observer.query(`
+    ${newPairs} select 1000000 + n, 1000000 + n, slot, 'staff', 'user-' || n, ${rest} from ${times};
+    ${newPairs} select 1100000 + n, 1100000 + n, slot, 'tenant-' || n, 'carol', ${rest} from ${times};
+    insert into spent_refresh_tokens (slot, pair_id, successor_slot, successor_id, salt, spent_at)
+    select slot, 1000000 + n, slot, 1000000 + n, '', now() from ${times};
+    insert into revocations (revision, selector, pair_id, session_id, realm, username, at, caller)
+    select 2000000 + n, 'access_token', 1000000 + n, 1000000 + n, 'staff', 'user-' || n, now(), 'test' from ${times};
+    insert into revocations (revision, selector, session_id, bound, realm, username, at, caller)
+    select 3000000 + n, 'session', 1000000 + n, 3000000 + n, 'staff', 'user-' || n, now(), 'test' from ${times};
+    insert into revocations (revision, selector, bound, realm, username, at, caller)
+    select 4000000 + n, 'owner', 1, 'staff', 'user-' || n, now(), 'test' from ${times}`)
+}
+
+async function connections(observer: pg.Client): Promise<readonly number[]> {
+  const { rows } = await observer.query(
+    'select pid from pg_stat_activity where datname = current_database() order by pid',
+  )
+  return rows.map(({ pid }) => pid)
+}
+
+/** By all that was done on this database so far: rows of a table that was walked, and entries of an index. */
+async function rowsRead(observer: pg.Client): Promise<number> {
+  const { rows } = await observer.query(`
+    select (select sum(seq_tup_read) from pg_stat_user_tables) + (select sum(idx_tup_read) from pg_stat_user_indexes) as read`)
+  return Number(rows[0].read)
+}
