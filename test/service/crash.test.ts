@@ -8,7 +8,7 @@ import { until } from '../support/processes.ts'
 /** `CRASHES=50 npx vitest run test/service/crash.test.ts` crashes so often, and shows that the test can fail. */
 const chosenCrashes = process.env['CRASHES']
 const crashes = Number(chosenCrashes ?? 1)
-const timeoutMs = 20_000 + crashes * 10_000
+const timeoutMs = 120_000 + crashes * 10_000
 
 let postgres: RunningPostgres
 let databaseUrl: string
