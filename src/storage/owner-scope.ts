@@ -68,7 +68,7 @@ export function hasUsername(row: SQL, username: string | SQL): SQL {
   return hasHashed(sql`${row}.username`, username)
 }
 
-/** The pairs of one owner, found by both hashes and by nothing else: a subquery, of which the planner has no choice. */
+/** The pairs of one owner, found by both hashes: a subquery that leaves the planner no other way. */
 export function pairsOf(owner: { readonly realm: SQL; readonly username: SQL }): SQL {
   return sql`(select * from (
       select * from token_pairs pair
