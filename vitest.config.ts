@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * What needs a database lies in test/ground and runs twice: on PGlite and on a real PostgreSQL that the run starts
+ * What needs a database lies in test/engines and runs twice: on PGlite and on a real PostgreSQL that the run starts
  * itself. Everything else runs once.
  */
 const shared = {
@@ -27,8 +27,8 @@ export default defineConfig({
         ...shared,
         test: {
           ...timing,
-          name: 'plain',
-          include: ['test/plain/**/*.test.ts', 'test/supergraph/{composition,landed}.test.ts'],
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/supergraph/{composition,landed}.test.ts'],
         },
       },
       {
@@ -36,7 +36,7 @@ export default defineConfig({
         test: {
           ...timing,
           name: 'pglite',
-          include: ['test/ground/**/*.test.ts'],
+          include: ['test/engines/**/*.test.ts'],
           globalSetup: 'test/support/pglite-setup.ts',
         },
       },
@@ -45,7 +45,7 @@ export default defineConfig({
         test: {
           ...timing,
           name: 'postgres',
-          include: ['test/{ground,postgres}/**/*.test.ts', 'test/supergraph/{gateways,example}.test.ts'],
+          include: ['test/{engines,postgres}/**/*.test.ts', 'test/supergraph/{gateways,example}.test.ts'],
           globalSetup: 'test/support/postgres-setup.ts',
         },
       },

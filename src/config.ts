@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
-import type { DatabaseLocation } from './storage/database.ts'
+import type { DatabaseLocation } from './storage/engine/database.ts'
 import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
 import { TokenServiceError } from './tokens/errors.ts'
 import type { Lifetimes } from './tokens/pair.ts'

@@ -1,12 +1,12 @@
 import type { Config } from './config.ts'
 import { createSchema } from './graph/schema.ts'
-import { openGround } from './ground.ts'
+import { createShortcut } from './http/graphql/fast-path.ts'
 import { createHandler } from './http/handler.ts'
-import { createShortcut } from './http/shortcut.ts'
-import { startServer } from './server.ts'
-import type { Database } from './storage/database.ts'
+import { startServer } from './server/server.ts'
+import type { Database } from './storage/engine/database.ts'
 import { startRetention } from './storage/retention.ts'
 import { createLogger, type Logger } from './telemetry.ts'
+import { openGround } from './token-service.ts'
 import { adminScopes, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
 
 export interface Service {

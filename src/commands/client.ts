@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { Ground } from '../ground.ts'
+import type { Ground } from '../token-service.ts'
 import { serviceScopes } from '../tokens/caller.ts'
 import {
   type Client,
@@ -15,7 +15,7 @@ import { readScopes } from './arguments.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readSecret } from './stdin.ts'
-import { currentOperator, withGround } from './with-ground.ts'
+import { currentOperator, withGround } from './with-token-service.ts'
 
 export function defineClient(program: Command): void {
   const client = program

@@ -8,7 +8,7 @@ import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'
 import { readSecret } from './stdin.ts'
-import { currentOperator, withGround } from './with-ground.ts'
+import { currentOperator, withGround } from './with-token-service.ts'
 
 interface InvalidateOptions extends OutputOptions {
   readonly tokenStdin?: boolean

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { Ground } from '../ground.ts'
+import type { Ground } from '../token-service.ts'
 import { type Answer, jsonOption, type OutputOptions, print } from './output.ts'
-import { withGround } from './with-ground.ts'
+import { withGround } from './with-token-service.ts'
 
 export function defineMigrate(program: Command): void {
   program

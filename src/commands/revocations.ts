@@ -8,7 +8,7 @@ import {
 import { once, readId, readLimit, readReason, readValue } from './arguments.ts'
 import { formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'
-import { currentOperator, withGround } from './with-ground.ts'
+import { currentOperator, withGround } from './with-token-service.ts'
 
 interface RevocationsOptions extends OutputOptions {
   readonly realm?: string

@@ -1,4 +1,4 @@
-import type { FeedEvent } from '../tokens/subscriptions.ts'
+import type { FeedEvent } from '../tokens/live/subscriptions.ts'
 import type { Builder } from './builder.ts'
 import type { RevocationRef } from './revocation.ts'
 

@@ -3,10 +3,10 @@ import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
-import { createGraphiqlPage, wantsPage } from './graphiql.ts'
-import { createGraphqlHandler } from './graphql.ts'
+import { createGraphqlHandler } from './graphql/route.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
+import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
 
 /** Where GraphQL and GraphiQL are. */
 export const endpoint = '/graphql'

@@ -2,8 +2,8 @@ import { asc, eq, sql } from 'drizzle-orm'
 import type { Client, ClientStore, ListedClient, StoredClient } from '../tokens/clients.ts'
 import { createBatcher } from './batch.ts'
 import { list } from './columns.ts'
-import type { Database } from './database.ts'
-import { guardStorage } from './errors.ts'
+import type { Database } from './engine/database.ts'
+import { guardStorage } from './engine/errors.ts'
 import { clients } from './schema.ts'
 
 export function createClientStore({ db, statementName }: Database): ClientStore {

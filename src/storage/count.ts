@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { InvalidationCounts } from '../tokens/store.ts'
 import { createBatcher } from './batch.ts'
 import { column, gathered, list } from './columns.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 import {
   hasUsername,
   isAbout,

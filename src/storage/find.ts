@@ -3,7 +3,7 @@ import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 import type { StoredPair } from '../tokens/store.ts'
 import type { PairKey } from '../tokens/token.ts'
 import { column, list } from './columns.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 import { tokenPairStates as state } from './schema.ts'
 
 /** All columns of the view that holds the rule. */

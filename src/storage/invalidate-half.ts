@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Attribution, HalfInvalidation } from '../tokens/store.ts'
 import type { HalfReference } from '../tokens/token.ts'
 import { column, list } from './columns.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 
 export interface HalfToInvalidate {
   readonly reference: HalfReference

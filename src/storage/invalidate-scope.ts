@@ -3,7 +3,7 @@ import type { Attribution, InvalidationCounts, InvalidationScope, ScopeInvalidat
 import { createBatcher } from './batch.ts'
 import { column, list, placeholder } from './columns.ts'
 import { type Coverage, prepareCount } from './count.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 import { columnsOf, isOf } from './owner-scope.ts'
 import { revocations } from './schema.ts'
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { NewPair } from '../tokens/store.ts'
 import { column, list } from './columns.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 import { tokenPairs } from './schema.ts'
 
 /** Appends new sessions, each with its first pair, and answers their ids in order: one statement, one commit. */

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { LogPage, SinceOptions } from '../tokens/log.ts'
+import type { LogPage, SinceOptions } from '../tokens/revocation-log.ts'
 import { type Cursor, readCursor, readSnapshot, type Snapshot, writeCursor } from './cursor.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 import type { revocations } from './schema.ts'
 
 type RevocationRow = typeof revocations.$inferSelect

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Spending, SpendingAnswer } from '../tokens/store.ts'
 import { column, list } from './columns.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 import { type StateRow, stateColumns, storedPair } from './find.ts'
 import { tokenPairStates } from './schema.ts'
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import { retentionSlots } from '../tokens/retention.ts'
-import type { Database } from './database.ts'
-import { guardStorage } from './errors.ts'
+import type { Database } from './engine/database.ts'
+import { guardStorage } from './engine/errors.ts'
 import { completeCounts } from './invalidate-scope.ts'
 import { tokenPairs } from './schema.ts'
 

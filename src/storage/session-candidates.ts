@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { OwnerScope } from '../tokens/owner.ts'
 import type { SessionPage } from '../tokens/store.ts'
 import { column, gathered, list } from './columns.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 import { columnsOf, isOf, pairsOf, revocationsCovering } from './owner-scope.ts'
 
 /**

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { SessionPage, StoredSession } from '../tokens/store.ts'
 import { askOnce, createBatcher } from './batch.ts'
 import { column, gathered, list } from './columns.ts'
-import type { Database } from './database.ts'
+import type { Database } from './engine/database.ts'
 import { tokenPairStates as state } from './schema.ts'
 import { type CandidateQuestion, listCandidates, prepareOwnerCandidates } from './session-candidates.ts'
 

@@ -1,6 +1,6 @@
 import type { ClientStore } from './clients.ts'
-import type { RevocationLog } from './log.ts'
 import type { Lifetimes } from './pair.ts'
+import type { RevocationLog } from './revocation-log.ts'
 import type { TokenStore } from './store.ts'
 
 /** What the verbs need from outside. */

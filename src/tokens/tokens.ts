@@ -4,13 +4,13 @@ import type { TokensDependencies } from './dependencies.ts'
 import { type Introspection, introspect } from './introspect.ts'
 import { type InvalidationAnswer, type InvalidationOptions, type InvalidationTarget, invalidate } from './invalidate.ts'
 import { type IssueRequest, issue } from './issue.ts'
+import { createSubscriptions, type FeedEvent } from './live/subscriptions.ts'
 import { assertLifetimes, type IssuedPair } from './pair.ts'
 import { type RefreshAnswer, type RefreshTerms, refresh, refreshOnTerms, type TermsNotMet } from './refresh.ts'
 import type { Revocation } from './revocation.ts'
 import { findRevocation, listRevocations, type RevocationsRequest } from './revocations.ts'
 import { findSession, listSessions, type SessionsRequest } from './sessions.ts'
 import type { Session, StoredSession } from './store.ts'
-import { createSubscriptions, type FeedEvent } from './subscriptions.ts'
 
 /**
  * The verbs. What is unknown, expired, spent or invalid is an answer; a thrown `TokenServiceError` says that the

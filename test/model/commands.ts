@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, type Ground } from '../support/ground.ts'
+import { admin, type Ground } from '../support/service.ts'
 import { accessTokenSeconds, graceSeconds, type Half, type Life, type Pair, refreshTokenSeconds } from './life.ts'
 
 type Command = fc.AsyncCommand<Life, Ground>

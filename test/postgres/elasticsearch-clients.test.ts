@@ -1,7 +1,7 @@
 import { Client as Client6 } from 'elasticsearch-6'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createHandler } from '../../src/http/handler.ts'
-import { type RunningServer, startServer } from '../../src/server.ts'
+import { type RunningServer, startServer } from '../../src/server/server.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { revocations } from '../../src/storage/schema.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
@@ -14,8 +14,8 @@ import {
   type ElasticsearchClient,
   elasticsearchVersions,
 } from '../support/elasticsearch.ts'
-import { admin, adminSecret, type Ground, openGround } from '../support/ground.ts'
 import { startProxy } from '../support/proxy.ts'
+import { admin, adminSecret, type Ground, openGround } from '../support/service.ts'
 
 let ground: Ground
 let server: RunningServer

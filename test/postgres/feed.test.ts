@@ -2,13 +2,13 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startListener } from '../../src/storage/listener.ts'
-import { openDatabase } from '../../src/storage/open.ts'
+import { startListener } from '../../src/storage/engine/listener.ts'
+import { openDatabase } from '../../src/storage/engine/open.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
-import { createSubscriptions } from '../../src/tokens/subscriptions.ts'
-import { admin, type Ground, openGround } from '../support/ground.ts'
+import { createSubscriptions } from '../../src/tokens/live/subscriptions.ts'
 import { startProxy } from '../support/proxy.ts'
+import { admin, type Ground, openGround } from '../support/service.ts'
 
 let ground: Ground
 let url: string

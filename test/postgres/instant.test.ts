@@ -1,8 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
-import { admin, type Ground, openGround } from '../support/ground.ts'
 import { until } from '../support/processes.ts'
+import { admin, type Ground, openGround } from '../support/service.ts'
 
 let ground: Ground
 let other: pg.Client

@@ -2,15 +2,15 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
-import type { Database } from '../../src/storage/database.ts'
-import { openDatabase } from '../../src/storage/open.ts'
+import type { Database } from '../../src/storage/engine/database.ts'
+import { openDatabase } from '../../src/storage/engine/open.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
-import { adminSecret, asAdmin, ask } from '../support/ground.ts'
 import { post, postJson } from '../support/oauth.ts'
 import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { adminSecret, asAdmin, ask } from '../support/service.ts'
 
 let postgres: RunningPostgres
 let url: string

@@ -1,12 +1,12 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
-import { openDatabase } from '../../src/storage/open.ts'
+import { openDatabase } from '../../src/storage/engine/open.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
-import { admin, openGround } from '../support/ground.ts'
+import { admin, openGround } from '../support/service.ts'
 
 /** As many as a busy service appends between two looks of autovacuum. */
 const grown = 4_000

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { type Ground, openGround } from '../support/ground.ts'
+import { type Ground, openGround } from '../support/service.ts'
 
 let ground: Ground
 let example: ChildProcess

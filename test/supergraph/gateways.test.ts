@@ -3,14 +3,14 @@ import type { Listening } from '../../examples/supergraph/listen.ts'
 import { startUsers, usersSdl } from '../../examples/supergraph/users.ts'
 import { optionalDirectives } from '../../src/graph/optional-directives.ts'
 import { createSchema, createSdl } from '../../src/graph/schema.ts'
+import { createShortcut } from '../../src/http/graphql/fast-path.ts'
 import { createHandler } from '../../src/http/handler.ts'
-import { createShortcut } from '../../src/http/shortcut.ts'
-import { type RunningServer, startServer } from '../../src/server.ts'
+import { type RunningServer, startServer } from '../../src/server/server.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { composers } from '../support/composers.ts'
 import { readEvents } from '../support/event-stream.ts'
 import { type RunningGateway, startApolloGateway, startHiveGateway } from '../support/gateways.ts'
-import { admin, asAdmin, type Ground, openGround } from '../support/ground.ts'
+import { admin, asAdmin, type Ground, openGround } from '../support/service.ts'
 
 let ground: Ground
 let server: RunningServer

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { TestProject } from 'vitest/node'
-import { migrateEmbedded } from '../../src/storage/embedded.ts'
+import { migrateEmbedded } from '../../src/storage/engine/embedded.ts'
 
 /** A migrated engine, dumped once: a fresh one costs seconds of CPU, loading this about one. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

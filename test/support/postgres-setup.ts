@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import { migratePostgres } from '../../src/storage/postgres.ts'
+import { migratePostgres } from '../../src/storage/engine/postgres.ts'
 import { startPostgres } from './postgres.ts'
 import { describePostgres } from './postgres-binaries.ts'
 

@@ -1,5 +1,5 @@
 import { vi } from 'vitest'
-import type { Database } from '../../src/storage/database.ts'
+import type { Database } from '../../src/storage/engine/database.ts'
 
 export interface SentStatement {
   readonly text: string

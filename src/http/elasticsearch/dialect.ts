@@ -1,4 +1,4 @@
-import { answerHeaders } from '../graphql.ts'
+import { answerHeaders } from '../graphql/route.ts'
 import { toElasticsearchError } from './error.ts'
 
 /** What a verb answers, before it is written for a certain client. */

@@ -1,6 +1,6 @@
 import { TokenServiceError } from '../../tokens/errors.ts'
 import { UnreadableRequest } from '../body.ts'
-import { answerHeaders } from '../graphql.ts'
+import { answerHeaders } from '../graphql/route.ts'
 
 /** RFC 6749 §5.1 has both for whatever holds a token: `Pragma` is for caches of HTTP/1.0. */
 const headers = { ...answerHeaders, pragma: 'no-cache' } as const

@@ -1,0 +1,186 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import {
+  type ExecutionResult,
+  execute,
+  type GraphQLError,
+  type GraphQLSchema,
+  Kind,
+  type OperationDefinitionNode,
+  parse,
+  validate,
+} from 'graphql'
+import { createErrorPresenter } from '../../graph/errors.ts'
+import type { Caller } from '../../tokens/caller.ts'
+import type { Tokens } from '../../tokens/tokens.ts'
+import { isObject, mostBodyBytes } from '../body.ts'
+import { authenticateHeader } from '../credentials.ts'
+import { answerHeaders, mostTokens } from './route.ts'
+
+/**
+ * The short way for what makes up the load: a plain POST of one operation with variables. It goes from the bytes to
+ * graphql-js and back, without Request, Response and Yoga's hooks in between, for a third of the CPU time.
+ *
+ * It answers what Yoga would answer, to the byte, or it does not answer at all: whatever is not certain beforehand
+ * (another media type, a browser's origin, a document that does not parse or validate, variables that do not fit) is
+ * left to the long way, and nothing has been done then. `test/engines/fast-path.test.ts` compares the two.
+ */
+export interface Shortcut {
+  /** Whether a POST to the GraphQL endpoint with these headers may go the short way. */
+  takes(headers: IncomingHttpHeaders): boolean
+  /** The answer, or undefined if it must go the long way after all. */
+  answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<ShortAnswer | undefined>
+}
+
+export interface ShortAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface ShortcutDependencies {
+  readonly schema: GraphQLSchema
+  readonly tokens: Tokens
+  readonly report: (error: unknown) => void
+}
+
+interface Prepared {
+  readonly document: ReturnType<typeof parse>
+  readonly operation: OperationDefinitionNode
+}
+
+/** As graphql-js answers, or what was thrown before it was asked. */
+interface Outcome {
+  readonly data?: ExecutionResult['data']
+  readonly errors?: readonly unknown[]
+}
+
+interface Params {
+  readonly query: string
+  readonly variables: Readonly<Record<string, unknown>>
+  readonly operationName: string | undefined
+}
+
+/** Applications have a few dozen operations; the oldest is forgotten when there are more. */
+const mostPrepared = 500
+
+export function createShortcut({ schema, tokens, report }: ShortcutDependencies): Shortcut {
+  const present = createErrorPresenter(schema, report)
+  const prepared = new Map<string, Prepared>()
+
+  return { takes, answer }
+
+  async function answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<ShortAnswer | undefined> {
+    const params = readParams(body)
+    const plan = params && prepareOnce(params.query)
+    if (params === undefined || plan === undefined || !isNamed(plan.operation, params.operationName)) return undefined
+    const { variables: variableValues } = params
+    let caller: Caller
+    try {
+      caller = await authenticateHeader(tokens, headers.authorization ?? null)
+    } catch (error) {
+      return write({ errors: [error] }, headers.accept)
+    }
+    const result = await execute({
+      schema,
+      document: plan.document,
+      variableValues,
+      contextValue: { tokens, caller },
+    })
+    // No `data` at all: the variables do not fit, so graphql-js has not begun.
+    return result.data === undefined ? undefined : write(result, headers.accept)
+  }
+
+  function write(result: Outcome, accept: string | undefined): ShortAnswer {
+    const type = accept === graphqlType ? graphqlType : jsonType
+    const headers: Record<string, string> = { 'content-type': `${type}; charset=utf-8`, ...answerHeaders }
+    if (result.errors === undefined) return { status: 200, headers, body: JSON.stringify(result) }
+    const errors = result.errors.map(present)
+    const status = statusOf(errors, type, headers)
+    return { status, headers, body: JSON.stringify({ ...result, errors: errors.map(withoutHttp) }) }
+  }
+
+  function prepareOnce(query: string): Prepared | undefined {
+    const known = prepared.get(query)
+    if (known !== undefined) return known
+    const plan = prepare(schema, query)
+    if (plan === undefined) return undefined
+    const [oldest] = prepared.keys()
+    if (prepared.size >= mostPrepared && oldest !== undefined) prepared.delete(oldest)
+    prepared.set(query, plan)
+    return plan
+  }
+}
+
+const jsonType = 'application/json'
+const graphqlType = 'application/graphql-response+json'
+const accepted = new Set([undefined, '*/*', jsonType, graphqlType])
+
+function takes(headers: IncomingHttpHeaders): boolean {
+  const { accept, origin } = headers
+  const length = headers['content-length']
+  return (
+    headers['content-type'] === jsonType &&
+    length !== undefined &&
+    Number(length) <= mostBodyBytes &&
+    accepted.has(accept) &&
+    origin === undefined &&
+    headers['content-encoding'] === undefined
+  )
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function readParams(body: Uint8Array): Params | undefined {
+  let params: unknown
+  try {
+    params = JSON.parse(utf8.decode(body))
+  } catch {
+    return undefined
+  }
+  if (!isObject(params)) return undefined
+  const { query, variables, operationName, ...others } = params
+  if (typeof query !== 'string' || Object.keys(others).length > 0) return undefined
+  if (variables != null && !isObject(variables)) return undefined
+  if (operationName != null && typeof operationName !== 'string') return undefined
+  return { query, variables: variables ?? {}, operationName: operationName || undefined }
+}
+
+/** Documents with a literal string go the long way: it may be a token, which must not stay in memory as a key. */
+function prepare(schema: GraphQLSchema, query: string): Prepared | undefined {
+  if (query.includes('"')) return undefined
+  try {
+    const document = parse(query, { maxTokens: mostTokens })
+    const [operation, ...others] = document.definitions
+    if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0) return undefined
+    if (operation.operation === 'subscription' || validate(schema, document).length > 0) return undefined
+    return { document, operation }
+  } catch {
+    return undefined
+  }
+}
+
+function isNamed(operation: OperationDefinitionNode, name: string | undefined): boolean {
+  return name === undefined || operation.name?.value === name
+}
+
+interface ErrorHttp {
+  readonly status?: number
+  readonly spec?: boolean
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** The highest status of the errors, and all their headers, as Yoga has it. */
+function statusOf(errors: readonly GraphQLError[], type: string, headers: Record<string, string>): number {
+  let status = 0
+  for (const { extensions } of errors) {
+    const http: ErrorHttp = extensions['http'] ?? {}
+    Object.assign(headers, http.headers)
+    if (!(http.spec && type === jsonType)) status = Math.max(status, http.status ?? 0)
+  }
+  return status || 200
+}
+
+function withoutHttp(error: GraphQLError): unknown {
+  const { http: _, ...extensions } = error.extensions
+  return { ...error.toJSON(), extensions }
+}

@@ -1,0 +1,90 @@
+import { access, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/pglite'
+import { migrate } from 'drizzle-orm/pglite/migrator'
+import { TokenServiceError } from '../../tokens/errors.ts'
+import * as schema from '../schema.ts'
+import type { Database, DatabaseOptions } from './database.ts'
+import { codeOf, evidence } from './errors.ts'
+import { lockFolder } from './folder-lock.ts'
+import { applyMissing, migrationsFolder } from './migrations.ts'
+import { createLocalAnnouncements } from './notifications.ts'
+import { settleRestoredRows } from './restored.ts'
+
+/** @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_CONFIGURATION: the folder can't be used, or what is in it opened */
+export async function openEmbedded(folder: string, { mustExist = false }: DatabaseOptions = {}): Promise<Database> {
+  const lock = await guardFolder(folder, () => takeFolder(folder, mustExist))
+  try {
+    const engine = await guardFolder(folder, () => PGlite.create(join(folder, 'pglite')))
+    const migrations = await migrateEmbedded(engine)
+    await settleRestoredRows({ db: drizzle(engine, { schema }) })
+    return { ...embeddedDatabase(engine, `embedded PGlite in ${folder}`, lock.release), migrations }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function takeFolder(folder: string, mustExist: boolean): Promise<{ release(): Promise<void> }> {
+  if (mustExist) await assertDatabase(folder)
+  // PGlite writes its files readable for everybody; the folder around them is not.
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  return lockFolder(folder)
+}
+
+/** PG_VERSION is what PGlite itself goes by: where it is missing, it makes a database. */
+async function assertDatabase(folder: string): Promise<void> {
+  try {
+    await access(join(folder, 'pglite', 'PG_VERSION'))
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+    throw new TokenServiceError(
+      'ERR_CONFIGURATION',
+      `There is no database in the folder ${folder}: set DATABASE_URL or DATA_DIR, or make one with \`migrate\`.`,
+    )
+  }
+}
+
+/** What breaks before a statement could: the file system says so with a code of its own, PGlite with none. */
+async function guardFolder<Answer>(folder: string, run: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof TokenServiceError) throw error
+    const sentence = /^E[A-Z]+$/.test(codeOf(error) ?? '')
+      ? `The folder ${folder} can't be used: choose another DATA_DIR, or let this account write there.`
+      : `The database in the folder ${folder} can't be opened, it is damaged or not ours: put a copy of it back, or choose another DATA_DIR.`
+    throw new TokenServiceError('ERR_CONFIGURATION', sentence, evidence(error))
+  }
+}
+
+/** Wraps an engine that is open and migrated. */
+export function embeddedDatabase(
+  engine: PGlite,
+  description: string,
+  release: () => Promise<void> = async () => {},
+): Database {
+  const db = drizzle(engine, { schema })
+  return {
+    db,
+    description,
+    migrations: [],
+    announcements: createLocalAnnouncements(),
+    statementName: (name) => name,
+    // The embedded engine plans each statement anew, by the size that a table has.
+    walker: db,
+    ping: async () => void (await db.execute(sql`select 1`)),
+    close: async () => {
+      await engine.close()
+      await release()
+    },
+  }
+}
+
+/** Answers the names of what it applied. */
+export async function migrateEmbedded(engine: PGlite): Promise<readonly string[]> {
+  const db = drizzle(engine, { schema })
+  return applyMissing(db, () => migrate(db, { migrationsFolder }))
+}

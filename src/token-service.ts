@@ -1,0 +1,37 @@
+import type { Config } from './config.ts'
+import { createClientStore } from './storage/client-store.ts'
+import type { Database, DatabaseOptions } from './storage/engine/database.ts'
+import { openDatabase } from './storage/engine/open.ts'
+import { createRevocationLog } from './storage/revocation-log.ts'
+import { createTokenStore } from './storage/token-store.ts'
+import type { ClientStore } from './tokens/clients.ts'
+import { createTokens, type Tokens } from './tokens/tokens.ts'
+
+/** The verbs on an open database: what the service and the commands have in common. */
+export interface Ground {
+  readonly database: Database
+  readonly clients: ClientStore
+  readonly tokens: Tokens
+}
+
+export interface GroundOptions extends DatabaseOptions {
+  readonly clock: () => Date
+}
+
+/**
+ * Opens the database, brings its tables up to date and puts the verbs on it. The caller closes the database.
+ *
+ * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION
+ */
+export async function openGround(config: Config, { clock, ...options }: GroundOptions): Promise<Ground> {
+  const database = await openDatabase(config.database, options)
+  try {
+    const clients = createClientStore(database)
+    const store = createTokenStore(database)
+    const log = createRevocationLog(database)
+    return { database, clients, tokens: createTokens({ store, log, clients, lifetimes: config.lifetimes, clock }) }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}

@@ -1,0 +1,275 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { anonymous } from '../../src/tokens/caller.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { admin, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+
+let ground: Ground
+beforeAll(async () => {
+  ground = await openGround()
+})
+beforeEach(() => ground.clear())
+afterAll(() => ground.close())
+
+const alice = { realm: 'staff', username: 'alice' }
+const bob = { realm: 'staff', username: 'bob' }
+
+const issue = (owner: Owner = alice) => ground.tokens.issue({ owner }, admin)
+const bearer = ({ accessToken }: IssuedPair) => `Bearer ${accessToken}`
+const record = `query ($filter: RevocationFilter, $first: Int, $after: String) {
+  revocations(filter: $filter, first: $first, after: $after) {
+    nodes { id selector realmName username sessionId sparedSessionId at initiatingEntity invalidatedBy reason comment
+      invalidatedTokens previouslyInvalidatedTokens }
+    pageInfo { hasNextPage endCursor } } }`
+async function read(authorization: string, variables: unknown = {}) {
+  const { data, errors } = await ask(ground.handler, record, { authorization, variables })
+  return errors ?? data.revocations.nodes
+}
+const end = `mutation ($input: InvalidateTokenInput!, $options: InvalidateTokenOptions) {
+  invalidateToken(input: $input, options: $options) { invalidatedTokens previouslyInvalidatedTokens
+    revocation { id invalidatedBy reason comment } } }`
+async function invalidate(input: unknown, authorization?: string, options?: unknown) {
+  const { data } = await ask(ground.handler, end, {
+    variables: { input, options },
+    ...(authorization !== undefined && { authorization }),
+  })
+  return data.invalidateToken
+}
+const ofAlice = { owner: { realmUser: { realmName: 'staff', username: 'alice' } } }
+
+describe('the record', () => {
+  test('says of each invalidation whose it was, who made it, when, why and how many', async () => {
+    const pair = await issue()
+    await invalidate({ token: pair.accessToken }, undefined, { reason: 'LOGOUT' })
+    ground.clock.advance(5)
+    await invalidate(ofAlice, asAdmin, { reason: 'CREDENTIAL_COMPROMISE', comment: 'Phishing of 21 November' })
+
+    expect(await read(asAdmin)).toEqual([
+      {
+        id: expect.any(String),
+        selector: 'OWNER',
+        realmName: 'staff',
+        username: 'alice',
+        sessionId: null,
+        sparedSessionId: null,
+        at: '2026-11-21T09:00:05.000Z',
+        initiatingEntity: 'ADMIN',
+        invalidatedBy: 'client:admin',
+        reason: 'CREDENTIAL_COMPROMISE',
+        comment: 'Phishing of 21 November',
+        invalidatedTokens: 1,
+        previouslyInvalidatedTokens: 1,
+      },
+      {
+        id: expect.any(String),
+        selector: 'ACCESS_TOKEN',
+        realmName: 'staff',
+        username: 'alice',
+        sessionId: String(pair.session.id),
+        sparedSessionId: null,
+        at: '2026-11-21T09:00:00.000Z',
+        initiatingEntity: 'USER',
+        invalidatedBy: 'anonymous',
+        reason: 'LOGOUT',
+        comment: null,
+        invalidatedTokens: 1,
+        previouslyInvalidatedTokens: 0,
+      },
+    ])
+  })
+
+  test('has what the service did by itself: a refresh token came again', async () => {
+    const pair = await issue()
+    await ground.tokens.refresh(pair.refresh?.token ?? '')
+    ground.clock.advance(31)
+    await ground.tokens.refresh(pair.refresh?.token ?? '')
+
+    expect(await read(asAdmin)).toMatchObject([
+      {
+        selector: 'SESSION',
+        sessionId: String(pair.session.id),
+        username: 'alice',
+        initiatingEntity: 'SYSTEM',
+        invalidatedBy: 'system:refresh-token-reuse',
+        reason: 'REFRESH_TOKEN_REUSE',
+        invalidatedTokens: 4,
+      },
+    ])
+  })
+
+  test('names an operator, who may do all that a client may, as somebody who administers', async () => {
+    const operator = { kind: 'operator', name: 'root' } as const
+    await issue()
+
+    const pair = await ground.tokens.issue({ owner: alice, scopes: ['manage_token'] }, operator)
+    await ground.tokens.invalidate({ kind: 'session', id: pair.session.id }, operator)
+    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, operator)
+
+    expect(await ground.tokens.introspect(pair.accessToken, operator)).toEqual({ active: false })
+    const byOperator = { initiatingEntity: 'ADMIN', invalidatedBy: 'operator:root', invalidatedTokens: 2 }
+    expect(await read(asAdmin)).toMatchObject([byOperator, byOperator])
+  })
+
+  test('has a sweep that spared a session, and by whom: an owner is the user of what is theirs', async () => {
+    const [laptop] = [await issue(), await issue()]
+    await invalidate(ofAlice, bearer(laptop), { keepCurrentSession: true, reason: 'CREDENTIAL_CHANGE' })
+
+    expect(await read(asAdmin)).toMatchObject([
+      { initiatingEntity: 'USER', invalidatedBy: 'owner:staff/alice', sparedSessionId: String(laptop.session.id) },
+    ])
+  })
+
+  test('gives the entry along with the answer, and none where nothing was new', async () => {
+    const pair = await issue()
+    const details = { reason: 'LOGOUT', comment: 'by the menu' }
+
+    const first = await invalidate({ token: pair.accessToken }, undefined, details)
+    const second = await invalidate({ token: pair.accessToken }, undefined, details)
+    const dry = await invalidate(ofAlice, asAdmin, { dryRun: true })
+
+    expect(first.revocation).toEqual({ id: expect.any(String), invalidatedBy: 'anonymous', ...details })
+    expect([second.revocation, dry.revocation]).toEqual([null, null])
+  })
+
+  test('a session that has ended is not noted again and again, whoever still holds a token of it', async () => {
+    const pair = await issue()
+    const first = await invalidate({ token: pair.accessToken }, undefined, { wholeSession: true })
+    const again = [
+      await invalidate({ token: pair.accessToken }, undefined, { wholeSession: true }),
+      await invalidate({ session: String(pair.session.id) }, asAdmin),
+    ]
+
+    expect(first).toMatchObject({ invalidatedTokens: 2, revocation: { id: expect.any(String) } })
+    const none = { invalidatedTokens: 0, previouslyInvalidatedTokens: 0, revocation: null }
+    expect(again).toEqual([none, none])
+    expect(await read(asAdmin)).toHaveLength(1)
+  })
+
+  test('tells an owner from another whose realm and name only look the same when they are joined', async () => {
+    await issue({ realm: 'a/b', username: 'c' })
+    const office = await ground.tokens.issue(
+      { owner: { realm: 'a', username: 'b/c' }, scopes: ['manage_token'] },
+      admin,
+    )
+    const input = { owner: { realmUser: { realmName: 'a/b', username: 'c' } } }
+    await invalidate(input, bearer(office), { comment: 'for administrators' })
+    const again = await issue({ realm: 'a/b', username: 'c' })
+
+    expect(await read(bearer(again))).toMatchObject([{ initiatingEntity: 'ADMIN', invalidatedBy: null, comment: null }])
+    expect(await read(asAdmin)).toMatchObject([{ invalidatedBy: 'owner:a/b/c' }])
+  })
+
+  test('an owner does not learn from a sweep of their realm how many others there are', async () => {
+    await issue(bob)
+    await issue()
+    await invalidate({ owner: { realmName: 'staff' } }, asAdmin)
+    const query = '{ mySessions(includeEnded: true) { nodes { revocation { selector invalidatedTokens } } } }'
+
+    const { data } = await ask(ground.handler, query, { authorization: bearer(await issue()) })
+
+    expect(data.mySessions.nodes[1].revocation).toEqual({ selector: 'OWNER', invalidatedTokens: null })
+    expect(await read(asAdmin)).toMatchObject([{ invalidatedTokens: 4 }])
+  })
+
+  test('is linked from the session that it ended', async () => {
+    const [laptop, phone] = [await issue(), await issue()]
+    await invalidate({ session: String(phone.session.id) }, bearer(laptop), { reason: 'DEVICE_COMPLIANCE_CHANGE' })
+    const query = '{ mySessions(includeEnded: true) { nodes { id isLive revocation { reason selector } } } }'
+
+    const { data } = await ask(ground.handler, query, { authorization: bearer(laptop) })
+
+    expect(data.mySessions.nodes).toEqual([
+      {
+        id: String(phone.session.id),
+        isLive: false,
+        revocation: { reason: 'DEVICE_COMPLIANCE_CHANGE', selector: 'SESSION' },
+      },
+      { id: String(laptop.session.id), isLive: true, revocation: null },
+    ])
+  })
+})
+
+describe('what is asked for', () => {
+  test.each([
+    [{ owner: { realmName: 'staff' } }, ['OWNER', 'SESSION', 'ACCESS_TOKEN']],
+    [{ owner: { username: 'bob' } }, ['SESSION']],
+    [{ owner: { realmUser: { realmName: 'staff', username: 'alice' } } }, ['OWNER', 'ACCESS_TOKEN']],
+    [{ owner: { realmName: 'shop' } }, []],
+    [{ reason: 'LOGOUT' }, ['SESSION']],
+    [{ session: 'bob’s' }, ['SESSION']],
+    [{ session: 'x' }, []],
+    [{}, ['OWNER', 'SESSION', 'ACCESS_TOKEN']],
+  ])('with %j', async (filter, selectors) => {
+    const [pair, other] = [await issue(), await issue(bob)]
+    await invalidate({ token: pair.accessToken })
+    await invalidate({ session: String(other.session.id) }, asAdmin, { reason: 'LOGOUT' })
+    await invalidate(ofAlice, asAdmin)
+    const asked = 'session' in filter && filter.session === 'bob’s' ? { session: String(other.session.id) } : filter
+
+    const nodes = await read(asAdmin, { filter: asked })
+
+    expect(nodes.map(({ selector }: { selector: string }) => selector)).toEqual(selectors)
+  })
+
+  test('comes in pages that neither skip nor repeat, whatever is added meanwhile', async () => {
+    for (let count = 0; count < 7; count++) await invalidate({ token: (await issue()).accessToken })
+    const ids: string[] = []
+    for (let after: string | null = null; ; ) {
+      const { data } = await ask(ground.handler, record, { authorization: asAdmin, variables: { first: 3, after } })
+      ids.push(...data.revocations.nodes.map(({ id }: { id: string }) => id))
+      await invalidate({ token: (await issue()).accessToken })
+      if (!data.revocations.pageInfo.hasNextPage) break
+      after = data.revocations.pageInfo.endCursor
+    }
+
+    expect(ids).toHaveLength(7)
+    expect(ids.map(Number)).toEqual(ids.map(Number).toSorted((one, other) => other - one))
+  })
+})
+
+describe('who may read it', () => {
+  test('an owner what names them, without the notes of others', async () => {
+    const [pair, other] = [await issue(), await issue(bob)]
+    await invalidate({ session: String((await issue()).session.id) }, asAdmin, {
+      comment: 'case 4711',
+      reason: 'LOGOUT',
+    })
+    await invalidate({ token: other.accessToken })
+    await invalidate({ session: String((await issue()).session.id) }, bearer(pair), { comment: 'my old phone' })
+
+    expect(await read(bearer(pair))).toMatchObject([
+      { invalidatedBy: 'owner:staff/alice', comment: 'my old phone', initiatingEntity: 'USER' },
+      { invalidatedBy: null, comment: null, reason: 'LOGOUT', initiatingEntity: 'ADMIN' },
+    ])
+  })
+
+  test.each([{ owner: { realmName: 'staff' } }, { owner: { realmUser: { realmName: 'staff', username: 'bob' } } }])(
+    'an owner not %j',
+    async (filter) => {
+      expect(await read(bearer(await issue()), { filter })).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
+    },
+  )
+
+  test('nobody without credentials, and no client without manage_token', async () => {
+    const query = '{ revocations { nodes { id } } }'
+    const client = { kind: 'client', clientId: 'login', scopes: ['introspect_token'] } as const
+
+    expect((await ask(ground.handler, query)).errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
+    await expect(ground.tokens.listRevocations({ limit: 1 }, client)).rejects.toMatchObject({ code: 'ERR_FORBIDDEN' })
+    await expect(ground.tokens.listRevocations({ limit: 1 }, anonymous)).rejects.toThrow('authenticate')
+  })
+
+  test('an entity is null for whoever may not see it, as one that is unknown', async () => {
+    const [pair, other] = [await issue(), await issue(bob)]
+    const mine = await invalidate({ session: String((await issue()).session.id) }, bearer(pair))
+    const theirs = await invalidate({ token: other.accessToken })
+    const query = `query ($representations: [_Any!]!) { _entities(representations: $representations) {
+      ... on Revocation { id } } }`
+    const ids = [mine.revocation.id, theirs.revocation.id, '999999']
+    const representations = ids.map((id) => ({ __typename: 'Revocation', id }))
+
+    const { data } = await ask(ground.handler, query, { authorization: bearer(pair), variables: { representations } })
+
+    expect(data._entities).toEqual([{ id: mine.revocation.id }, null, null])
+  })
+})

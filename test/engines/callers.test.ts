@@ -1,0 +1,377 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createClientStore } from '../../src/storage/client-store.ts'
+import { clients, revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
+import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { mintSecrets } from '../../src/tokens/token.ts'
+import { admin, adminSecret, asAdmin, ask, type GraphqlAnswer, type Ground, openGround } from '../support/service.ts'
+
+let ground: Ground
+beforeAll(async () => {
+  ground = await openGround()
+  await putClient('none')
+  await putClient('creator', 'create_token')
+  await putClient('gateway', 'introspect_token')
+  await putClient('operator', 'manage_token')
+})
+afterAll(() => ground.close())
+
+const secretOf = (id: string) => `the-secret-of-${id}-of-32-characters`
+const asClient = (id: string, secret = secretOf(id)) => `Basic ${btoa(`${id}:${secret}`)}`
+const putClient = (id: string, ...scopes: readonly string[]) =>
+  createClientStore(ground.database).putClient({ id, secretDigest: digestClientSecret(secretOf(id)), scopes })
+
+const alice = { realm: 'staff', username: 'alice' }
+const bob = { realm: 'staff', username: 'bob' }
+const aliceElsewhere = { realm: 'guests', username: 'alice' }
+const issue = (owner: Owner = alice, ...scopes: readonly string[]) => ground.tokens.issue({ owner, scopes }, admin)
+const asOwner = async (owner: Owner, ...scopes: readonly string[]) =>
+  `Bearer ${(await issue(owner, ...scopes)).accessToken}`
+
+const introspect = 'query ($token: String!) { introspectToken(token: $token) { active username scopes } }'
+const invalidate = 'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) { invalidatedTokens } }'
+const create = 'mutation ($input: CreateTokenPairInput!) { createTokenPair(input: $input) { scopes } }'
+const refresh = 'mutation ($input: RefreshTokenPairInput!) { refreshTokenPair(input: $input) { __typename } }'
+
+const wholeRealm = { input: { owner: { realmName: 'staff' } } }
+
+const callers: Readonly<Record<string, () => Promise<string | undefined>>> = {
+  anonymous: async () => undefined,
+  'client none': async () => asClient('none'),
+  'client create': async () => asClient('creator'),
+  'client introspect': async () => asClient('gateway'),
+  'client manage': async () => asClient('operator'),
+  'client all': async () => asAdmin,
+  'owner alice': () => asOwner(alice),
+  'alice, manage': () => asOwner(alice, 'manage_token'),
+  'owner bob': () => asOwner(bob),
+  'alice elsewhere': () => asOwner(aliceElsewhere),
+  'elsewhere, create': () => asOwner(aliceElsewhere, 'create_token'),
+  'bob, introspect': () => asOwner(bob, 'introspect_token'),
+}
+
+/** Upon a fresh pair of alice in the realm staff. */
+const requests: Readonly<Record<string, (pair: IssuedPair) => readonly [query: string, variables: object]>> = {
+  create: () => [create, { input: { realmName: 'staff', username: 'alice', scopes: ['read'] } }],
+  refresh: (pair) => [refresh, { input: { refreshToken: pair.refresh?.token } }],
+  token: (pair) => [invalidate, { input: { token: pair.accessToken } }],
+  'refresh token': (pair) => [invalidate, { input: { refreshToken: pair.refresh?.token } }],
+  'realm user': () => [invalidate, { input: { owner: { realmUser: { realmName: 'staff', username: 'alice' } } } }],
+  realm: () => [invalidate, wholeRealm],
+  username: () => [invalidate, { input: { owner: { username: 'alice' } } }],
+  'nobody there': () => [invalidate, { input: { owner: { realmUser: { realmName: 'staff', username: 'nobody' } } } }],
+  introspect: (pair) => [introspect, { token: pair.accessToken }],
+  current: () => ['{ currentToken { username } }', {}],
+}
+
+/** Who may do what (design.md §6): + done, 401 UNAUTHENTICATED, 403 FORBIDDEN. */
+const table = `
+                   | create | refresh | token | refresh token | realm user | realm | username | nobody there | introspect | current
+ anonymous         |   401  |    +    |   +   |       +       |    401     |  401  |   401    |     401      |    401     |    +
+ client none       |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
+ client create     |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
+ client introspect |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +
+ client manage     |   403  |    +    |   +   |       +       |     +      |   +   |    +     |      +       |    403     |    +
+ client all        |    +   |    +    |   +   |       +       |     +      |   +   |    +     |      +       |     +      |    +
+ owner alice       |   403  |    +    |   +   |       +       |     +      |  403  |   403    |     403      |    403     |    +
+ alice, manage     |   403  |    +    |   +   |       +       |     +      |   +   |    +     |      +       |    403     |    +
+ owner bob         |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
+ alice elsewhere   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
+ elsewhere, create |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
+ bob, introspect   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +
+`
+const [heads = [], ...lines] = table
+  .trim()
+  .split('\n')
+  .map((line) => line.split('|').map((cell) => cell.trim()))
+const requestNames = heads.filter((name) => name !== '')
+
+const verdicts: Readonly<Record<string, readonly [status: number, code: string]>> = {
+  '401': [401, 'UNAUTHENTICATED'],
+  '403': [403, 'FORBIDDEN'],
+}
+
+async function countRows(): Promise<unknown> {
+  const { db } = ground.database
+  const count = {
+    pairs: db.$count(tokenPairs),
+    spent: db.$count(spentRefreshTokens),
+    revocations: db.$count(revocations),
+    clients: db.$count(clients),
+  }
+  return db.select(count).from(sql`(select 1) as one`)
+}
+
+describe('who may do what', () => {
+  test('the table names every caller and every request', () => {
+    expect(requestNames).toEqual(Object.keys(requests))
+    expect(lines.map(([caller]) => caller)).toEqual(Object.keys(callers))
+  })
+
+  test.each(lines)('%s', async (caller, ...cells) => {
+    for (const [place, name] of requestNames.entries()) {
+      const authorization = await callers[caller ?? '']?.()
+      const [query, variables] = requests[name]?.(await issue()) ?? ['', {}]
+      const before = await countRows()
+
+      const answer = await ask(ground.handler, query, { variables, ...(authorization && { authorization }) })
+
+      const [status, code] = verdicts[cells[place] ?? ''] ?? [200, undefined]
+      expect([answer.status, answer.errors?.[0]?.extensions.code], `${name}: ${answer.text}`).toEqual([status, code])
+      if (code === undefined) continue
+      expect(answer.data).toBeNull()
+      expect(await countRows(), name).toEqual(before)
+    }
+  })
+
+  test('an owner who ends their own tokens ends no others', async () => {
+    const carol = { realm: 'staff', username: 'carol' }
+    const own = await issue(carol)
+    const others = [await issue(bob), await issue({ realm: 'guests', username: 'carol' })]
+    const variables = { input: { owner: { realmUser: { realmName: 'staff', username: 'carol' } } } }
+
+    const { data } = await ask(ground.handler, invalidate, { variables, authorization: `Bearer ${own.accessToken}` })
+
+    expect(data).toEqual({ invalidateToken: { invalidatedTokens: 2 } })
+    expect(await isActive(own.accessToken)).toBe(false)
+    expect(await Promise.all(others.map(({ accessToken }) => isActive(accessToken)))).toEqual([true, true])
+  })
+
+  test('currentToken is the bearer, and null for anybody else', async () => {
+    const current = async (authorization?: string) =>
+      (await ask(ground.handler, '{ currentToken { username } }', { ...(authorization && { authorization }) })).data
+
+    expect(await current(await asOwner(bob))).toEqual({ currentToken: { username: 'bob' } })
+    expect(await current(asAdmin)).toEqual({ currentToken: null })
+    expect(await current()).toEqual({ currentToken: null })
+  })
+
+  test('a refusal does not say whether the owner exists', async () => {
+    await issue(alice)
+    const authorization = asClient('none')
+    const refused = async (username: string) => {
+      const variables = { input: { owner: { realmUser: { realmName: 'staff', username } } } }
+      return (await ask(ground.handler, invalidate, { variables, authorization })).text
+    }
+
+    expect(await refused('alice')).toBe(await refused('nobody'))
+  })
+})
+
+async function isActive(token: string): Promise<boolean> {
+  return (await ground.tokens.introspect(token, admin)).active
+}
+
+describe('nobody grants more than they have', () => {
+  const grant = async (authorization: string, ...scopes: readonly string[]) => {
+    const variables = { input: { realmName: 'staff', username: 'alice', scopes } }
+    const { errors, data } = await ask(ground.handler, create, { variables, authorization })
+    return errors?.[0]?.extensions.code ?? data.createTokenPair.scopes
+  }
+
+  test.each([
+    ['manage_token'],
+    ['introspect_token'],
+    ['read', 'manage_token'],
+    ['create_token', 'manage_token'],
+    ['manage_token', 'manage_token'],
+  ])('a client with create_token cannot grant %s', async (...scopes) => {
+    const before = await countRows()
+
+    expect(await grant(asClient('creator'), ...scopes)).toBe('FORBIDDEN')
+    expect(await countRows()).toEqual(before)
+  })
+
+  test('an owner with create_token cannot either', async () => {
+    expect(await grant(await asOwner(alice, 'create_token'), 'manage_token')).toBe('FORBIDDEN')
+  })
+
+  test('what a client has, and what is the application’s own, it can', async () => {
+    expect(await grant(asClient('creator'), 'create_token', 'read')).toEqual(['create_token', 'read'])
+    expect(await grant(asAdmin, ...adminScopes)).toEqual(adminScopes)
+  })
+
+  test('a scope that only looks like ours is the application’s own and opens nothing', async () => {
+    expect(await grant(asClient('creator'), 'MANAGE_TOKEN', 'manage_token.')).toEqual(['MANAGE_TOKEN', 'manage_token.'])
+    const authorization = await asOwner(bob, 'MANAGE_TOKEN', 'manage_token.')
+
+    expect((await ask(ground.handler, invalidate, { variables: wholeRealm, authorization })).status).toBe(403)
+  })
+
+  test('a refreshed pair has the scopes of the first, and no more', async () => {
+    const pair = await issue(alice, 'read')
+    const variables = { input: { refreshToken: pair.refresh?.token } }
+    const query = `mutation ($input: RefreshTokenPairInput!) { refreshTokenPair(input: $input) { ... on TokenPair { scopes } } }`
+
+    const { data } = await ask(ground.handler, query, { variables, authorization: asAdmin })
+
+    expect(data).toEqual({ refreshTokenPair: { scopes: ['read'] } })
+  })
+})
+
+describe('a client authenticates', () => {
+  const admins = btoa(`admin:${adminSecret}`)
+
+  test.each([`Basic ${admins}`, `ApiKey ${admins}`, `basic ${admins}`, `APIKEY  ${admins}`, ` Basic ${admins} `])(
+    '%s',
+    async (authorization) => {
+      const { data } = await ask(ground.handler, introspect, { variables: { token: 'x' }, authorization })
+
+      expect(data).toEqual({ introspectToken: { active: false, username: null, scopes: null } })
+    },
+  )
+
+  test('with a colon in its secret', async () => {
+    const secret = 'a:secret:with:colons:of:32:characters'
+    const scopes = ['introspect_token']
+    const store = createClientStore(ground.database)
+    await store.putClient({ id: 'colon', secretDigest: digestClientSecret(secret), scopes })
+
+    const authorization = asClient('colon', secret)
+
+    expect((await ask(ground.handler, introspect, { variables: { token: 'x' }, authorization })).status).toBe(200)
+  })
+})
+
+/** Each is sent with a request that anybody may make: who presents credentials is not nobody instead. */
+const badCredentials: readonly (readonly [name: string, header: () => string | Promise<string>])[] = [
+  ['a wrong secret', () => asClient('admin', 'wrong')],
+  ['an empty secret', () => asClient('admin', '')],
+  ['a secret with a space behind it', () => asClient('admin', `${adminSecret} `)],
+  ['the secret of another client', () => asClient('admin', secretOf('none'))],
+  ['the digest of a secret', () => asClient('admin', Buffer.from(digestClientSecret(adminSecret)).toString('latin1'))],
+  ['an unknown client', () => asClient('nobody', adminSecret)],
+  ['an id in other letters', () => asClient('Admin', adminSecret)],
+  ['no id', () => asClient('', adminSecret)],
+  ['an id with a NUL', () => asClient('admin\0', adminSecret)],
+  ['an id that is no UTF-8', () => `Basic ${Buffer.from([0xff, 0xfe, 0x3a, 0x61]).toString('base64')}`],
+  ['an id of 5,000 characters', () => asClient('a'.repeat(5000), adminSecret)],
+  ['an id that means something in SQL', () => asClient("admin' or 'a' = 'a", adminSecret)],
+  ['no colon', () => `Basic ${btoa('admin')}`],
+  ['Basic without base64', () => `Basic admin:${adminSecret}`],
+  ['Basic alone', () => 'Basic'],
+  ['Bearer alone', () => 'Bearer'],
+  ['Bearer and a space', () => 'Bearer '],
+  ['an empty header', () => ''],
+  ['no scheme', () => adminSecret],
+  ['an unknown scheme', () => `Digest username="admin", response="${adminSecret}"`],
+  ['Token', async () => `Token ${(await issue()).accessToken}`],
+  ['two credentials', async () => `${asAdmin}, Bearer ${(await issue()).accessToken}`],
+  ['two tokens', async () => `Bearer ${(await issue()).accessToken} ${(await issue()).accessToken}`],
+  ['a token in quotes', async () => `Bearer "${(await issue()).accessToken}"`],
+  ['a bearer in base64', async () => `Bearer ${btoa((await issue()).accessToken)}`],
+  ['a client as a bearer', () => `Bearer ${btoa(`admin:${adminSecret}`)}`],
+  ['garbage as a bearer', () => 'Bearer garbage'],
+  ['an unknown token', () => `Bearer ${mintSecrets().accessToken({ slot: 1, id: 1 }, new Date(2 ** 42))}`],
+  ['a token cut short', async () => `Bearer ${(await issue()).accessToken.slice(0, -1)}`],
+  ['a token with one letter changed', async () => `Bearer ${changeOne((await issue()).accessToken)}`],
+  ['a refresh token', async () => `Bearer ${(await issue()).refresh?.token}`],
+  [
+    'an access token under the other prefix',
+    async () => `Bearer ${(await issue()).accessToken.replace('ita_', 'itr_')}`,
+  ],
+  ['an invalidated token', async () => `Bearer ${await invalidated()}`],
+  ['a token of an owner whose tokens were ended', async () => `Bearer ${await swept()}`],
+  ['an expired token', async () => `Bearer ${await expired()}`],
+]
+
+function changeOne(token: string): string {
+  return `${token.slice(0, 40)}${token[40] === 'A' ? 'B' : 'A'}${token.slice(41)}`
+}
+async function invalidated(): Promise<string> {
+  const { accessToken } = await issue()
+  await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+  return accessToken
+}
+async function swept(): Promise<string> {
+  const { accessToken } = await issue(bob)
+  await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'username', username: 'bob' } }, admin)
+  return accessToken
+}
+async function expired(): Promise<string> {
+  const { accessToken } = await issue()
+  ground.clock.advance(1200)
+  return accessToken
+}
+
+describe('bad credentials are refused, also where none are needed', () => {
+  test.each(badCredentials)('%s', async (_name, header) => {
+    const authorization = await header()
+    const victim = await issue(aliceElsewhere)
+    const before = await countRows()
+
+    for (const accept of ['application/graphql-response+json', 'application/json']) {
+      const variables = { input: { token: victim.accessToken } }
+      expectUnauthenticated(await ask(ground.handler, invalidate, { variables, authorization, accept }))
+      expectUnauthenticated(await ask(ground.handler, '{ __typename }', { authorization, accept }))
+    }
+
+    expect(await isActive(victim.accessToken)).toBe(true)
+    expect(await countRows()).toEqual(before)
+    expect(ground.reports).toEqual([])
+  })
+
+  test('where some are needed and none were sent, the answer says how to authenticate', async () => {
+    for (const accept of ['application/graphql-response+json', 'application/json'])
+      expectUnauthenticated(await ask(ground.handler, invalidate, { variables: wholeRealm, accept }))
+  })
+
+  test('a wrong secret and an unknown client read the same', async () => {
+    const answer = async (authorization: string) =>
+      (await ask(ground.handler, '{ __typename }', { authorization })).text
+
+    expect(await answer(asClient('admin', 'wrong'))).toBe(await answer(asClient('nobody', 'wrong')))
+  })
+})
+
+function expectUnauthenticated({ status, headers, errors, data }: GraphqlAnswer): void {
+  expect([status, errors?.[0]?.extensions.code, errors?.length]).toEqual([401, 'UNAUTHENTICATED', 1])
+  expect(headers.get('www-authenticate')).toBe(
+    'Bearer realm="invalidate-token", Basic realm="invalidate-token", charset="UTF-8"',
+  )
+  expect(data ?? null).toBeNull()
+}
+
+test('the answer about an inactive token is the same to the byte, whatever the reason', async () => {
+  const query = `query ($token: String!) { introspectToken(token: $token) {
+    active realmName username scopes issuedAt expiresAt clientId session { id }
+  } }`
+  const live = await issue()
+  const spent = await issue()
+  await ground.tokens.refresh(spent.refresh?.token ?? '')
+  const endedSession = await issue(bob)
+  await swept()
+  const expiredToken = await expired()
+  const forged = mintSecrets()
+  const tokens = {
+    unknown: forged.accessToken({ slot: 1, id: 1 }, new Date(2 ** 42)),
+    'unknown at the place of a live one': forged.refreshToken({ slot: 1, id: live.session.id }, new Date(2 ** 42)),
+    malformed: 'garbage',
+    'white space': ' ',
+    'cut short': live.accessToken.slice(0, -1),
+    'one letter changed': changeOne(live.refresh?.token ?? ''),
+    'the other prefix': (live.refresh?.token ?? '').replace('itr_', 'ita_'),
+    expired: expiredToken,
+    spent: spent.refresh?.token ?? '',
+    invalidated: await invalidated(),
+    'ended with its owner': endedSession.refresh?.token ?? '',
+    'a client secret': adminSecret,
+  }
+
+  const answers = await Promise.all(
+    Object.entries(tokens).map(async ([reason, token]) => {
+      const { text, headers, status } = await ask(ground.handler, query, {
+        variables: { token },
+        authorization: asAdmin,
+      })
+      return [reason, text, status, JSON.stringify([...headers])]
+    }),
+  )
+
+  const [[, , , headers] = []] = answers
+  const inactive =
+    '{"data":{"introspectToken":{"active":false,"realmName":null,"username":null,"scopes":null,"issuedAt":null,"expiresAt":null,"clientId":null,"session":null}}}'
+  expect(answers).toEqual(Object.keys(tokens).map((reason) => [reason, inactive, 200, headers]))
+})

@@ -1,0 +1,305 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { revocations } from '../../src/storage/schema.ts'
+import { anonymous } from '../../src/tokens/caller.ts'
+import type { OwnerScope } from '../../src/tokens/owner.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { admin, type Ground, openGround } from '../support/service.ts'
+
+let ground: Ground
+beforeAll(async () => {
+  ground = await openGround()
+})
+beforeEach(() => ground.clear())
+afterAll(() => ground.close())
+
+const alice = { realm: 'staff', username: 'alice' }
+const aliceScope: OwnerScope = { kind: 'realm-user', ...alice }
+
+const issue = (owner = alice) => ground.tokens.issue({ owner }, admin)
+const issueAccessOnly = () => ground.tokens.issue({ owner: alice, withoutRefreshToken: true }, admin)
+const refreshTokenOf = (pair: IssuedPair) => pair.refresh?.token ?? 'none'
+async function refresh(pair: IssuedPair): Promise<IssuedPair> {
+  const answer = await ground.tokens.refresh(refreshTokenOf(pair))
+  if (answer.outcome === 'refused') throw new Error(`refused: ${answer.reason}`)
+  return answer.pair
+}
+/** As the contract writes it: newly/previously. */
+async function counts(target: Parameters<typeof ground.tokens.invalidate>[0], caller = admin): Promise<string> {
+  const { invalidated, previouslyInvalidated } = await ground.tokens.invalidate(target, caller)
+  return `${invalidated}/${previouslyInvalidated}`
+}
+const reuse = (pair: IssuedPair) => ground.tokens.refresh(refreshTokenOf(pair))
+const endAccess = (pair: IssuedPair) => counts({ kind: 'access-token', token: pair.accessToken })
+const endRefresh = (pair: IssuedPair) => counts({ kind: 'refresh-token', token: refreshTokenOf(pair) })
+const sweep = (scope: OwnerScope = aliceScope) => counts({ kind: 'owner', scope })
+const isActive = async (token: string) => (await ground.tokens.introspect(token, admin)).active
+const liveness = async (pair: IssuedPair) =>
+  `${(await isActive(pair.accessToken)) ? 'A' : '-'}${(await isActive(refreshTokenOf(pair))) ? 'R' : '-'}`
+
+describe('one token', () => {
+  test('an access token ends alone: 1/0, then 0/1', async () => {
+    const pair = await issue()
+
+    expect(await endAccess(pair)).toBe('1/0')
+    expect(await endAccess(pair)).toBe('0/1')
+    expect(await liveness(pair)).toBe('-R')
+  })
+
+  test('a refresh token ends alone: 1/0, then 0/1', async () => {
+    const pair = await issue()
+
+    expect(await endRefresh(pair)).toBe('1/0')
+    expect(await endRefresh(pair)).toBe('0/1')
+    expect(await liveness(pair)).toBe('A-')
+  })
+
+  test('whoever holds a token may end it', async () => {
+    const pair = await issue()
+
+    const answer = await ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, anonymous)
+
+    expect(answer).toMatchObject({ invalidated: 1, previouslyInvalidated: 0, errors: [] })
+  })
+
+  test('an expired access token still ends: 1/0, then 0/1', async () => {
+    const pair = await issue()
+    ground.clock.advance(1201)
+
+    expect(await endAccess(pair)).toBe('1/0')
+    expect(await endAccess(pair)).toBe('0/1')
+  })
+
+  test('a spent refresh token still ends: 1/0, and its successor lives', async () => {
+    const pair = await issue()
+    const successor = await refresh(pair)
+
+    expect(await endRefresh(pair)).toBe('1/0')
+    expect(await liveness(successor)).toBe('AR')
+  })
+
+  test('a token of the other kind is a slip that is told, and nothing ends', async () => {
+    const pair = await issue()
+    const refusal = (kind: string) => ({ code: 'ERR_BAD_INPUT', message: expect.stringContaining(`got ${kind}`) })
+
+    await expect(counts({ kind: 'access-token', token: refreshTokenOf(pair) })).rejects.toMatchObject(
+      refusal('a refresh token'),
+    )
+    await expect(counts({ kind: 'refresh-token', token: pair.accessToken })).rejects.toMatchObject(
+      refusal('an access token'),
+    )
+    expect(await liveness(pair)).toBe('AR')
+  })
+
+  test('what is unknown or malformed is 0/0 and leaves no row', async () => {
+    const pair = await issue()
+    await ground.clear()
+
+    for (const token of [
+      pair.accessToken,
+      `${pair.accessToken}x`,
+      'ita_',
+      'garbage',
+      'ünïcode',
+      pair.accessToken.slice(0, -1),
+    ])
+      expect(await counts({ kind: 'access-token', token })).toBe('0/0')
+    expect(await rowCount()).toBe(0)
+  })
+
+  test('of twenty at once, one ends it newly and nineteen previously', async () => {
+    const pair = await issue()
+
+    const answers = await Promise.all(Array.from({ length: 20 }, () => endAccess(pair)))
+
+    expect(answers.toSorted()).toEqual([...Array(19).fill('0/1'), '1/0'])
+  })
+
+  test('it stays ended for every instance of the service, past its expiry too', async () => {
+    const pair = await issue()
+    await endAccess(pair)
+
+    expect(await ground.another().introspect(pair.accessToken, admin)).toEqual({ active: false })
+    ground.clock.advance(5000)
+    expect(await ground.another().introspect(pair.accessToken, admin)).toEqual({ active: false })
+  })
+})
+
+/** What an owner's revocation counts, by the state of the pair before it (design.md §4). */
+const table: readonly { readonly state: string; readonly counts: string; readonly given: readonly Step[] }[] = [
+  { state: 'a fresh pair', counts: '2/0', given: [] },
+  { state: 'access expired, refresh live', counts: '2/0', given: [() => ground.clock.advance(1200)] },
+  { state: 'both expired', counts: '0/0', given: [() => ground.clock.advance(86_400)] },
+  { state: 'access invalidated before', counts: '1/1', given: [endAccess] },
+  { state: 'refresh invalidated before', counts: '1/1', given: [endRefresh] },
+  { state: 'both invalidated before', counts: '0/0', given: [endAccess, endRefresh] },
+  {
+    state: 'access invalidated before and expired, refresh live',
+    counts: '1/1',
+    given: [endAccess, () => ground.clock.advance(1200)],
+  },
+  {
+    state: 'access expired, refresh invalidated before',
+    counts: '0/0',
+    given: [endRefresh, () => ground.clock.advance(1200)],
+  },
+  { state: 'a refreshed pair and its successor', counts: '4/0', given: [refresh] },
+  {
+    state: 'a refreshed pair whose access token expired, and its successor',
+    counts: '4/0',
+    given: [() => ground.clock.advance(1200), refresh],
+  },
+  {
+    state: 'a refreshed pair that expired since, and its successor',
+    counts: '2/0',
+    given: [() => ground.clock.advance(80_000), refresh, () => ground.clock.advance(6400)],
+  },
+  { state: 'two sessions', counts: '4/0', given: [() => issue()] },
+  { state: 'an access token alone beside it', counts: '3/0', given: [issueAccessOnly] },
+  {
+    state: 'an expired access token alone beside it',
+    counts: '2/0',
+    given: [issueAccessOnly, () => ground.clock.advance(1200)],
+  },
+  { state: 'the same revocation before', counts: '0/0', given: [() => sweep()] },
+  { state: 'a revocation of the realm before', counts: '0/0', given: [() => sweep({ kind: 'realm', realm: 'staff' })] },
+  {
+    state: 'a revocation of the username before',
+    counts: '0/0',
+    given: [() => sweep({ kind: 'username', username: 'alice' })],
+  },
+  { state: 'a revocation before, and a login after it', counts: '2/0', given: [() => sweep(), () => issue()] },
+  {
+    state: 'a reuse of its refresh token before, which ended the session',
+    counts: '0/0',
+    given: [refresh, () => ground.clock.advance(60), reuse],
+  },
+]
+
+type Step = (pair: IssuedPair) => unknown
+
+async function prepare(steps: readonly Step[]): Promise<void> {
+  const pair = await issue()
+  for (const step of steps) await step(pair)
+}
+
+describe('an owner', () => {
+  test.each(table)('$state: $counts', async ({ counts, given }) => {
+    await prepare(given)
+
+    expect(await sweep()).toBe(counts)
+    expect(await sweep()).toBe('0/0')
+  })
+
+  test.each(table)('in the scopes realm and username too, $state: $counts', async ({ counts, given }) => {
+    await prepare(given)
+    expect(await sweep({ kind: 'realm', realm: 'staff' })).toBe(counts)
+
+    await ground.clear()
+    await prepare(given)
+    expect(await sweep({ kind: 'username', username: 'alice' })).toBe(counts)
+  })
+
+  test('an access token alone counts 1/0, expired 0/0, and without any token 0/0', async () => {
+    expect(await sweep()).toBe('0/0')
+    await issueAccessOnly()
+    expect(await sweep()).toBe('1/0')
+    await issueAccessOnly()
+    ground.clock.advance(1200)
+    expect(await sweep()).toBe('0/0')
+  })
+
+  test('each scope ends what it names and nothing beside it', async () => {
+    const scopes: readonly (readonly [OwnerScope, string])[] = [
+      [{ kind: 'realm-user', realm: 'staff', username: 'alice' }, '-- AR AR AR'],
+      [{ kind: 'realm', realm: 'staff' }, '-- -- AR AR'],
+      [{ kind: 'username', username: 'alice' }, '-- AR -- AR'],
+    ]
+    for (const [scope, expected] of scopes) {
+      await ground.clear()
+      const pairs = [
+        await issue({ realm: 'staff', username: 'alice' }),
+        await issue({ realm: 'staff', username: 'bob' }),
+        await issue({ realm: 'guests', username: 'alice' }),
+        await issue({ realm: 'Staff', username: 'Alice' }),
+      ]
+
+      await sweep(scope)
+
+      expect((await Promise.all(pairs.map(liveness))).join(' ')).toBe(expected)
+    }
+  })
+
+  test('costs one row, whatever the number of tokens', async () => {
+    await Promise.all(Array.from({ length: 50 }, () => issue()))
+
+    expect(await sweep()).toBe('100/0')
+    expect(await rowCount()).toBe(1)
+  })
+
+  test('a login made after it lives, even in the same millisecond', async () => {
+    const before = await issue()
+    await sweep()
+    const after = await issue()
+
+    expect([await liveness(before), await liveness(after)]).toEqual(['--', 'AR'])
+  })
+
+  test('no successor escapes: a session that was ended refreshes no more', async () => {
+    const pair = await issue()
+    await sweep()
+
+    expect(await ground.tokens.refresh(refreshTokenOf(pair))).toEqual({ outcome: 'refused', reason: 'invalidated' })
+  })
+
+  test('a pair that had expired was not ended by it: named alone, it still counts 1/0', async () => {
+    const pair = await issueAccessOnly()
+    ground.clock.advance(1200)
+    expect(await sweep()).toBe('0/0')
+
+    expect(await endAccess(pair)).toBe('1/0')
+    expect(await endAccess(pair)).toBe('0/1')
+  })
+
+  test('a half that it ended is previously invalidated when named alone', async () => {
+    const pair = await issue()
+    await sweep()
+
+    expect([await endAccess(pair), await endRefresh(pair)]).toEqual(['0/1', '0/1'])
+  })
+
+  test('of twenty overlapping revocations in all scopes, each half is counted as new exactly once', async () => {
+    const pairs = await Promise.all(Array.from({ length: 10 }, () => issue()))
+    const scopes: readonly OwnerScope[] = [
+      aliceScope,
+      { kind: 'realm', realm: 'staff' },
+      { kind: 'username', username: 'alice' },
+    ]
+
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        n % 4 === 3
+          ? ground.another().invalidate({ kind: 'access-token', token: pairs[n >> 1]?.accessToken ?? '' }, admin)
+          : ground.another().invalidate({ kind: 'owner', scope: scopes[n % 3] ?? aliceScope }, admin),
+      ),
+    )
+
+    expect(answers.reduce((sum, { invalidated }) => sum + invalidated, 0)).toBe(20)
+  })
+
+  test('the counts are recorded with the revocation', async () => {
+    const pair = await issue()
+    await endAccess(pair)
+    await sweep()
+
+    const { selector, caller, invalidated, previouslyInvalidated } = revocations
+    const log = ground.database.db.select({ selector, caller, invalidated, previouslyInvalidated }).from(revocations)
+    expect(await log.orderBy(revocations.revision)).toEqual([
+      { selector: 'access_token', caller: 'client:admin', invalidated: 1, previouslyInvalidated: 0 },
+      { selector: 'owner', caller: 'client:admin', invalidated: 1, previouslyInvalidated: 1 },
+    ])
+  })
+})
+
+function rowCount(): Promise<number> {
+  return ground.database.db.$count(revocations)
+}

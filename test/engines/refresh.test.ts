@@ -1,0 +1,261 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { outpaced, prepareRefresh } from '../../src/storage/refresh.ts'
+import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import type { RefreshAnswer, RefreshTerms, TermsNotMet } from '../../src/tokens/refresh.ts'
+import { mintSalt, mintSecrets, type PresentedToken, readToken } from '../../src/tokens/token.ts'
+import { admin, type Ground, openGround } from '../support/service.ts'
+
+let ground: Ground
+beforeAll(async () => {
+  ground = await openGround()
+})
+beforeEach(() => ground.clear())
+afterAll(() => ground.close())
+
+const alice = { realm: 'staff', username: 'alice' }
+const issue = (scopes: readonly string[] = []) => ground.tokens.issue({ owner: alice, scopes }, admin)
+const refreshTokenOf = (pair: IssuedPair) => pair.refresh?.token ?? 'none'
+const refresh = (pair: IssuedPair, tokens = ground.tokens) => tokens.refresh(refreshTokenOf(pair))
+const isActive = async (token: string) => (await ground.tokens.introspect(token, admin)).active
+const twenty = <Answer>(run: () => Promise<Answer>) => Promise.all(Array.from({ length: 20 }, run))
+
+function successorOf(answer: RefreshAnswer): IssuedPair {
+  if (answer.outcome === 'refused') throw new Error(`refused: ${answer.reason}`)
+  return answer.pair
+}
+
+test('a refresh token buys a pair with the same owner, scopes and session', async () => {
+  const pair = await issue(['read', 'write'])
+
+  const successor = successorOf(await refresh(pair))
+
+  expect(successor).toMatchObject({ scopes: ['read', 'write'], session: pair.session, expiresInSeconds: 1200 })
+  expect(successor.accessToken).not.toBe(pair.accessToken)
+  expect(await isActive(successor.accessToken)).toBe(true)
+  expect(await isActive(refreshTokenOf(successor))).toBe(true)
+})
+
+test('the old access token lives on to its own expiry; the spent refresh token is inactive at once', async () => {
+  const pair = await issue()
+  await refresh(pair)
+
+  expect(await isActive(pair.accessToken)).toBe(true)
+  expect(await isActive(refreshTokenOf(pair))).toBe(false)
+})
+
+test('twenty at once, on two instances of the service, are handed the very same pair', async () => {
+  const pair = await issue()
+  const other = ground.another()
+
+  const answers = (await Promise.all([twenty(() => refresh(pair)), twenty(() => refresh(pair, other))])).flat()
+
+  expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
+  expect(await ground.database.db.$count(spentRefreshTokens)).toBe(1)
+  expect(await ground.database.db.$count(tokenPairs)).toBe(2)
+})
+
+describe('within the grace window', () => {
+  test('a retry is handed the same pair, with the seconds that are left', async () => {
+    const pair = await issue()
+    const first = successorOf(await refresh(pair))
+    ground.clock.advance(29)
+
+    expect(successorOf(await refresh(pair))).toEqual({ ...first, expiresInSeconds: 1171 })
+  })
+
+  test('a retry still works after the successor itself was refreshed', async () => {
+    const pair = await issue()
+    const first = successorOf(await refresh(pair))
+    await refresh(first)
+
+    expect(successorOf(await refresh(pair))).toEqual(first)
+  })
+
+  test('a retry is refused once the owner was invalidated', async () => {
+    const pair = await issue()
+    await refresh(pair)
+    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...alice } }, admin)
+
+    expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'invalidated' })
+  })
+})
+
+describe('after the grace window', () => {
+  test('a reuse is refused and ends the whole session, on every branch', async () => {
+    const pair = await issue()
+    const second = successorOf(await refresh(pair))
+    const third = successorOf(await refresh(second))
+    const elsewhere = await issue()
+    ground.clock.advance(30)
+
+    expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'already-used' })
+
+    for (const dead of [pair, second, third]) expect(await isActive(dead.accessToken)).toBe(false)
+    expect(await refresh(third)).toEqual({ outcome: 'refused', reason: 'invalidated' })
+    expect(await isActive(elsewhere.accessToken)).toBe(true)
+  })
+
+  test('twenty reuses at once end the session in the name of the system, and count each half once', async () => {
+    const pair = await issue()
+    await refresh(pair)
+    ground.clock.advance(60)
+
+    const answers = await twenty(() => refresh(pair))
+
+    for (const answer of answers) expect(answer.outcome).toBe('refused')
+    const log = await ground.database.db.select().from(revocations)
+    expect(log.reduce((sum, { invalidated }) => sum + (invalidated ?? 0), 0)).toBe(4)
+    for (const row of log) expect(row).toMatchObject({ selector: 'session', caller: 'system:refresh-token-reuse' })
+  })
+
+  test('without a window every reuse ends the session', async () => {
+    const strict = ground.another({ refreshGraceSeconds: 0 })
+    const pair = await issue()
+    const successor = successorOf(await refresh(pair, strict))
+
+    expect(await refresh(pair, strict)).toEqual({ outcome: 'refused', reason: 'already-used' })
+    expect(await isActive(successor.accessToken)).toBe(false)
+  })
+})
+
+describe('a refusal says why', () => {
+  test('expired: at the very millisecond', async () => {
+    const pair = await issue()
+    ground.clock.advance(86_400)
+
+    expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'expired' })
+  })
+
+  test('invalidated: by itself, or with its owner', async () => {
+    const [one, other] = [await issue(), await issue()]
+    await ground.tokens.invalidate({ kind: 'refresh-token', token: refreshTokenOf(one) }, admin)
+    expect(await refresh(one)).toEqual({ outcome: 'refused', reason: 'invalidated' })
+
+    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
+    expect(await refresh(other)).toEqual({ outcome: 'refused', reason: 'invalidated' })
+  })
+
+  test('invalid: unknown, malformed, or an access token', async () => {
+    const pair = await issue()
+    expect(await ground.tokens.refresh(pair.accessToken)).toEqual({ outcome: 'refused', reason: 'invalid' })
+    expect(await ground.tokens.refresh('garbage')).toEqual({ outcome: 'refused', reason: 'invalid' })
+
+    await ground.clear()
+    expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'invalid' })
+  })
+
+  test('an ended access token does not keep its refresh token from buying', async () => {
+    const pair = await issue()
+    await ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
+
+    expect((await refresh(pair)).outcome).toBe('refreshed')
+  })
+})
+
+test('forged tokens for the place of a genuine one, in the same batch and before it, do not keep it from buying', async () => {
+  const pair = await issue()
+  const genuine = readToken(refreshTokenOf(pair)) ?? expect.unreachable()
+  const forged = readToken(mintSecrets().refreshToken(genuine, genuine.expiresAt)) ?? expect.unreachable()
+  const spending = (presented: PresentedToken) => {
+    const half = { digest: new Uint8Array(24), expiresAt: genuine.expiresAt }
+    return { presented, at: ground.clock.now(), salt: mintSalt(), successor: { slot: 0, access: half, refresh: half } }
+  }
+
+  const answers = await prepareRefresh(ground.database)([spending(forged), spending(genuine), spending(forged)])
+
+  expect(answers.map((answer) => (answer === outpaced ? outpaced : answer.outcome))).toEqual([
+    'unknown',
+    'refreshed',
+    'unknown',
+  ])
+})
+
+test('a refused refresh leaves no row', async () => {
+  const pair = await issue()
+  ground.clock.advance(86_400)
+  await refresh(pair)
+
+  expect(await ground.database.db.$count(tokenPairs)).toBe(1)
+  expect(await ground.database.db.$count(spentRefreshTokens)).toBe(0)
+  expect(await ground.database.db.$count(revocations)).toBe(0)
+})
+
+test('whoever has the database and an old access token can not derive the successor', async () => {
+  const pair = await issue()
+  const successor = successorOf(await refresh(pair))
+  const [spent] = await ground.database.db.select().from(spentRefreshTokens)
+  if (spent === undefined) throw new Error('nothing was spent')
+
+  const thief = readToken(pair.accessToken)?.deriveSuccessor(spent.salt)
+  const owner = readToken(refreshTokenOf(pair))?.deriveSuccessor(spent.salt)
+
+  const key = { slot: spent.successorSlot, id: spent.successorId }
+  const expiresAt = readToken(successor.accessToken)?.expiresAt ?? new Date(0)
+  expect(owner?.accessToken(key, expiresAt)).toBe(successor.accessToken)
+  expect(thief?.accessToken(key, expiresAt)).not.toBe(successor.accessToken)
+})
+
+test('refreshes and owner-wide revocations at once: nothing of the session stays alive, each half counts once', async () => {
+  for (let round = 0; round < 10; round++) {
+    await ground.clear()
+    const pairs = await Promise.all(Array.from({ length: 5 }, () => issue()))
+    const other = ground.another()
+
+    const [refreshed, ...swept] = await Promise.all([
+      Promise.all(pairs.map((pair) => refresh(pair))),
+      other.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...alice } }, admin),
+      other.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin),
+    ])
+
+    const successors = refreshed.flatMap((answer) => (answer.outcome === 'refreshed' ? [answer.pair] : []))
+    for (const pair of [...pairs, ...successors]) expect(await isActive(pair.accessToken)).toBe(false)
+    const handedOut = 2 * (pairs.length + successors.length)
+    expect(swept.reduce((sum, { invalidated }) => sum + invalidated, 0)).toBe(handedOut)
+  }
+})
+
+describe('on terms', () => {
+  const onTerms = (pair: IssuedPair, terms: RefreshTerms) => ground.tokens.refreshOnTerms(refreshTokenOf(pair), terms)
+  const notMet = (reason: TermsNotMet['reason']) => ({ outcome: 'terms-not-met', reason })
+
+  test('another client’s token is not spent, and its own client may still spend it', async () => {
+    const pair = await issue()
+
+    expect(await onTerms(pair, { issuedTo: 'gateway' })).toEqual(notMet('other-client'))
+    expect(await isActive(refreshTokenOf(pair))).toBe(true)
+    expect(await onTerms(pair, { issuedTo: 'admin' })).toMatchObject({ outcome: 'refreshed' })
+  })
+
+  test('more scopes than were granted spend nothing; fewer buy what was granted', async () => {
+    const pair = await issue(['read', 'write'])
+
+    expect(await onTerms(pair, { scopes: ['read', 'delete'] })).toEqual(notMet('beyond-grant'))
+    expect(await onTerms(pair, { scopes: ['read'] })).toMatchObject({ pair: { scopes: ['read', 'write'] } })
+  })
+
+  test('what is wrong with the token comes before what is wrong with the terms', async () => {
+    const [invalidated, expired] = [await issue(), await issue()]
+    await ground.tokens.invalidate({ kind: 'refresh-token', token: refreshTokenOf(invalidated) }, admin)
+
+    expect(await onTerms(invalidated, { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalidated' })
+    ground.clock.advance(86_400)
+    expect(await onTerms(expired, { issuedTo: 'gateway' })).toMatchObject({ reason: 'expired' })
+    expect(await ground.tokens.refreshOnTerms('garbage', { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
+  })
+
+  test('whose token it is stays untold to who only knows its place', async () => {
+    const genuine = readToken(refreshTokenOf(await issue())) ?? expect.unreachable()
+    const forged = mintSecrets().refreshToken(genuine, genuine.expiresAt)
+
+    expect(await ground.tokens.refreshOnTerms(forged, { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
+  })
+
+  test('of twenty on the right terms all are handed the very same pair', async () => {
+    const pair = await issue(['read'])
+
+    const answers = await twenty(() => onTerms(pair, { issuedTo: 'admin', scopes: ['read'] }))
+
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
+  })
+})

@@ -1,0 +1,139 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { completeCounts } from '../../src/storage/invalidate-scope.ts'
+import { emptyExpired } from '../../src/storage/retention.ts'
+import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { admin, type Ground, openGround } from '../support/service.ts'
+
+let ground: Ground
+beforeAll(async () => {
+  ground = await openGround()
+})
+beforeEach(() => ground.clear())
+afterAll(() => ground.close())
+
+const hour = 3600
+const issue = () => ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+const empty = (revocationDays = 0) => emptyExpired(ground.database, { revocationDays, clock: ground.clock.now })
+const end = (pair: IssuedPair) => ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
+const endAll = () => ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
+const isActive = async (pair: IssuedPair) => (await ground.tokens.introspect(pair.refresh?.token ?? '', admin)).active
+async function rows() {
+  const { db } = ground.database
+  return {
+    pairs: await db.$count(tokenPairs),
+    spent: await db.$count(spentRefreshTokens),
+    revocations: await db.$count(revocations),
+  }
+}
+
+test('a slot leaves whole once every pair in it is past use, and what is alive stays', async () => {
+  const old = await issue()
+  await ground.tokens.refresh(old.refresh?.token ?? '')
+  ground.clock.advance(12 * hour)
+  const young = await issue()
+  expect(await rows()).toEqual({ pairs: 3, spent: 1, revocations: 0 })
+
+  ground.clock.advance(12 * hour)
+  expect((await empty()).slots).toEqual([])
+  ground.clock.advance(hour)
+  expect((await empty()).slots).toHaveLength(1)
+
+  expect(await rows()).toEqual({ pairs: 1, spent: 0, revocations: 0 })
+  expect(await isActive(young)).toBe(true)
+})
+
+test('with a login each hour for three days, never more than 30 hours of pairs are kept, and none that is alive is lost', async () => {
+  const live: IssuedPair[] = []
+  for (let passed = 0; passed < 72; passed++) {
+    live.push(await issue())
+    if (live.length > 24) live.shift()
+    await empty()
+    ground.clock.advance(hour)
+  }
+  ground.clock.advance(-hour)
+
+  expect((await rows()).pairs).toBeLessThanOrEqual(30)
+  for (const pair of live) expect(await isActive(pair)).toBe(true)
+})
+
+test('a revocation is kept as long as a token that it covers may be alive, and its days are over', async () => {
+  const pair = await issue()
+  await end(pair)
+  await endAll()
+  ground.clock.advance(23 * hour)
+  await empty()
+  expect(await rows()).toEqual({ pairs: 1, spent: 0, revocations: 2 })
+  expect(await isActive(pair)).toBe(false)
+
+  ground.clock.advance(2 * hour)
+  await empty(7)
+  expect(await rows()).toEqual({ pairs: 0, spent: 0, revocations: 2 })
+  ground.clock.advance(7 * 24 * hour)
+  expect((await empty(7)).revocations).toBe(2)
+
+  expect(await rows()).toEqual({ pairs: 0, spent: 0, revocations: 0 })
+})
+
+test('an old revocation stays while an older pair does, and goes while younger ones live', async () => {
+  const long = ground.another({ refreshTokenSeconds: 10 * 24 * hour })
+  const old = await long.issue({ owner: { realm: 'staff', username: 'bob' } }, admin)
+  await endAll()
+  ground.clock.advance(2 * 24 * hour)
+  await empty()
+  expect(await isActive(old)).toBe(false)
+  expect((await rows()).revocations).toBe(1)
+
+  ground.clock.advance(7 * 24 * hour)
+  const young = await issue()
+  ground.clock.advance(2 * 24 * hour)
+  const younger = await issue()
+  await empty()
+
+  expect((await rows()).revocations).toBe(0)
+  expect([await isActive(old), await isActive(young), await isActive(younger)]).toEqual([false, false, true])
+})
+
+test('counts that could not be recorded are answered all the same, and the log is completed later', async () => {
+  const { db } = ground.database
+  await issue()
+  await db.execute(sql`create function cut() returns trigger language plpgsql as 'begin raise sqlstate ''57P01''; end'`)
+  await db.execute(sql`create trigger cut before update on revocations execute function cut()`)
+  expect(await endAll()).toMatchObject({ invalidated: 2, previouslyInvalidated: 0 })
+  await db.execute(sql`drop trigger cut on revocations`)
+  await db.execute(sql`drop function cut`)
+  await issue()
+  await endAll()
+  const log = async () =>
+    (await db.select().from(revocations).orderBy(revocations.revision)).map(({ invalidated }) => invalidated)
+  expect(await log()).toEqual([null, 2])
+
+  expect(await completeCounts(ground.database, ground.clock.now())).toBe(0)
+  ground.clock.advance(hour)
+  expect(await completeCounts(ground.database, ground.clock.now())).toBe(1)
+
+  expect(await log()).toEqual([2, 2])
+})
+
+test('more than one bite leaves in one go', async () => {
+  const values = Array.from({ length: 11_000 }, (_, index) => ({
+    revision: index + 1,
+    selector: 'access_token' as const,
+    pairId: index + 1,
+    at: new Date(0),
+    caller: 'test',
+  }))
+  for (let start = 0; start < values.length; start += 1000)
+    await ground.database.db.insert(revocations).values(values.slice(start, start + 1000))
+
+  expect((await empty()).revocations).toBe(11_000)
+})
+
+test('a token that was forgotten is unknown: 0/0', async () => {
+  const pair = await issue()
+  ground.clock.advance(30 * hour)
+  await empty()
+
+  expect(await end(pair)).toMatchObject({ invalidated: 0, previouslyInvalidated: 0 })
+})

@@ -1,0 +1,139 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createLogger } from '../../src/telemetry.ts'
+import { anonymous } from '../../src/tokens/caller.ts'
+import { basic, post, postJson } from '../support/oauth.ts'
+import { admin, adminSecret, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+
+let ground: Ground
+beforeAll(async () => {
+  ground = await openGround()
+})
+afterAll(() => ground.close())
+
+/** Every table of ours, found by asking: one that is added later is looked through as well. */
+async function dump(): Promise<string> {
+  const tables = await select<{ name: string }>(
+    sql`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`,
+  )
+  const rows = await Promise.all(
+    tables.map(({ name }) => select<{ text: string }>(sql`select t::text as text from ${sql.identifier(name)} t`)),
+  )
+  return rows
+    .flat()
+    .map(({ text }) => text)
+    .join('\n')
+}
+
+function select<Row>(query: ReturnType<typeof sql>): Promise<Row[]> {
+  const { db } = ground.database
+  // biome-ignore lint/suspicious/noExplicitAny: the two drivers type a raw result differently, both have rows
+  return db.execute(query).then((result: any) => result.rows)
+}
+
+/** The secret's forms: as the token has it, and as Postgres prints bytes. */
+function formsOf(token: string): readonly string[] {
+  const secret = Buffer.from(token.slice(4), 'base64url').subarray(14, 38)
+  return [token, token.slice(4), secret.toString('hex'), secret.toString('base64'), secret.toString('base64url')]
+}
+
+test('no token and no client secret is in any row, log line or error, whatever was done with it', async () => {
+  const lines: string[] = []
+  const logger = createLogger((line) => lines.push(line))
+  const pair = await ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+  const refreshToken = pair.refresh?.token ?? ''
+  const refreshed = await ground.tokens.refresh(refreshToken)
+  const successor = refreshed.outcome === 'refreshed' ? refreshed.pair : expect.unreachable()
+  await ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, anonymous)
+  ground.clock.advance(60)
+  await ground.tokens.refresh(refreshToken)
+  const answers = await Promise.all([
+    ask(
+      ground.handler,
+      `mutation { invalidateToken(input: { token: "${pair.accessToken}", refreshToken: "${refreshToken}" }) { errorCount } }`,
+    ),
+    ask(ground.handler, `mutation { invalidateToken(input: { token: ["${pair.accessToken}"] }) { errorCount } }`),
+    ask(ground.handler, 'query ($token: String!) { introspectToken(token: $token) { active } }', {
+      variables: { token: [refreshToken] },
+      authorization: asAdmin,
+    }),
+    ask(ground.handler, '{ currentToken { active } }', { authorization: `Bearer ${pair.accessToken}` }),
+    ask(ground.handler, '{ currentToken { active } }', { authorization: `Basic ${pair.accessToken}` }),
+  ])
+  for (const report of ground.reports) logger.error({ err: report }, 'unexpected error')
+
+  const everything = [await dump(), lines.join('\n'), ...answers.map(({ text }) => text)].join('\n')
+
+  expect(everything).toContain('staff')
+  const secrets = [pair.accessToken, refreshToken, successor.accessToken, successor.refresh?.token ?? '']
+  for (const form of secrets.flatMap(formsOf)) expect(everything.includes(form)).toBe(false)
+  expect(everything.includes(adminSecret)).toBe(false)
+})
+
+test('nor in any of what OAuth’s routes answer but a new pair, wherever it stood in the request', async () => {
+  const lines: string[] = []
+  const logger = createLogger((line) => lines.push(line))
+  const pair = await ground.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
+  const dead = await ground.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
+  await ground.tokens.invalidate({ kind: 'access-token', token: dead.accessToken }, anonymous, { wholeSession: true })
+  const byAdmin = { authorization: asAdmin }
+  const secrets = [pair, dead].flatMap(({ accessToken, refresh }) => [accessToken, refresh?.token ?? ''])
+  const inAForm = (secret: string) => [
+    { token: secret },
+    { token: `${secret}"` },
+    { token: '', token_type_hint: secret },
+    { [secret]: secret },
+    { grant_type: secret, refresh_token: secret },
+    { grant_type: 'refresh_token', refresh_token: secret, scope: secret },
+    { grant_type: 'refresh_token', refresh_token: secret, scope: `"${secret}` },
+    { client_id: secret, client_secret: secret, token: 'x' },
+    { client_id: secret, token: 'x' },
+    { client_assertion: secret, token: 'x' },
+    { client_id: 'admin', client_secret: adminSecret, token: dead.accessToken },
+  ]
+  const inASubject = (secret: string) => [
+    { sub_id: secret },
+    { [secret]: 1 },
+    { sub_id: { format: secret } },
+    { sub_id: { format: 'opaque', [secret]: 1 } },
+    { sub_id: { format: 'opaque', id: secret } },
+    { sub_id: { format: 'email', email: secret } },
+  ]
+  const texts: string[] = []
+  for (const secret of [...secrets, adminSecret])
+    for (const headers of [
+      {},
+      byAdmin,
+      { authorization: `Bearer ${secret}` },
+      { authorization: basic(secret, secret) },
+    ]) {
+      for (const path of ['/oauth2/introspect', '/oauth2/token', '/oauth2/revoke'])
+        for (const form of inAForm(secret)) {
+          const { status, text } = await post(ground.handler, path, form, headers)
+          if (path !== '/oauth2/token' || status !== 200) texts.push(text)
+        }
+      for (const body of inASubject(secret))
+        texts.push((await postJson(ground.handler, '/oauth2/global-token-revocation', body, headers)).text)
+    }
+  for (const report of ground.reports) logger.error({ err: report }, 'unexpected error')
+
+  const everything = [await dump(), lines.join('\n'), ...texts].join('\n')
+
+  expect(everything).toContain('"active":false')
+  for (const form of secrets.flatMap(formsOf)) expect(everything.includes(form)).toBe(false)
+  expect(everything.includes(adminSecret)).toBe(false)
+})
+
+test('the log takes out what looks like a token, wherever it stands', () => {
+  const lines: string[] = []
+  const token = `ita_${'A'.repeat(56)}`
+
+  createLogger((line) => lines.push(line)).error(
+    { err: new Error(`oh ${token}`, { cause: new Error(token) }), token },
+    token,
+  )
+
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).not.toContain('AAAA')
+  expect(lines[0]).toContain('oh [token]')
+})

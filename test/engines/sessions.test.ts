@@ -1,0 +1,339 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { anonymous, type Caller } from '../../src/tokens/caller.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
+import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { admin, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+import { statementsOf } from '../support/statements.ts'
+
+let ground: Ground
+beforeAll(async () => {
+  ground = await openGround()
+})
+beforeEach(() => ground.clear())
+afterAll(() => ground.close())
+
+const alice = { realm: 'staff', username: 'alice' }
+const bob = { realm: 'staff', username: 'bob' }
+const device = { label: 'Work laptop', userAgent: 'Firefox/140', ipAddress: '192.0.2.7' }
+
+const issue = (owner: Owner = alice) => ground.tokens.issue({ owner, device }, admin)
+const bearer = ({ accessToken }: IssuedPair) => `Bearer ${accessToken}`
+const callerOf = ({ accessToken }: IssuedPair): Promise<Caller> =>
+  ground.tokens.authenticate({ kind: 'bearer', token: accessToken })
+async function refresh(pair: IssuedPair): Promise<IssuedPair> {
+  const answer = await ground.tokens.refresh(pair.refresh?.token ?? 'none')
+  if (answer.outcome === 'refused') throw new Error(`refused: ${answer.reason}`)
+  return answer.pair
+}
+const end = (pair: IssuedPair) => ground.tokens.invalidate({ kind: 'session', id: pair.session.id }, admin)
+async function listed(pair: IssuedPair, includeEnded = false): Promise<readonly number[]> {
+  const sessions = await ground.tokens.listSessions({ includeEnded, limit: 100 }, await callerOf(pair))
+  return sessions.map(({ id }) => id)
+}
+const idsOf = (...pairs: readonly IssuedPair[]) => pairs.map(({ session }) => session.id)
+
+describe('the list of devices', () => {
+  test('shows the caller’s own sessions, the newest login first', async () => {
+    const laptop = await issue()
+    const phone = await issue()
+    await issue(bob)
+
+    expect(await listed(laptop)).toEqual(idsOf(phone, laptop))
+  })
+
+  test('shows what was said of the device, through every refresh, and when', async () => {
+    const laptop = await issue()
+    const loginAt = ground.clock.now()
+    ground.clock.advance(600)
+    const refreshedAt = ground.clock.now()
+    const query = `{ mySessions { edges { cursor } nodes { id username realmName clientId isCurrent isLive createdAt
+      lastRefreshedAt expiresAt device { label userAgent ipAddress } revocation { id } } } }`
+
+    const { data } = await ask(ground.handler, query, { authorization: bearer(await refresh(await refresh(laptop))) })
+
+    expect(data).toEqual({
+      mySessions: {
+        edges: [{ cursor: expect.any(String) }],
+        nodes: [
+          {
+            id: String(laptop.session.id),
+            username: 'alice',
+            realmName: 'staff',
+            clientId: 'admin',
+            isCurrent: true,
+            isLive: true,
+            createdAt: loginAt.toISOString(),
+            lastRefreshedAt: refreshedAt.toISOString(),
+            expiresAt: new Date(refreshedAt.getTime() + 86_400_000).toISOString(),
+            device,
+            revocation: null,
+          },
+        ],
+      },
+    })
+  })
+
+  test('what was not said of a device is null', async () => {
+    const pair = await ground.tokens.issue({ owner: alice }, admin)
+    const query = '{ mySessions { nodes { lastRefreshedAt device { label userAgent ipAddress } } } }'
+
+    const { data } = await ask(ground.handler, query, { authorization: bearer(pair) })
+
+    expect(data).toEqual({
+      mySessions: { nodes: [{ lastRefreshedAt: null, device: { label: null, userAgent: null, ipAddress: null } }] },
+    })
+  })
+
+  test('leaves out sessions that are over, unless asked', async () => {
+    const [kept, ended, swept] = [await issue(), await issue(), await issue(bob)]
+    await end(ended)
+    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...bob } }, admin)
+    const again = await issue(bob)
+
+    expect(await listed(kept)).toEqual(idsOf(kept))
+    expect(await listed(kept, true)).toEqual(idsOf(ended, kept))
+    expect(await listed(again)).toEqual(idsOf(again))
+    expect(await listed(again, true)).toEqual(idsOf(again, swept))
+  })
+
+  test('a session whose tokens were ended one by one, or expired, is over', async () => {
+    const kept = await issue()
+    const byHalves = await issue()
+    await ground.tokens.invalidate({ kind: 'access-token', token: byHalves.accessToken }, anonymous)
+    expect(await listed(kept)).toContain(byHalves.session.id)
+    await ground.tokens.invalidate({ kind: 'refresh-token', token: byHalves.refresh?.token ?? '' }, anonymous)
+    await ground.tokens.issue({ owner: alice, withoutRefreshToken: true }, admin)
+    ground.clock.advance(1201)
+
+    expect(await listed(await refresh(kept))).toEqual(idsOf(kept))
+  })
+
+  test('a session that lives on by its successor is live, also when its first tokens are long over', async () => {
+    let pair = await issue()
+    for (let hours = 0; hours < 40; hours += 20) {
+      ground.clock.advance(20 * 3600)
+      pair = await refresh(pair)
+    }
+
+    expect(await listed(pair)).toEqual(idsOf(pair))
+  })
+
+  test('an older access token that is still good keeps a session live', async () => {
+    const laptop = await issue()
+    const { accessToken, refresh: successor } = await refresh(laptop)
+    await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+    await ground.tokens.invalidate({ kind: 'refresh-token', token: successor?.token ?? 'none' }, admin)
+
+    expect(await listed(laptop)).toEqual(idsOf(laptop))
+    await ground.tokens.invalidate({ kind: 'access-token', token: laptop.accessToken }, admin)
+    expect(await listed(await issue())).not.toContain(laptop.session.id)
+  })
+
+  test('one that was refreshed many times is not read once for each pair and each time that it is asked for', async () => {
+    let pair = await issue()
+    for (let times = 0; times < 100; times++) pair = await refresh(pair)
+    const query = 'query ($keys: [_Any!]!) { _entities(representations: $keys) { ... on TokenSession { id isLive } } }'
+    const keys = Array.from({ length: 1000 }, () => ({ __typename: 'TokenSession', id: pair.session.id }))
+
+    const statements = await statementsOf(ground.database, async () => {
+      const { data } = await ask(ground.handler, query, { authorization: bearer(pair), variables: { keys } })
+      expect(data._entities).toHaveLength(1000)
+      expect(data._entities.at(-1)).toEqual({ id: String(pair.session.id), isLive: true })
+    })
+
+    // The caller's, and those of the 1000 in batches of 256, which name a session once.
+    expect(statements).toHaveLength(1 + 4)
+    for (const { parameters } of statements.slice(1)) expect(parameters[0]).toEqual([pair.session.id])
+  })
+
+  test('the session that a sweep spared is still listed, among all that it ended', async () => {
+    const [kept, ...others] = [await issue(), await issue(), await issue()]
+    const scope = { kind: 'realm', realm: 'staff' } as const
+    const incident = await ground.tokens.authenticate({
+      kind: 'bearer',
+      token: (await ground.tokens.issue({ owner: bob, scopes: ['manage_token'] }, admin)).accessToken,
+    })
+    await ground.tokens.invalidate({ kind: 'owner', scope }, incident, { keepCurrentSession: true })
+    const later = await issue()
+
+    const live = await ground.tokens.listSessions({ scope, limit: 10 }, admin)
+
+    expect(live.map(({ owner, id }) => [owner.username, id])).toEqual([
+      ['alice', later.session.id],
+      ['bob', expect.any(Number)],
+    ])
+    expect([kept, ...others].some(({ session }) => live.some(({ id }) => id === session.id))).toBe(false)
+  })
+})
+
+test('the device that logged the others out is all that its owner sees, and what came since', async () => {
+  const [laptop] = [await issue(), await issue(), await issue()]
+  const scope = { kind: 'realm-user', ...alice } as const
+  await ground.tokens.invalidate({ kind: 'owner', scope }, await callerOf(laptop), { keepCurrentSession: true })
+  const later = await issue()
+
+  expect(await listed(laptop)).toEqual(idsOf(later, laptop))
+})
+
+describe('pages', () => {
+  const page = `query ($first: Int, $after: String) { mySessions(first: $first, after: $after) {
+    nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor } } }`
+
+  interface Connection {
+    readonly mySessions: {
+      readonly nodes: readonly { readonly id: string }[]
+      readonly pageInfo: { readonly hasNextPage: boolean; readonly endCursor: string | null }
+    }
+  }
+
+  async function readAll(pair: IssuedPair, first: number, between: () => Promise<unknown>): Promise<string[]> {
+    const ids: string[] = []
+    for (let after: string | null = null; ; ) {
+      const { data } = await ask(ground.handler, page, { authorization: bearer(pair), variables: { first, after } })
+      const { nodes, pageInfo }: Connection['mySessions'] = data.mySessions
+      ids.push(...nodes.map(({ id }) => id))
+      if (!pageInfo.hasNextPage) return ids
+      after = pageInfo.endCursor
+      await between()
+    }
+  }
+
+  test('follow each other without a gap or a double, whatever is added and ended meanwhile', async () => {
+    const pairs: IssuedPair[] = []
+    for (let count = 0; count < 12; count++) pairs.push(await issue())
+    const [first] = pairs
+    const there = idsOf(...pairs).reverse()
+
+    const read = await readAll(first ?? (await issue()), 5, async () => {
+      await issue()
+      await end(await issue())
+    })
+
+    expect(read).toEqual(there.map(String))
+  })
+
+  test('go on over long stretches of sessions that are over', async () => {
+    const pairs: IssuedPair[] = []
+    for (let count = 0; count < 30; count++) pairs.push(await issue())
+    await Promise.all(pairs.slice(2, 28).map(end))
+    const live = [...pairs.slice(28), ...pairs.slice(0, 2)]
+
+    const read = await readAll(pairs[0] ?? (await issue()), 3, async () => {})
+
+    expect(new Set(read)).toEqual(new Set(idsOf(...live).map(String)))
+    expect(read).toHaveLength(4)
+  })
+
+  test.each([
+    ['of another list', 'revocation'],
+    ['made up', 'AAAAAAAAAAAAAA'],
+    ['of a number', '17'],
+    ['empty', ''],
+  ])('refuse a cursor %s', async (_name, cursor) => {
+    const pair = await issue()
+    const foreign = '{ revocations { edges { cursor } } }'
+    await end(await issue())
+    const { data } = await ask(ground.handler, foreign, { authorization: asAdmin })
+    const after = cursor === 'revocation' ? data.revocations.edges[0].cursor : cursor
+
+    const { errors } = await ask(ground.handler, page, { authorization: bearer(pair), variables: { after } })
+
+    expect(errors).toMatchObject([
+      { message: 'Expected `after` to be a cursor that this list has given.', extensions: { code: 'BAD_USER_INPUT' } },
+    ])
+  })
+
+  test.each([0, -1, 101, 2_000_000_000])('refuse %i entries', async (first) => {
+    const { errors } = await ask(ground.handler, page, { authorization: bearer(await issue()), variables: { first } })
+
+    expect(errors).toMatchObject([{ message: `Expected \`first\` to be 1 to 100, got ${first}.` }])
+  })
+})
+
+describe('who may see sessions', () => {
+  const others = `query ($owner: TokenOwnerInput!) { tokenSessions(filter: { owner: $owner }) { nodes { username } } }`
+  const scopes = [{ realmName: 'staff' }, { username: 'alice' }, { realmUser: { realmName: 'staff', username: 'bob' } }]
+
+  test.each(scopes)('an administrator those of %j', async (owner) => {
+    await issue()
+    await issue(bob)
+
+    const { data } = await ask(ground.handler, others, { authorization: asAdmin, variables: { owner } })
+
+    expect(data.tokenSessions.nodes).toHaveLength('realmName' in owner ? 2 : 1)
+  })
+
+  test.each(scopes)('an owner not those of %j', async (owner) => {
+    const { errors } = await ask(ground.handler, others, {
+      authorization: bearer(await issue()),
+      variables: { owner },
+    })
+
+    expect(errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
+  })
+
+  test('an owner their own, also by name', async () => {
+    const owner = { realmUser: { realmName: 'staff', username: 'alice' } }
+
+    const { data } = await ask(ground.handler, others, { authorization: bearer(await issue()), variables: { owner } })
+
+    expect(data).toEqual({ tokenSessions: { nodes: [{ username: 'alice' }] } })
+  })
+
+  test('nobody without credentials; and a client has no sessions of its own', async () => {
+    const anonymously = await ask(ground.handler, '{ mySessions { nodes { id } } }')
+    const asClient = await ask(ground.handler, '{ mySessions { nodes { id } } }', { authorization: asAdmin })
+
+    expect(anonymously.errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
+    expect(asClient.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
+  })
+
+  test('an entity is null for whoever may not see it, as one that is unknown', async () => {
+    const [mine, other] = [await issue(), await issue(bob)]
+    const query = `query ($representations: [_Any!]!) { _entities(representations: $representations) {
+      ... on TokenSession { id username } } }`
+    const ids = [mine.session.id, other.session.id, 999_999, 'x'].map(String)
+    const representations = ids.map((id) => ({ __typename: 'TokenSession', id }))
+
+    const { data } = await ask(ground.handler, query, { authorization: bearer(mine), variables: { representations } })
+
+    expect(data._entities).toEqual([{ id: String(mine.session.id), username: 'alice' }, null, null, null])
+  })
+})
+
+describe('what is said of a device', () => {
+  const create = `mutation ($device: TokenDeviceInput) {
+    createTokenPair(input: { realmName: "staff", username: "alice", device: $device }) {
+      session { device { label userAgent ipAddress } } } }`
+  const told = async (given: unknown) => {
+    const answer = await ask(ground.handler, create, { authorization: asAdmin, variables: { device: given } })
+    return answer.errors?.[0]?.message ?? answer.data.createTokenPair.session.device
+  }
+
+  test('a browser’s endless name is cut, not refused, and not through a character', async () => {
+    const { userAgent } = await told({ userAgent: `${'x'.repeat(511)}😀${'y'.repeat(1000)}` })
+
+    expect(userAgent).toBe('x'.repeat(511))
+  })
+
+  test.each([
+    [{ label: 'x'.repeat(101) }, 'Expected `device.label` to have at most 100 characters, got 101.'],
+    [
+      { label: `ita_${'x'.repeat(56)}` },
+      'Expected `device.label` without anything that looks like a token: it is kept.',
+    ],
+    [
+      { userAgent: `itr_${'x'.repeat(56)}` },
+      'Expected `device.userAgent` without anything that looks like a token: it is kept.',
+    ],
+    [{ label: 'a\nb' }, 'Expected `device.label` without control characters.'],
+    [{ ipAddress: `fe80::1%${'x'.repeat(100)}` }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
+    [{ ipAddress: '1.2.3' }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
+  ])('%j is refused', async (given, message) => {
+    expect(await told(given)).toBe(message)
+  })
+
+  test.each(['192.0.2.1', '2001:db8::1'])('%s is an address', async (ipAddress) => {
+    expect(await told({ ipAddress })).toEqual({ label: null, userAgent: null, ipAddress })
+  })
+})

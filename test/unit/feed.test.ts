@@ -1,0 +1,238 @@
+import { fc, test as property } from '@fast-check/vitest'
+import { expect, test } from 'vitest'
+import type { ClientCaller } from '../../src/tokens/caller.ts'
+import { mostRows, pageRows } from '../../src/tokens/live/feed.ts'
+import { createSubscriptions, type FeedEvent } from '../../src/tokens/live/subscriptions.ts'
+import type { Revocation } from '../../src/tokens/revocation.ts'
+import type { LogPage, SinceOptions } from '../../src/tokens/revocation-log.ts'
+
+const guard: ClientCaller = { kind: 'client', clientId: 'guard', scopes: ['manage_token'] }
+
+const revocation = (revision: number): Revocation => ({
+  revision,
+  selector: 'owner',
+  pairId: undefined,
+  sessionId: undefined,
+  realm: 'staff',
+  username: 'alice',
+  bound: revision,
+  sparedSessionId: undefined,
+  at: new Date(0),
+  caller: 'client:admin',
+  reason: undefined,
+  comment: undefined,
+  counts: undefined,
+})
+
+/** A log in the order in which its rows came to sight; a cursor is how many were seen. It fails when it is told to. */
+function createFakeLog() {
+  const rows: Revocation[] = []
+  const listeners = new Set<() => void>()
+  const reads = { rows: 0, begun: 0 }
+  let failures = 0
+  const read = async <Answer>(answer: () => Answer): Promise<Answer> => {
+    reads.begun++
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    if (failures-- > 0) throw new Error('The log is away')
+    return answer()
+  }
+  return {
+    reads,
+    listeners,
+    append(count: number) {
+      for (let n = 0; n < count; n++) rows.push(revocation(rows.length + 1))
+    },
+    wake() {
+      for (const wake of listeners) wake()
+    },
+    fail(times: number) {
+      failures = times
+    },
+    /** As the subscriptions see it. */
+    mind: {
+      clock: () => new Date(),
+      store: { find: async () => undefined },
+      clients: { findClient: async () => undefined },
+      log: {
+        findEnding: async () => undefined,
+        position: () => read(() => String(rows.length)),
+        readSince: (cursor: string | undefined, { limit, upTo = String(rows.length) }: SinceOptions) =>
+          read((): LogPage => {
+            const from = Number(cursor ?? 0)
+            const to = Math.min(Number(upTo), from + limit)
+            reads.rows += to - from
+            return { revocations: rows.slice(from, to), cursor: String(to), hasGap: false, hasMore: to < Number(upTo) }
+          }),
+        listen(wake: () => void) {
+          const listener = () => wake()
+          listeners.add(listener)
+          return () => void listeners.delete(listener)
+        },
+      },
+    },
+  }
+}
+
+async function take(stream: AsyncIterator<FeedEvent>, upTo: number): Promise<number[]> {
+  const revisions: number[] = []
+  while (revisions.at(-1) !== upTo) {
+    const { done, value } = await stream.next()
+    if (done) throw new Error('The stream ended')
+    revisions.push(...value.revocations.map(({ revision }: Revocation) => revision))
+  }
+  return revisions
+}
+const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n)
+const settled = () => new Promise((resolve) => setTimeout(resolve, 30))
+
+test('one reader serves all who follow, and the last who leaves stops it', async () => {
+  const log = createFakeLog()
+  const { followRevocations } = createSubscriptions(log.mind)
+  const streams = [await followRevocations(undefined, guard), await followRevocations(undefined, guard)]
+  for (const stream of streams) await stream.next()
+  expect(log.listeners.size).toBe(1)
+  const before = log.reads.begun
+
+  log.append(5)
+  log.wake()
+  for (const stream of streams) expect(await take(stream, 5)).toEqual(upTo(5))
+
+  expect(log.reads.begun).toBe(before + 1)
+  for (const stream of streams) await stream.return?.()
+  expect(log.listeners.size).toBe(0)
+})
+
+test('a reader who waits is let go at once when it hangs up', async () => {
+  const log = createFakeLog()
+  const stream = await createSubscriptions(log.mind).followRevocations(undefined, guard)
+  await stream.next()
+  const waiting = stream.next()
+  await settled()
+
+  await stream.return?.()
+
+  expect(await waiting).toEqual({ done: true, value: undefined })
+  expect(log.listeners.size).toBe(0)
+})
+
+test('a slow reader falls out of what the feed remembers, and reads the log: all of it, once', async () => {
+  const log = createFakeLog()
+  const { followRevocations } = createSubscriptions(log.mind)
+  const [slow, quick] = [await followRevocations(undefined, guard), await followRevocations(undefined, guard)]
+  await slow.next()
+  await quick.next()
+  const many = mostRows + 3 * pageRows
+  for (let n = 0; n < many; n += pageRows) {
+    log.append(pageRows)
+    log.wake()
+    await take(quick, n + pageRows)
+  }
+  const last = Math.ceil(many / pageRows) * pageRows
+  const before = log.reads.rows
+
+  const read = await take(slow, last)
+
+  expect(read).toEqual(upTo(last))
+  expect(log.reads.rows - before).toBeGreaterThan(0)
+})
+
+test('a reader within what the feed remembers costs the log nothing', async () => {
+  const log = createFakeLog()
+  const { followRevocations } = createSubscriptions(log.mind)
+  const [slow, quick] = [await followRevocations(undefined, guard), await followRevocations(undefined, guard)]
+  await slow.next()
+  await quick.next()
+  for (let n = 1; n <= 10; n++) {
+    log.append(100)
+    log.wake()
+    await take(quick, n * 100)
+  }
+  const before = log.reads.begun
+
+  expect(await take(slow, 1000)).toEqual(upTo(1000))
+
+  expect(log.reads.begun).toBe(before)
+})
+
+test('while the log is away a stream waits, and misses nothing', async () => {
+  const log = createFakeLog()
+  const stream = await createSubscriptions(log.mind).followRevocations(undefined, guard)
+  await stream.next()
+
+  log.fail(3)
+  log.append(3)
+  log.wake()
+
+  expect(await take(stream, 3)).toEqual(upTo(3))
+})
+
+test('a stream that can not begin says why, and leaves nothing behind', async () => {
+  const log = createFakeLog()
+  log.fail(1)
+
+  await expect(createSubscriptions(log.mind).followRevocations(undefined, guard)).rejects.toThrow('The log is away')
+
+  expect(log.listeners.size).toBe(0)
+})
+
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ do: fc.constant('append' as const), rows: fc.integer({ min: 1, max: 1200 }), isTold: fc.boolean() }),
+    fc.record({ do: fc.constant('read' as const), reader: fc.nat(2) }),
+    fc.record({ do: fc.constant('cut' as const), reader: fc.nat(2) }),
+    fc.record({ do: fc.constant('fail' as const), times: fc.integer({ min: 1, max: 2 }) }),
+    fc.record({ do: fc.constant('wait' as const), ms: fc.nat(15) }),
+  ),
+  { minLength: 5, maxLength: 40 },
+)
+
+property.prop([steps], { numRuns: 25 })(
+  'whatever is appended, read, cut and broken in whatever order, every reader has every row once',
+  async (commands) => {
+    const log = createFakeLog()
+    const { followRevocations } = createSubscriptions(log.mind)
+    const readers = [0, 1, 2].map(() => ({
+      stream: undefined as AsyncIterableIterator<FeedEvent> | undefined,
+      cursor: undefined as string | undefined,
+      read: [] as number[],
+    }))
+    let appended = 0
+    const readOnce = async (reader: (typeof readers)[number]) => {
+      reader.stream ??= await followRevocations(reader.cursor, guard).catch(() => undefined)
+      const step = await reader.stream?.next().catch(() => undefined)
+      if (step === undefined || step.done === true) reader.stream = undefined
+      else {
+        reader.cursor = step.value.cursor
+        reader.read.push(...step.value.revocations.map(({ revision }: Revocation) => revision))
+      }
+    }
+
+    for (const command of commands) {
+      const reader = 'reader' in command ? readers[command.reader] : undefined
+      if (command.do === 'append') {
+        log.append(command.rows)
+        appended += command.rows
+        if (command.isTold) log.wake()
+      }
+      if (command.do === 'fail') log.fail(command.times)
+      if (command.do === 'wait') await new Promise((resolve) => setTimeout(resolve, command.ms))
+      // Only where there is something to read: the others would wait.
+      if (reader && command.do === 'read' && (reader.stream === undefined || reader.read.length < appended)) {
+        log.wake()
+        await readOnce(reader)
+      }
+      if (reader && command.do === 'cut') {
+        await reader.stream?.return?.()
+        reader.stream = undefined
+      }
+    }
+
+    log.wake()
+    for (const reader of readers) {
+      while (reader.read.length < appended) await readOnce(reader)
+      expect(reader.read).toEqual(upTo(appended))
+      await reader.stream?.return?.()
+    }
+    expect(log.listeners.size).toBe(0)
+  },
+)
