@@ -1,12 +1,12 @@
 import type { Config } from './config.ts'
 import { createSchema } from './graph/schema.ts'
-import { createShortcut } from './http/graphql/fast-path.ts'
+import { createFastPath } from './http/graphql/fast-path.ts'
 import { createHandler } from './http/handler.ts'
 import { startServer } from './server/server.ts'
 import type { Database } from './storage/engine/database.ts'
 import { startRetention } from './storage/retention.ts'
 import { createLogger, type Logger } from './telemetry.ts'
-import { openGround } from './token-service.ts'
+import { openTokenService } from './token-service.ts'
 import { adminScopes, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
 
 export interface Service {
@@ -31,7 +31,7 @@ export async function startService(config: Config, logger: Logger = createLogger
   const stop = once(() => closeAll(opened))
   try {
     const clock = () => new Date()
-    const { database, clients, tokens } = await openGround(config, {
+    const { database, clients, tokens } = await openTokenService(config, {
       clock,
       onIdleError: (err) => logger.warn({ err }, 'an idle database connection broke'),
     })
@@ -47,8 +47,8 @@ export async function startService(config: Config, logger: Logger = createLogger
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
     })
-    const shortcut = createShortcut({ schema, tokens, report })
-    const server = await startServer({ handler, shortcut, report, port: config.port, host: config.host })
+    const fastPath = createFastPath({ schema, tokens, report })
+    const server = await startServer({ handler, fastPath, report, port: config.port, host: config.host })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // Last, because a secret that was made and then not shown is lost.

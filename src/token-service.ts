@@ -8,13 +8,13 @@ import type { ClientStore } from './tokens/clients.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 
 /** The verbs on an open database: what the service and the commands have in common. */
-export interface Ground {
+export interface TokenService {
   readonly database: Database
   readonly clients: ClientStore
   readonly tokens: Tokens
 }
 
-export interface GroundOptions extends DatabaseOptions {
+export interface TokenServiceOptions extends DatabaseOptions {
   readonly clock: () => Date
 }
 
@@ -23,7 +23,10 @@ export interface GroundOptions extends DatabaseOptions {
  *
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION
  */
-export async function openGround(config: Config, { clock, ...options }: GroundOptions): Promise<Ground> {
+export async function openTokenService(
+  config: Config,
+  { clock, ...options }: TokenServiceOptions,
+): Promise<TokenService> {
   const database = await openDatabase(config.database, options)
   try {
     const clients = createClientStore(database)

@@ -1,7 +1,7 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import type { Database } from '../../src/storage/engine/database.ts'
-import { byKey } from '../../src/storage/engine/planner-settings.ts'
+import { keyLookupSettings } from '../../src/storage/engine/planner-settings.ts'
 import { migratePostgres } from '../../src/storage/engine/postgres.ts'
 import { prepareFind } from '../../src/storage/find.ts'
 import { prepareInvalidateHalves } from '../../src/storage/invalidate-half.ts'
@@ -32,7 +32,7 @@ const by = () => ({ at: new Date(), caller: 'bench' })
 export const migrate = migratePostgres
 
 /** How the service's connections plan. */
-export const planning = byKey
+export const planning = keyLookupSettings
 
 /** Writes the service's own statements without running them, to run them without the service. */
 export function createStatementWriter(): StatementWriter {
@@ -115,7 +115,7 @@ function databaseOn(client: pg.Client, walker = client): Database {
     statementName: (name) => name,
     ping: nothing,
     close: nothing,
-    announcements: { announce: () => undefined, listen: () => () => undefined },
+    notifications: { notify: () => undefined, listen: () => () => undefined },
   }
 }
 

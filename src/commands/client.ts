@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { Ground } from '../token-service.ts'
+import type { TokenService } from '../token-service.ts'
 import { serviceScopes } from '../tokens/caller.ts'
 import {
   type Client,
@@ -15,7 +15,7 @@ import { readScopes } from './arguments.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readSecret } from './stdin.ts'
-import { currentOperator, withGround } from './with-token-service.ts'
+import { currentOperator, withTokenService } from './with-token-service.ts'
 
 export function defineClient(program: Command): void {
   const client = program
@@ -58,9 +58,9 @@ async function create(named: string, { scope, secretStdin = false, replace = fal
   const id = replace ? named : readClientId(named)
   const secret = secretStdin ? readClientSecret(await readSecret('a client’s secret')) : mintClientSecret()
   const client = { id, secretDigest: digestClientSecret(secret), scopes: scope }
-  const changed = await withGround(async (ground) => ({
-    database: ground.database.description,
-    invalidatedTokens: await (replace ? replaceClient : addClient)(ground, client),
+  const changed = await withTokenService(async (service) => ({
+    database: service.database.description,
+    invalidatedTokens: await (replace ? replaceClient : addClient)(service, client),
   }))
   const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
   const shown = secretStdin ? undefined : { secret, authorization }
@@ -68,17 +68,17 @@ async function create(named: string, { scope, secretStdin = false, replace = fal
   return { text: describeCreated(created), json: created, ifLost: shown && lostSecret(id) }
 }
 
-async function addClient({ clients }: Ground, client: Client): Promise<undefined> {
+async function addClient({ clients }: TokenService, client: Client): Promise<undefined> {
   if (!(await clients.addClient(client))) throw existingClient(client.id)
 }
 
-async function replaceClient(ground: Ground, client: Client): Promise<number> {
-  if (!(await ground.clients.replaceClient(client))) throw unknownClient(client.id)
-  return endOwnTokens(ground, client.id, 'credential-change')
+async function replaceClient(service: TokenService, client: Client): Promise<number> {
+  if (!(await service.clients.replaceClient(client))) throw unknownClient(client.id)
+  return endOwnTokens(service, client.id, 'credential-change')
 }
 
 /** Whoever stole a client's secret may hold tokens that it bought for the client itself. Answers how many ended. */
-async function endOwnTokens({ tokens }: Ground, username: string, reason: InvalidationReason): Promise<number> {
+async function endOwnTokens({ tokens }: TokenService, username: string, reason: InvalidationReason): Promise<number> {
   const target = { kind: 'owner', scope: { kind: 'realm-user', realm: clientRealm, username } } as const
   return (await tokens.invalidate(target, currentOperator(), { reason })).invalidated
 }
@@ -135,7 +135,7 @@ function defineList(client: Command): void {
     .description('Shows all clients, the oldest first, also those that are disabled.')
     .option(...jsonOption)
     .action(async (options: OutputOptions) => {
-      const answer = await withGround(async ({ clients, database }) => {
+      const answer = await withTokenService(async ({ clients, database }) => {
         const listed = await clients.listClients()
         const text = listed.length === 0 ? noClient(database.description) : describeList(listed)
         return { text, json: listed.map(toJson) }
@@ -172,15 +172,15 @@ function defineDisable(client: Command): void {
     .argument('<id>', 'names the client')
     .option(...jsonOption)
     .action(async (id: string, options: OutputOptions) =>
-      print(await withGround((ground) => disable(ground, id)), options),
+      print(await withTokenService((service) => disable(service, id)), options),
     )
 }
 
-async function disable(ground: Ground, id: string): Promise<Answer> {
-  const disabledAt = await ground.clients.disableClient(id)
+async function disable(service: TokenService, id: string): Promise<Answer> {
+  const disabledAt = await service.clients.disableClient(id)
   if (disabledAt === undefined) throw unknownClient(id)
-  const invalidatedTokens = await endOwnTokens(ground, id, 'account-disabled')
-  const changed = { invalidatedTokens, database: ground.database.description }
+  const invalidatedTokens = await endOwnTokens(service, id, 'account-disabled')
+  const changed = { invalidatedTokens, database: service.database.description }
   const said = `The client ${id} is disabled since ${disabledAt.toISOString()}. Sessions that it created for owners live on: end them by realm or username with \`invalidate\`.`
   return { text: [said, '', ...describeChange(changed)].join('\n'), json: { id, disabledAt, ...changed } }
 }

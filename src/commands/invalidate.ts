@@ -8,7 +8,7 @@ import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'
 import { readSecret } from './stdin.ts'
-import { currentOperator, withGround } from './with-token-service.ts'
+import { currentOperator, withTokenService } from './with-token-service.ts'
 
 interface InvalidateOptions extends OutputOptions {
   readonly tokenStdin?: boolean
@@ -55,22 +55,22 @@ export function defineInvalidate(program: Command): void {
 }
 
 async function invalidate(options: InvalidateOptions): Promise<Answer> {
-  const target = await readTarget(options)
-  return withGround(async ({ tokens, database }) => {
+  const target = await readSelector(options)
+  return withTokenService(async ({ tokens, database }) => {
     const answer = await tokens.invalidate(target, currentOperator(), readOptions(options))
     if (answer.invalidated + answer.previouslyInvalidated === 0) await assertKnown(tokens, target)
-    return describe(answer, { ...options, database: database.description })
+    return formatAnswer(answer, { ...options, database: database.description })
   })
 }
 
 /** Exactly one selector: what is forgotten must not widen what is meant. */
-async function readTarget({ tokenStdin, session, realm, username }: InvalidateOptions): Promise<InvalidationTarget> {
+async function readSelector({ tokenStdin, session, realm, username }: InvalidateOptions): Promise<InvalidationTarget> {
   const scope = readScope(realm, username)
   const given = [tokenStdin, session, scope].filter((selector) => selector !== undefined)
   if (given.length === 1) {
     if (session !== undefined) return { kind: 'session', id: session }
     if (scope !== undefined) return { kind: 'owner', scope }
-    return readTokenTarget()
+    return readTokenSelector()
   }
   throw new CommandFault(
     'ERR_USAGE',
@@ -78,7 +78,7 @@ async function readTarget({ tokenStdin, session, realm, username }: InvalidateOp
   )
 }
 
-async function readTokenTarget(): Promise<InvalidationTarget> {
+async function readTokenSelector(): Promise<InvalidationTarget> {
   const token = await readSecret('a token')
   const presented = readToken(token)
   if (presented === undefined)
@@ -120,7 +120,7 @@ interface Context extends Pick<InvalidateOptions, 'dryRun'> {
   readonly database: string
 }
 
-function describe(answer: InvalidationAnswer, { dryRun = false, database }: Context): Answer {
+function formatAnswer(answer: InvalidationAnswer, { dryRun = false, database }: Context): Answer {
   const { invalidated, previouslyInvalidated, errors, revision } = answer
   const revocation = revision === undefined ? null : String(revision)
   const counts = formatTable([

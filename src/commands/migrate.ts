@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import type { Ground } from '../token-service.ts'
+import type { TokenService } from '../token-service.ts'
 import { type Answer, jsonOption, type OutputOptions, print } from './output.ts'
-import { withGround } from './with-token-service.ts'
+import { withTokenService } from './with-token-service.ts'
 
 export function defineMigrate(program: Command): void {
   program
@@ -12,12 +12,12 @@ export function defineMigrate(program: Command): void {
     )
     .option(...jsonOption)
     .action(async (options: OutputOptions) =>
-      print(await withGround(async ({ database }) => describe(database), { mustExist: false }), options),
+      print(await withTokenService(async ({ database }) => formatMigrations(database), { mustExist: false }), options),
     )
 }
 
 /** Opening has done it. */
-function describe({ description: database, migrations }: Ground['database']): Answer {
+function formatMigrations({ description: database, migrations }: TokenService['database']): Answer {
   const text =
     migrations.length === 0 ? `Up to date: ${database}` : [`Applied to ${database}:`, ...migrations].join('\n  ')
   return { text, json: { database, applied: migrations } }

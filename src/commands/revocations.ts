@@ -8,7 +8,7 @@ import {
 import { once, readId, readLimit, readReason, readValue } from './arguments.ts'
 import { formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'
-import { currentOperator, withGround } from './with-token-service.ts'
+import { currentOperator, withTokenService } from './with-token-service.ts'
 
 interface RevocationsOptions extends OutputOptions {
   readonly realm?: string
@@ -37,9 +37,10 @@ export function defineRevocations(program: Command): void {
     .option(...jsonOption)
     .action(async (options: RevocationsOptions) => {
       const request = readRequest(options)
-      const answer = await withGround(async ({ tokens, database }) => {
+      const answer = await withTokenService(async ({ tokens, database }) => {
         const listed = await tokens.listRevocations(request, currentOperator())
-        const text = listed.length === 0 ? `There is no such revocation in ${database.description}.` : describe(listed)
+        const text =
+          listed.length === 0 ? `There is no such revocation in ${database.description}.` : formatRevocations(listed)
         return { text: text + readOn(listed, request.limit), json: listed.map(toJson) }
       })
       await print(answer, options)
@@ -50,7 +51,7 @@ function readRequest({ realm, username, session, reason, before, limit = usualLi
   return { scope: readScope(realm, username), sessionId: session, reason, before, limit }
 }
 
-function describe(listed: readonly Revocation[]): string {
+function formatRevocations(listed: readonly Revocation[]): string {
   const heads = ['ID', 'AT', 'WHAT', 'WHOSE', 'SESSION', 'BY', 'REASON', 'NEWLY', 'PREVIOUSLY', 'COMMENT']
   const rows = listed.map(({ revision, at, selector, realm, username, sessionId, caller, reason, comment, counts }) => [
     String(revision),

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os'
 import { readConfig, readEnvironment } from '../config.ts'
-import { type Ground, type GroundOptions, openGround } from '../token-service.ts'
+import { openTokenService, type TokenService, type TokenServiceOptions } from '../token-service.ts'
 import type { OperatorCaller } from '../tokens/caller.ts'
 
 /**
@@ -9,15 +9,15 @@ import type { OperatorCaller } from '../tokens/caller.ts'
  *
  * @throws TokenServiceError ERR_CONFIGURATION, ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE
  */
-export async function withGround<Answer>(
-  use: (ground: Ground) => Promise<Answer>,
-  { mustExist = true }: Pick<GroundOptions, 'mustExist'> = {},
+export async function withTokenService<Answer>(
+  use: (service: TokenService) => Promise<Answer>,
+  { mustExist = true }: Pick<TokenServiceOptions, 'mustExist'> = {},
 ): Promise<Answer> {
-  const ground = await openGround(readConfig(readEnvironment()), { clock: () => new Date(), mustExist })
+  const service = await openTokenService(readConfig(readEnvironment()), { clock: () => new Date(), mustExist })
   try {
-    return await use(ground)
+    return await use(service)
   } finally {
-    await ground.database.close()
+    await service.database.close()
   }
 }
 

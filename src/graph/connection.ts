@@ -19,7 +19,7 @@ export interface PageArguments {
 }
 
 /** Where a page begins, and how long it may be. */
-export interface Page {
+export interface PageRequest {
   /** Only what is older than this id. */
   readonly before: number | undefined
   readonly limit: number
@@ -35,7 +35,7 @@ export async function readPage<Node>(
   { first, after }: PageArguments,
   kind: CursorKind,
   idOf: (node: Node) => number,
-  list: (page: Page) => Promise<readonly Node[]>,
+  list: (page: PageRequest) => Promise<readonly Node[]>,
 ) {
   const limit = first ?? defaultPage
   if (limit < 1 || limit > longestPage) throw badInput(`Expected \`first\` to be 1 to ${longestPage}, got ${limit}`)

@@ -37,7 +37,7 @@ export function defineInvalidation(builder: Builder, refs: Refs) {
         options: t.arg({ type: options, description: 'How far it reaches, and what is noted.' }),
       },
       resolve: (_, args, { tokens, caller }) =>
-        tokens.invalidate(readTarget(args.input), caller, readOptions(args.options ?? {})),
+        tokens.invalidate(readInvalidationInput(args.input), caller, readOptions(args.options ?? {})),
     }),
   )
   return result
@@ -144,7 +144,7 @@ interface TargetInput {
 }
 
 /** graphql-js has seen to it that exactly one field is there; a member added without a line here must not pass. */
-function readTarget({ token, refreshToken, session, owner }: TargetInput): InvalidationTarget {
+function readInvalidationInput({ token, refreshToken, session, owner }: TargetInput): InvalidationTarget {
   if (token != null) return { kind: 'access-token', token }
   if (refreshToken != null) return { kind: 'refresh-token', token: refreshToken }
   if (session != null) return { kind: 'session', id: readId(String(session)) }

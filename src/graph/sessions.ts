@@ -1,7 +1,7 @@
 import type { StoredSession } from '../tokens/store.ts'
 import type { Builder } from './builder.ts'
 import type { PageArguments } from './connection.ts'
-import { type Page, pageArguments, readPage } from './connection.ts'
+import { type PageRequest, pageArguments, readPage } from './connection.ts'
 import type { OwnerInputRef, OwnerRef } from './owner.ts'
 import { readOwnerInput } from './owner.ts'
 import type { SessionRef } from './session.ts'
@@ -75,6 +75,6 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
   )
 }
 
-function readSessions(args: PageArguments, list: (page: Page) => Promise<readonly StoredSession[]>) {
+function readSessions(args: PageArguments, list: (page: PageRequest) => Promise<readonly StoredSession[]>) {
   return readPage(args, 'session', ({ id }) => id, list)
 }

@@ -79,7 +79,7 @@ async function collect(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
     if (done) return Buffer.concat(parts)
     length += value.byteLength
     if (length > mostBodyBytes) {
-      void letGoBy(reader).catch(() => undefined)
+      void drain(reader).catch(() => undefined)
       throw tooLarge()
     }
     parts.push(value)
@@ -87,7 +87,7 @@ async function collect(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
 }
 
 /** Reads on while the answer goes out: a sender who is cut off does not read it, and sends the same again. */
-async function letGoBy(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   for (let length = 0; length < mostDrainedBytes; ) {
     const { done, value } = await reader.read()
     if (done) return

@@ -12,7 +12,7 @@ import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
 export const endpoint = '/graphql'
 
 export interface HandlerDependencies {
-  /** The one to serve, where a shortcut serves it too; otherwise a new one. */
+  /** The one to serve, where a fastPath serves it too; otherwise a new one. */
   readonly schema?: GraphQLSchema
   readonly tokens: Tokens
   /** Rejects while the database does not answer, or while the process is stopping. */

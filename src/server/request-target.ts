@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
  * `Host: x/oauth2/introspect?` would choose the route there, past the rules that a proxy has for paths. A target in
  * absolute form is taken apart first (RFC 9112 §3.2.2), and its authority counts.
  */
-export function readTarget(request: IncomingMessage): boolean {
+export function normalizeRequestTarget(request: IncomingMessage): boolean {
   const { headers, rawHeaders, url = '/' } = request
   const [, authority, target] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(url) ?? []
   if (authority !== undefined) headers.host = authority
@@ -15,7 +15,7 @@ export function readTarget(request: IncomingMessage): boolean {
 }
 
 /** The answer to a request that does not. */
-export const misdirected = {
+export const badRequestTarget = {
   status: 400,
   headers: { 'content-type': 'application/json' },
   body: '{"message":"Expected one `Host`, a name or an address, and a path without dot segments."}',

@@ -2,22 +2,22 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServerAdapter } from '@whatwg-node/server'
-import type { ShortAnswer, Shortcut } from '../http/graphql/fast-path.ts'
+import type { FastAnswer, FastPath } from '../http/graphql/fast-path.ts'
 import { isEventStream } from '../http/graphql/route.ts'
 import { endpoint, type Handler } from '../http/handler.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
-import { misdirected, readTarget } from './request-target.ts'
+import { badRequestTarget, normalizeRequestTarget } from './request-target.ts'
 
 /** How long requests under way may take to finish once the server stops. */
 const drainMs = 10_000
 /** How long a stream may take to say that it is complete: one whose client does not read never will. */
-const farewellMs = 1_000
+const streamDrainMs = 1_000
 /** How long no request must have come before the doors close. */
 const quietMs = 200
 
 export interface ServerOptions {
   readonly handler: Handler
-  readonly shortcut: Shortcut
+  readonly fastPath: FastPath
   readonly port: number
   readonly host: string
   /** Told about what no route has answered for. */
@@ -39,23 +39,23 @@ export interface RunningServer {
  *
  * @throws TokenServiceError ERR_CONFIGURATION: the port is taken, or may not be listened on
  */
-export async function startServer({ handler, shortcut, port, host, report }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ handler, fastPath, port, host, report }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
   const underWay = new Set<ServerResponse>()
   let lastRequestAt = 0
 
-  const streams = new WeakSet<ServerResponse>()
-  const longWay = createServerAdapter(handler)
+  const eventStreams = new WeakSet<ServerResponse>()
+  const adapter = createServerAdapter(handler)
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
   const server = createServer(timeouts, (request, response) => {
     underWay.add(response)
     lastRequestAt = Date.now()
     response.once('close', () => underWay.delete(response))
     if (isStopping) response.setHeader('connection', 'close')
-    const isShort = request.method === 'POST' && request.url === endpoint && shortcut.takes(request.headers)
-    if (isShort) void goShortWay(request, response, { handler, shortcut, streams, report })
-    else if (readTarget(request)) void goLongWay(request, response, { longWay, streams, report })
-    else writeWhole(response, misdirected)
+    const isShort = request.method === 'POST' && request.url === endpoint && fastPath.takes(request.headers)
+    if (isShort) void answerByFastPath(request, response, { handler, fastPath, eventStreams, report })
+    else if (normalizeRequestTarget(request)) void answerByHandler(request, response, { adapter, eventStreams, report })
+    else writeWhole(response, badRequestTarget)
   })
   await listen(server, port, host)
   return { origin: originOf(server, host), stop }
@@ -66,58 +66,58 @@ export async function startServer({ handler, shortcut, port, host, report }: Ser
     const since = (instant: number) => Date.now() - instant
     const isDone = () =>
       underWay.size === 0 ||
-      (since(stoppedAt) >= farewellMs && [...underWay].every((response) => streams.has(response)))
+      (since(stoppedAt) >= streamDrainMs && [...underWay].every((response) => eventStreams.has(response)))
     const isQuiet = () => isDone() && since(lastRequestAt) >= quietMs
     while (!isQuiet() && since(stoppedAt) < drainMs) await sleep(20)
     await close(server)
   }
 }
 
-interface LongWay extends Pick<ServerOptions, 'report'> {
-  readonly longWay: ReturnType<typeof createServerAdapter>
-  readonly streams: WeakSet<ServerResponse>
+interface HandlerPath extends Pick<ServerOptions, 'report'> {
+  readonly adapter: ReturnType<typeof createServerAdapter>
+  readonly eventStreams: WeakSet<ServerResponse>
 }
 
 /** What the adapter makes of a request of node:http; the answer is written here, where it is whole, in one piece. */
-async function goLongWay(
+async function answerByHandler(
   request: IncomingMessage,
   response: ServerResponse,
-  { longWay, streams, report }: LongWay,
+  { adapter, eventStreams, report }: HandlerPath,
 ): Promise<void> {
   try {
-    const answer = await longWay.handleNodeRequestAndResponse(request, response, {})
-    if (isEventStream(answer)) streams.add(response)
+    const answer = await adapter.handleNodeRequestAndResponse(request, response, {})
+    if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {
-    giveUp(response, error, report)
+    abandon(response, error, report)
   }
 }
 
-interface ShortWay extends Pick<ServerOptions, 'handler' | 'shortcut' | 'report'> {
-  readonly streams: WeakSet<ServerResponse>
+interface FastPathUse extends Pick<ServerOptions, 'handler' | 'fastPath' | 'report'> {
+  readonly eventStreams: WeakSet<ServerResponse>
 }
 
-async function goShortWay(
+async function answerByFastPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { handler, shortcut, streams, report }: ShortWay,
+  { handler, fastPath, eventStreams, report }: FastPathUse,
 ): Promise<void> {
   try {
     const body = await readBody(request)
-    const short = await shortcut.answer(request.headers, body)
+    const short = await fastPath.answer(request.headers, body)
     if (short !== undefined) return writeWhole(response, short)
     const hangUp = new AbortController()
     response.once('close', () => hangUp.abort())
     const answer = await askHandler(handler, request, { body, signal: hangUp.signal })
-    if (isEventStream(answer)) streams.add(response)
+    if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {
-    giveUp(response, error, report)
+    abandon(response, error, report)
   }
 }
 
 /** Mostly the client went away, and nobody reads this; what else there is, is our fault. Half an answer is none. */
-function giveUp(response: ServerResponse, error: unknown, report: (error: unknown) => void): void {
+function abandon(response: ServerResponse, error: unknown, report: (error: unknown) => void): void {
   if (!response.destroyed) report(error)
   if (response.headersSent) response.destroy()
   else writeWhole(response, { status: 500, headers: {}, body: '' })
@@ -144,7 +144,7 @@ function writeWhole(response: ServerResponse, { status, headers, body }: WholeAn
   response.end(body)
 }
 
-interface WholeAnswer extends Omit<ShortAnswer, 'body'> {
+interface WholeAnswer extends Omit<FastAnswer, 'body'> {
   readonly body: string | Uint8Array
 }
 

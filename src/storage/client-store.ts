@@ -52,14 +52,14 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
         await db
           .insert(clients)
           .values({ ...columnsOf(client), createdAt: sql`now()` })
-          .onConflictDoUpdate({ target, set: { ...columnsOf(client), standingSince: standingWith(client) } })
+          .onConflictDoUpdate({ target, set: { ...columnsOf(client), scopesValidFrom: validFromWith(client) } })
       }),
 
     replaceClient: (client) =>
       guardStorage(async () => {
         const replaced = await db
           .update(clients)
-          .set({ ...columnsOf(client), standingSince: nextRevision })
+          .set({ ...columnsOf(client), scopesValidFrom: nextRevision })
           .where(eq(clients.id, client.id))
           .returning({ id: clients.id })
         return replaced.length > 0
@@ -69,7 +69,7 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
       guardStorage(async () => {
         const [disabled] = await db
           .update(clients)
-          .set({ disabledAt: sql`coalesce(${clients.disabledAt}, now())`, standingSince: nextRevision })
+          .set({ disabledAt: sql`coalesce(${clients.disabledAt}, now())`, scopesValidFrom: nextRevision })
           .where(eq(clients.id, id))
           .returning({ at: clients.disabledAt })
         return disabled?.at ?? undefined
@@ -95,11 +95,11 @@ function columnsOf({ id, secretDigest, scopes }: Client) {
 const nextRevision = sql`nextval('revision')`
 
 /** A service that starts again with the secret that it always had has lost none of its trust. */
-function standingWith({ secretDigest }: Client) {
-  const { secretDigest: known, disabledAt, standingSince } = clients
-  return sql`case when ${known} = ${secretDigest}::bytea and ${disabledAt} is null then ${standingSince} else ${nextRevision} end`
+function validFromWith({ secretDigest }: Client) {
+  const { secretDigest: known, disabledAt, scopesValidFrom } = clients
+  return sql`case when ${known} = ${secretDigest}::bytea and ${disabledAt} is null then ${scopesValidFrom} else ${nextRevision} end`
 }
 
-function toClient({ disabledAt, standingSince, ...client }: typeof clients.$inferSelect): StoredClient {
-  return { ...client, disabledAt: disabledAt ?? undefined, standingSince: standingSince ?? undefined }
+function toClient({ disabledAt, scopesValidFrom, ...client }: typeof clients.$inferSelect): StoredClient {
+  return { ...client, disabledAt: disabledAt ?? undefined, scopesValidFrom: scopesValidFrom ?? undefined }
 }

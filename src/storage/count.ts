@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { InvalidationCounts } from '../tokens/store.ts'
 import { createBatcher } from './batch.ts'
-import { column, gathered, list } from './columns.ts'
+import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import {
   hasUsername,
@@ -76,7 +76,7 @@ function prepareCountOf(
       where pair.session_id is distinct from asked.spared_session_id`,
   }
   const hasEnded = (half: SQL) => sql`exists (
-    select from revocations where pair_id = pair.id and selector = ${half} and revision < asked.revision ${gathered})`
+    select from revocations where pair_id = pair.id and selector = ${half} and revision < asked.revision ${optimizationFence})`
   const covering = revocationsCovering({ realm: sql`pair.realm`, username: sql`pair.username` })
   const statement = db
     .select({
@@ -104,13 +104,13 @@ function prepareCountOf(
             select ${hasEnded(sql`'access_token'`)} as access_ended, ${hasEnded(sql`'refresh_token'`)} as refresh_ended,
               exists (
                 select from revocations
-                where selector = 'session' and session_id = pair.session_id and revision < asked.revision ${gathered})
+                where selector = 'session' and session_id = pair.session_id and revision < asked.revision ${optimizationFence})
               or exists (
                 select from ${covering} covering
                 where revision < asked.revision and bound > pair.session_id
                   and spared_session_id is distinct from pair.session_id
-                ${gathered}) as is_covered
-            ${gathered}
+                ${optimizationFence}) as is_covered
+            ${optimizationFence}
           ) earlier
         ) states
       ) counted`,

@@ -30,10 +30,10 @@ export function prepareInvalidateScope(
     const appended = await append(scope, by)
     if (appended === undefined) return { ...nothing, revision: undefined }
     const { revision, bound } = appended
-    database.announcements.announce()
+    database.notifications.notify()
     const counts = await count({ revision, coverage: { ...scope, bound }, at: by.at })
     // The revocation stands and its count is known: a fault from here on must not call it a failure.
-    await record({ revision, counts }).catch(leaveToCompletion)
+    await record({ revision, counts }).catch(ignoreFailure)
     return { ...counts, revision }
   }
 }
@@ -125,7 +125,7 @@ function prepareRecord({ db, statementName }: Database): (counted: Counted) => P
   })
 }
 
-function leaveToCompletion(): void {
+function ignoreFailure(): void {
   // `completeCounts` writes it within minutes.
 }
 

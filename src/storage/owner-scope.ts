@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { OwnerScope } from '../tokens/owner.ts'
-import { gathered } from './columns.ts'
+import { optimizationFence } from './columns.ts'
 
 /** An owner's scope as columns: null is whatever there is. */
 export interface OwnerColumns {
@@ -72,7 +72,7 @@ export function hasUsername(row: SQL, username: string | SQL): SQL {
 export function pairsOf(owner: { readonly realm: SQL; readonly username: SQL }): SQL {
   return sql`(select * from (
       select * from token_pairs pair
-      where ${hasUsername(sql`pair`, owner.username)} and hashtext(pair.realm) = hashtext(${owner.realm}) ${gathered}
+      where ${hasUsername(sql`pair`, owner.username)} and hashtext(pair.realm) = hashtext(${owner.realm}) ${optimizationFence}
     ) pair where pair.realm = ${owner.realm})`
 }
 

@@ -6,7 +6,7 @@ import { type StateRow, stateColumns, storedPair } from './find.ts'
 import { tokenPairStates } from './schema.ts'
 
 /** Lost the race for the token by a hair: the winner's row is committed, and reading again shows it. */
-export const outpaced = 'outpaced'
+export const lostRace = 'lostRace'
 
 /**
  * Spends refresh tokens, each on its successor: one statement, one commit, all or nothing for each member.
@@ -17,7 +17,7 @@ export const outpaced = 'outpaced'
 export function prepareRefresh({
   db,
   statementName,
-}: Database): (spendings: readonly Spending[]) => Promise<readonly (SpendingAnswer | typeof outpaced)[]> {
+}: Database): (spendings: readonly Spending[]) => Promise<readonly (SpendingAnswer | typeof lostRace)[]> {
   // "rows from" sets each member and its pair side by side: to join them would compare each with each. Under the view's
   // own name, so that drizzle reads its columns as the view's.
   //
@@ -79,13 +79,13 @@ export function prepareRefresh({
 function answerOf(
   row: (StateRow & { readonly wonId: number | null }) | undefined,
   at: Date,
-): SpendingAnswer | typeof outpaced {
+): SpendingAnswer | typeof lostRace {
   if (row === undefined) return { outcome: 'unknown' }
   const pair = storedPair(row)
   if (row.wonId !== null) return { outcome: 'refreshed', pair, successorId: row.wonId }
   if (pair.refresh === undefined || pair.refresh.expiresAt <= at) return { outcome: 'expired' }
   if (pair.refresh.isInvalidated) return { outcome: 'invalidated' }
-  return pair.spent === undefined ? outpaced : { outcome: 'spent-before', pair, spent: pair.spent }
+  return pair.spent === undefined ? lostRace : { outcome: 'spent-before', pair, spent: pair.spent }
 }
 
 function nullableNumber(value: unknown): number | null {

@@ -20,7 +20,7 @@ export interface Emptied {
 /** Clocks of several machines may differ by this much; a pair past use is kept so long. */
 const marginSeconds = 300
 /** Small enough that a bite is over before anybody notices, large enough that a million take seconds. */
-const biteRows = 5_000
+const batchRows = 5_000
 
 /**
  * Lets go of what is past use. Any number of processes may do so at once.
@@ -50,7 +50,7 @@ async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
     delete from revocations where revision in (
       select revision from revocations
       where revision < coalesce((select min(id) from ${tokenPairs}), 281474976710655) and at < ${cut.toISOString()}::timestamptz
-      order by revision limit ${biteRows} for update skip locked)
+      order by revision limit ${batchRows} for update skip locked)
     returning xid`)
   const noted = db.$with('noted', {}).as(sql`
     insert into forgotten_revocations as noted (up_to) select xid from gone order by xid desc limit 1
@@ -61,11 +61,11 @@ async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
       .select({ rows: sql`count(*)`.mapWith(Number) })
       .from(sql`gone`)
     forgotten += bite?.rows ?? 0
-    if (bite === undefined || bite.rows < biteRows) return forgotten
+    if (bite === undefined || bite.rows < batchRows) return forgotten
   }
 }
 
-async function keepHouse(database: Database, options: RetentionOptions): Promise<void> {
+async function runOnce(database: Database, options: RetentionOptions): Promise<void> {
   // Before anything is let go that it may have to count.
   await completeCounts(database, options.clock())
   await emptyExpired(database, options)
@@ -85,7 +85,7 @@ export function startRetention(
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await guardStorage(() => keepHouse(database, options)).catch(options.onFault)
+      await guardStorage(() => runOnce(database, options)).catch(options.onFault)
       // Not all processes at the same second.
       const pauseMs = 45_000 + Math.random() * 30_000
       await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {

@@ -29,7 +29,7 @@ export function createRevocationLog(database: Database): RevocationLog {
         const { rows, ...page } = await readSince(database, cursor, options)
         return { ...page, revocations: rows.map(readRow) }
       }),
-    listen: database.announcements.listen,
+    listen: database.notifications.listen,
   }
 }
 

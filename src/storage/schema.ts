@@ -174,7 +174,7 @@ export const clients = pgTable('clients', {
   /** From then on nobody finds it; its row stays, so that its id is not taken for a new one's. */
   disabledAt: instant('disabled_at'),
   /** A revision: of sessions that began before it, the client's scopes do not stand. Null: of none. */
-  standingSince: revisionColumn('standing_since'),
+  scopesValidFrom: revisionColumn('standing_since'),
 })
 
 /**

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { OwnerScope } from '../tokens/owner.ts'
 import type { SessionPage } from '../tokens/store.ts'
-import { column, gathered, list } from './columns.ts'
+import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import { columnsOf, isOf, pairsOf, revocationsCovering } from './owner-scope.ts'
 
@@ -17,7 +17,7 @@ export interface CandidateQuestion<Scope extends OwnerScope = OwnerScope>
 
 export type OneOwner = Extract<OwnerScope, { readonly kind: 'realm-user' }>
 
-/** Of many owners in one statement, as a gateway asks for them. An owner's pairs are few: they are gathered and sorted. */
+/** Of many owners in one statement, as a gateway asks for them. An owner's pairs are few: they are optimizationFence and sorted. */
 export function prepareOwnerCandidates({
   db,
   statementName,
@@ -58,7 +58,7 @@ export function prepareOwnerCandidates({
 }
 
 /**
- * Of a realm, or of a name in all realms, which may be many. Those of a name are gathered and sorted.
+ * Of a realm, or of a name in all realms, which may be many. Those of a name are optimizationFence and sorted.
  *
  * The realm's index has them in order: "group by" reads it until the page is full, where "distinct" would gather the
  * whole realm first. A limit that is written out, and no parameter, tells the planner so.
@@ -68,7 +68,7 @@ export async function listCandidates({ db }: Database, question: CandidateQuesti
   const owner = columnsOf(scope)
   const covering = revocationsCovering(owner)
   const open = isOpen(sql`${at.toISOString()}::timestamptz`)
-  const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, owner)} ${scope.kind === 'realm' ? sql`` : gathered})`
+  const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, owner)} ${scope.kind === 'realm' ? sql`` : optimizationFence})`
   const arm = (conditions: SQL) => sql`(
     select pair.session_id from ${pairs} pair
     where pair.session_id < ${before} and ${conditions}
@@ -99,9 +99,9 @@ function spared(covering: SQL): SQL {
 /** Whoever logs in and out all day, token by token, leaves thousands behind: one by one they are not to be asked about. */
 function isOpen(at: SQL): SQL {
   const isEnded = (half: SQL) => sql`exists (
-    select from revocations ended where ended.pair_id = pair.id and ended.selector = ${half} ${gathered})`
+    select from revocations ended where ended.pair_id = pair.id and ended.selector = ${half} ${optimizationFence})`
   return sql`pair.expires_at > ${at}
     and not exists (
-      select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id ${gathered})
+      select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id ${optimizationFence})
     and (not ${isEnded(sql`'access_token'`)} or pair.has_refresh and not ${isEnded(sql`'refresh_token'`)})`
 }

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { SessionPage, StoredSession } from '../tokens/store.ts'
 import { askOnce, createBatcher } from './batch.ts'
-import { column, gathered, list } from './columns.ts'
+import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import { tokenPairStates as state } from './schema.ts'
 import { type CandidateQuestion, listCandidates, prepareOwnerCandidates } from './session-candidates.ts'
@@ -39,7 +39,7 @@ export function prepareFindSessions({
       end as is_live
     from unnest(${list('ids', 'bigint')}, ${list('at', 'timestamptz')}) with ordinality named (id, at, place)
     cross join lateral (
-      select slot, id from (${ofSession(sql`select slot, id from token_pairs`)} ${gathered}) pair order by id desc limit 1
+      select slot, id from (${ofSession(sql`select slot, id from token_pairs`)} ${optimizationFence}) pair order by id desc limit 1
     ) newest
     cross join lateral (
       select * from token_pair_states where slot = newest.slot and id = newest.id limit 1

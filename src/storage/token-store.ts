@@ -6,7 +6,7 @@ import { prepareFind } from './find.ts'
 import { prepareInvalidateHalves } from './invalidate-half.ts'
 import { prepareCountScope, prepareInvalidateScope } from './invalidate-scope.ts'
 import { prepareIssue } from './issue.ts'
-import { outpaced, prepareRefresh } from './refresh.ts'
+import { lostRace, prepareRefresh } from './refresh.ts'
 import { prepareFindSessions, prepareListSessions } from './sessions.ts'
 
 /** The token store on Postgres or PGlite. Requests that come at the same time share statements and commits. */
@@ -15,7 +15,7 @@ export function createTokenStore(database: Database): TokenStore {
   const issue = createBatcher(prepareIssue(database), 2)
   const find = createBatcher(prepareFind(database))
   const spend = createBatcher(prepareRefresh(database), 2)
-  const invalidateHalf = createBatcher(announcing(database, prepareInvalidateHalves(database)), 2)
+  const invalidateHalf = createBatcher(notifying(database, prepareInvalidateHalves(database)), 2)
   const invalidateScope = prepareInvalidateScope(database)
   const countScope = prepareCountScope(database)
   const findSession = createBatcher(askOnce(prepareFindSessions(database)))
@@ -35,19 +35,19 @@ export function createTokenStore(database: Database): TokenStore {
   async function refresh(spending: Spending): Promise<SpendingAnswer> {
     for (;;) {
       const answer = await spend(spending)
-      if (answer !== outpaced) return answer
+      if (answer !== lostRace) return answer
     }
   }
 }
 
 /** Once for a batch, after its commit; nobody waits for it. */
-function announcing<Member>(
-  { announcements }: Database,
+function notifying<Member>(
+  { notifications }: Database,
   invalidateHalves: (halves: readonly Member[]) => Promise<readonly HalfInvalidation[]>,
 ): typeof invalidateHalves {
   return async (halves) => {
     const answers = await invalidateHalves(halves)
-    if (answers.some(({ outcome }) => outcome === 'newly')) announcements.announce()
+    if (answers.some(({ outcome }) => outcome === 'newly')) notifications.notify()
     return answers
   }
 }

@@ -9,14 +9,14 @@ export type Credentials =
   | { readonly kind: 'bearer'; readonly token: string }
   | { readonly kind: 'client'; readonly id: string; readonly secret: string }
 
-export async function authenticate(mind: TokensDependencies, credentials: Credentials): Promise<Caller> {
+export async function authenticate(dependencies: TokensDependencies, credentials: Credentials): Promise<Caller> {
   if (credentials.kind === 'client') {
-    const client = await authenticateClient(mind.clients, credentials.id, credentials.secret)
+    const client = await authenticateClient(dependencies.clients, credentials.id, credentials.secret)
     return { kind: 'client', clientId: client.id, scopes: client.scopes }
   }
   const presented = readToken(credentials.token)
   // A refresh token is not a credential: it buys a pair and does nothing else.
-  const found = presented?.half === 'access' ? await introspectPresented(mind, presented) : undefined
+  const found = presented?.half === 'access' ? await introspectPresented(dependencies, presented) : undefined
   if (!found?.active)
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'The access token is not valid; refresh it, or log in again.')
   return { kind: 'owner', token: found }

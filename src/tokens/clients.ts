@@ -14,7 +14,7 @@ export interface StoredClient extends Client {
   /** Undefined while it may authenticate. */
   readonly disabledAt: Date | undefined
   /** Sessions that began before this revision do not have its scopes: it had another secret then, or was disabled. */
-  readonly standingSince: number | undefined
+  readonly scopesValidFrom: number | undefined
 }
 
 /** A client as people see it. */

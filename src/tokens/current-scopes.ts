@@ -1,7 +1,7 @@
 import { type ActiveToken, type Caller, type ServiceScope, serviceScopes } from './caller.ts'
 import type { ClientStore, StoredClient } from './clients.ts'
 
-interface Mind {
+interface ScopeDependencies {
   readonly clients: Pick<ClientStore, 'findClient'>
 }
 
@@ -13,10 +13,10 @@ interface Mind {
  * however often they were refreshed. (One that is not known has its scopes from the program around: what becomes of
  * them is decided there.)
  */
-export async function withStandingScopes(mind: Mind, token: ActiveToken): Promise<ActiveToken> {
-  const client = token.scopes.some(isOurs) ? await mind.clients.findClient(token.clientId) : undefined
+export async function withCurrentScopes(dependencies: ScopeDependencies, token: ActiveToken): Promise<ActiveToken> {
+  const client = token.scopes.some(isOurs) ? await dependencies.clients.findClient(token.clientId) : undefined
   if (client === undefined) return token
-  const standing = standingScopes(client, token.session.id)
+  const standing = currentScopesOf(client, token.session.id)
   return { ...token, scopes: token.scopes.filter((scope) => !isOurs(scope) || standing.includes(scope)) }
 }
 
@@ -24,23 +24,28 @@ export async function withStandingScopes(mind: Mind, token: ActiveToken): Promis
  * For what outlasts a request: answers what to ask before each use, whether the caller still has a scope. It is gone once
  * the client behind it is disabled, loses it, or is given another secret.
  */
-export async function rememberStanding(
-  mind: Mind,
+export async function watchScope(
+  dependencies: ScopeDependencies,
   caller: Caller,
   scope: ServiceScope,
 ): Promise<() => Promise<boolean>> {
-  if (caller.kind === 'owner') return async () => (await withStandingScopes(mind, caller.token)).scopes.includes(scope)
-  const before = caller.kind === 'client' ? await mind.clients.findClient(caller.clientId) : undefined
+  if (caller.kind === 'owner')
+    return async () => (await withCurrentScopes(dependencies, caller.token)).scopes.includes(scope)
+  const before = caller.kind === 'client' ? await dependencies.clients.findClient(caller.clientId) : undefined
   if (before === undefined) return async () => true
   return async () => {
-    const now = await mind.clients.findClient(before.id)
-    const isAsBefore = now !== undefined && now.disabledAt === undefined && now.standingSince === before.standingSince
+    const now = await dependencies.clients.findClient(before.id)
+    const isAsBefore =
+      now !== undefined && now.disabledAt === undefined && now.scopesValidFrom === before.scopesValidFrom
     return isAsBefore && now.scopes.includes(scope)
   }
 }
 
-function standingScopes({ scopes, disabledAt, standingSince = 0 }: StoredClient, sessionId: number): readonly string[] {
-  return disabledAt === undefined && sessionId >= standingSince ? scopes : []
+function currentScopesOf(
+  { scopes, disabledAt, scopesValidFrom = 0 }: StoredClient,
+  sessionId: number,
+): readonly string[] {
+  return disabledAt === undefined && sessionId >= scopesValidFrom ? scopes : []
 }
 
 function isOurs(scope: string): boolean {

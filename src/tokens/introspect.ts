@@ -1,5 +1,5 @@
 import { type ActiveToken, assertScope, type Caller } from './caller.ts'
-import { withStandingScopes } from './current-scopes.ts'
+import { withCurrentScopes } from './current-scopes.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { readTokenText } from './owner.ts'
 import { sessionOf } from './pair.ts'
@@ -11,22 +11,37 @@ export type Introspection = { readonly active: false } | ActiveToken
 
 const inactive: Introspection = { active: false }
 
-export async function introspect(mind: TokensDependencies, token: string, caller: Caller): Promise<Introspection> {
+export async function introspect(
+  dependencies: TokensDependencies,
+  token: string,
+  caller: Caller,
+): Promise<Introspection> {
   assertScope(caller, 'introspect_token', 'introspect a token')
   const presented = readToken(readTokenText('token', token))
-  return presented === undefined ? inactive : introspectPresented(mind, presented)
+  return presented === undefined ? inactive : introspectPresented(dependencies, presented)
 }
 
-export async function introspectPresented(mind: TokensDependencies, presented: PresentedToken): Promise<Introspection> {
-  const pair = await mind.store.find(presented)
+export async function introspectPresented(
+  dependencies: TokensDependencies,
+  presented: PresentedToken,
+): Promise<Introspection> {
+  const pair = await dependencies.store.find(presented)
   const half = pair?.[presented.half]
   if (pair === undefined || half === undefined || !isThisHalf(half, presented)) return inactive
   const isSpent = presented.half === 'refresh' && pair.spent !== undefined
-  if (half.isInvalidated || isSpent || half.expiresAt <= mind.clock()) return inactive
+  if (half.isInvalidated || isSpent || half.expiresAt <= dependencies.clock()) return inactive
   const { slot, id, scopes, issuedAt, clientId } = pair
   const session = sessionOf(pair)
   const { expiresAt } = half
-  return withStandingScopes(mind, { active: true, pair: { slot, id }, session, scopes, issuedAt, expiresAt, clientId })
+  return withCurrentScopes(dependencies, {
+    active: true,
+    pair: { slot, id },
+    session,
+    scopes,
+    issuedAt,
+    expiresAt,
+    clientId,
+  })
 }
 
 /** The expiry stands in the token for guards to read, outside the digest: a forged one must not pass here. */

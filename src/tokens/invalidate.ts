@@ -46,19 +46,19 @@ export interface InvalidationAnswer extends InvalidationCounts {
 const longestComment = 500
 
 export async function invalidate(
-  mind: TokensDependencies,
+  dependencies: TokensDependencies,
   target: InvalidationTarget,
   options: InvalidationOptions,
   caller: Caller,
 ): Promise<InvalidationAnswer> {
   assertOptionsFit(target, options)
   const by = {
-    at: mind.clock(),
+    at: dependencies.clock(),
     caller: callerLabel(caller),
     reason: options.reason,
     comment: options.comment === undefined ? undefined : readText('comment', options.comment, longestComment),
   }
-  const ended = await invalidateTarget(mind, target, { options, caller, by })
+  const ended = await invalidateTarget(dependencies, target, { options, caller, by })
   return { revision: undefined, ...ended, errors: [] }
 }
 
@@ -67,7 +67,7 @@ const otherKind: Readonly<Record<Half, string>> = {
   refresh: 'Expected `refreshToken` to be a refresh token, got an access token: name it in `token`',
 }
 
-interface Request {
+interface InvalidationRequest {
   readonly options: InvalidationOptions
   readonly caller: Caller
   readonly by: Attribution
@@ -84,21 +84,21 @@ type Ended = InvalidationCounts & { readonly revision?: number | undefined }
 const nothing: Ended = { invalidated: 0, previouslyInvalidated: 0 }
 
 async function invalidateTarget(
-  mind: TokensDependencies,
+  dependencies: TokensDependencies,
   target: InvalidationTarget,
-  request: Request,
+  request: InvalidationRequest,
 ): Promise<Ended> {
   switch (target.kind) {
     case 'access-token':
-      return invalidateToken(mind, 'access', readTokenText('token', target.token), request)
+      return invalidateToken(dependencies, 'access', readTokenText('token', target.token), request)
     case 'refresh-token':
-      return invalidateToken(mind, 'refresh', readTokenText('refreshToken', target.token), request)
+      return invalidateToken(dependencies, 'refresh', readTokenText('refreshToken', target.token), request)
     case 'session':
-      return invalidateSession(mind, target.id, request)
+      return invalidateSession(dependencies, target.id, request)
     case 'owner': {
       const scope = readOwnerScope(target.scope)
       assertMayReach(request.caller, scope, 'invalidate the tokens of an owner')
-      return invalidateScope(mind, ownerScope(scope, request), request)
+      return invalidateScope(dependencies, ownerScope(scope, request), request)
     }
     default:
       return target satisfies never
@@ -106,18 +106,23 @@ async function invalidateTarget(
 }
 
 /** A token of the other kind is a slip, and not unknown: a logout that ends nothing must not look like one that did. */
-async function invalidateToken(mind: TokensDependencies, half: Half, token: string, request: Request): Promise<Ended> {
+async function invalidateToken(
+  dependencies: TokensDependencies,
+  half: Half,
+  token: string,
+  request: InvalidationRequest,
+): Promise<Ended> {
   const presented = readToken(token)
   if (presented === undefined) return nothing
   if (presented.half !== half) throw badInput(otherKind[half])
   const { wholeSession, dryRun, issuedTo } = request.options
-  const end = async () => count(await mind.store.invalidateHalf(presented, request.by))
+  const end = async () => count(await dependencies.store.invalidateHalf(presented, request.by))
   if (!(wholeSession || dryRun || issuedTo !== undefined)) return end()
-  const pair = await findPresented(mind.store, presented)
+  const pair = await findPresented(dependencies.store, presented)
   if (pair === undefined) return nothing
   if (issuedTo !== undefined && pair.clientId !== issuedTo)
     throw new TokenServiceError('ERR_FORBIDDEN', 'This token was issued to another client.')
-  if (wholeSession) return invalidateScope(mind, { kind: 'session', session: sessionOf(pair) }, request)
+  if (wholeSession) return invalidateScope(dependencies, { kind: 'session', session: sessionOf(pair) }, request)
   return dryRun ? count({ outcome: pair[half]?.isEnded ? 'previously' : 'newly' }) : end()
 }
 
@@ -130,27 +135,35 @@ function count(half: HalfOutcome): Ended {
 }
 
 /** Another owner's session is unknown to an owner: its id is a number that anybody can count to. */
-async function invalidateSession(mind: TokensDependencies, id: number, request: Request): Promise<Ended> {
+async function invalidateSession(
+  dependencies: TokensDependencies,
+  id: number,
+  request: InvalidationRequest,
+): Promise<Ended> {
   const { caller, by } = request
   if (caller.kind !== 'owner') assertScope(caller, 'manage_token', 'invalidate a session that is not your own')
-  const session = await mind.store.findSession(id, by.at)
+  const session = await dependencies.store.findSession(id, by.at)
   if (session === undefined || !isWithinReach(caller, session.owner)) return nothing
-  return invalidateScope(mind, { kind: 'session', session }, request)
+  return invalidateScope(dependencies, { kind: 'session', session }, request)
 }
 
 /**
  * An instant to come is passed on like any other, though all logins that there are now were made before it: before the
  * sweep has its turn the instant may be over, and who has logged in since is not to be ended.
  */
-function ownerScope(scope: OwnerScope, { options, caller }: Request): InvalidationScope {
+function ownerScope(scope: OwnerScope, { options, caller }: InvalidationRequest): InvalidationScope {
   const { issuedBefore, keepCurrentSession } = options
   const sparedSessionId = keepCurrentSession ? currentSessionOf(caller).id : undefined
   return { kind: 'owner', scope, issuedBefore, sparedSessionId }
 }
 
-async function invalidateScope(mind: TokensDependencies, scope: InvalidationScope, request: Request): Promise<Ended> {
+async function invalidateScope(
+  dependencies: TokensDependencies,
+  scope: InvalidationScope,
+  request: InvalidationRequest,
+): Promise<Ended> {
   const { options, by } = request
-  return options.dryRun ? mind.store.countScope(scope, by.at) : mind.store.invalidateScope(scope, by)
+  return options.dryRun ? dependencies.store.countScope(scope, by.at) : dependencies.store.invalidateScope(scope, by)
 }
 
 /** Options that say nothing about a target are refused: whoever gives them expects something else than would happen. */

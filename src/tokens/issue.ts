@@ -14,7 +14,11 @@ export interface IssueRequest {
   readonly withoutRefreshToken?: boolean
 }
 
-export async function issue(mind: TokensDependencies, request: IssueRequest, caller: Caller): Promise<IssuedPair> {
+export async function issue(
+  dependencies: TokensDependencies,
+  request: IssueRequest,
+  caller: Caller,
+): Promise<IssuedPair> {
   assertScope(caller, 'create_token', 'create a token pair')
   const scopes = readScopes(request.scopes ?? [])
   assertMayGrant(caller, scopes)
@@ -25,12 +29,20 @@ export async function issue(mind: TokensDependencies, request: IssueRequest, cal
   assertOwnRealm(owner, caller)
   const device = readDevice(request.device ?? {})
 
-  const issuedAt = mind.clock()
+  const issuedAt = dependencies.clock()
   const secrets = mintSecrets()
-  const { access, refresh } = newHalves(secrets, issuedAt, mind.lifetimes)
+  const { access, refresh } = newHalves(secrets, issuedAt, dependencies.lifetimes)
   const halves = { access, refresh: request.withoutRefreshToken === true ? undefined : refresh }
-  const slot = slotFor(halves, mind.lifetimes)
-  const id = await mind.store.issue({ slot, owner, clientId: clientOf(caller), scopes, device, issuedAt, ...halves })
+  const slot = slotFor(halves, dependencies.lifetimes)
+  const id = await dependencies.store.issue({
+    slot,
+    owner,
+    clientId: clientOf(caller),
+    scopes,
+    device,
+    issuedAt,
+    ...halves,
+  })
   return handOut(secrets, { slot, id, ...halves }, { scopes, session: { id, owner } }, issuedAt)
 }
 

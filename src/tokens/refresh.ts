@@ -27,44 +27,44 @@ export interface TermsNotMet {
 
 /** What was granted never changes, so it is read beforehand: a token that fails the terms is not spent. */
 export async function refreshOnTerms(
-  mind: TokensDependencies,
+  dependencies: TokensDependencies,
   refreshToken: string,
   { issuedTo, scopes = [] }: RefreshTerms,
 ): Promise<RefreshAnswer | TermsNotMet> {
-  if (issuedTo === undefined && scopes.length === 0) return refresh(mind, refreshToken)
+  if (issuedTo === undefined && scopes.length === 0) return refresh(dependencies, refreshToken)
   const presented = readToken(readTokenText('refreshToken', refreshToken))
   if (presented?.half !== 'refresh') return refused('invalid')
-  const pair = await findPresented(mind.store, presented)
+  const pair = await findPresented(dependencies.store, presented)
   if (pair?.refresh === undefined) return refused('invalid')
   const isIssuedTo = issuedTo === undefined || pair.clientId === issuedTo
-  if (isIssuedTo && scopes.every((scope) => pair.scopes.includes(scope))) return spend(mind, presented)
-  if (pair.refresh.expiresAt <= mind.clock()) return refused('expired')
+  if (isIssuedTo && scopes.every((scope) => pair.scopes.includes(scope))) return spend(dependencies, presented)
+  if (pair.refresh.expiresAt <= dependencies.clock()) return refused('expired')
   if (pair.refresh.isInvalidated) return refused('invalidated')
   return { outcome: 'terms-not-met', reason: isIssuedTo ? 'beyond-grant' : 'other-client' }
 }
 
-export async function refresh(mind: TokensDependencies, refreshToken: string): Promise<RefreshAnswer> {
+export async function refresh(dependencies: TokensDependencies, refreshToken: string): Promise<RefreshAnswer> {
   const presented = readToken(readTokenText('refreshToken', refreshToken))
-  return presented?.half === 'refresh' ? spend(mind, presented) : refused('invalid')
+  return presented?.half === 'refresh' ? spend(dependencies, presented) : refused('invalid')
 }
 
-async function spend(mind: TokensDependencies, presented: PresentedToken): Promise<RefreshAnswer> {
-  const at = mind.clock()
+async function spend(dependencies: TokensDependencies, presented: PresentedToken): Promise<RefreshAnswer> {
+  const at = dependencies.clock()
   const salt = mintSalt()
   const secrets = presented.deriveSuccessor(salt)
-  const halves = newHalves(secrets, at, mind.lifetimes)
-  const slot = slotFor(halves, mind.lifetimes)
+  const halves = newHalves(secrets, at, dependencies.lifetimes)
+  const slot = slotFor(halves, dependencies.lifetimes)
 
-  const answer = await mind.store.refresh({ presented, at, salt, successor: { slot, ...halves } })
+  const answer = await dependencies.store.refresh({ presented, at, salt, successor: { slot, ...halves } })
   switch (answer.outcome) {
     case 'refreshed': {
       const to = { scopes: answer.pair.scopes, session: sessionOf(answer.pair) }
       return refreshed(handOut(secrets, { slot, id: answer.successorId, ...halves }, to, at))
     }
     case 'spent-before':
-      return isWithinGrace(mind, answer.spent, at)
-        ? replay(mind, presented, answer.spent, at)
-        : endReused(mind, answer.pair, at)
+      return isWithinGrace(dependencies, answer.spent, at)
+        ? replay(dependencies, presented, answer.spent, at)
+        : endReused(dependencies, answer.pair, at)
     case 'unknown':
       return refused('invalid')
     case 'expired':
@@ -77,12 +77,12 @@ async function spend(mind: TokensDependencies, presented: PresentedToken): Promi
 
 /** Parallel tabs and lost answers: the same pair once more, never a second one. */
 async function replay(
-  mind: TokensDependencies,
+  dependencies: TokensDependencies,
   presented: PresentedToken,
   spent: Spent,
   at: Date,
 ): Promise<RefreshAnswer> {
-  const successor = await mind.store.find(spent.successor)
+  const successor = await dependencies.store.find(spent.successor)
   if (successor === undefined) return refused('invalid')
   const secrets = presented.deriveSuccessor(spent.salt)
   return refreshed(handOut(secrets, successor, { scopes: successor.scopes, session: sessionOf(successor) }, at))
@@ -93,8 +93,8 @@ async function replay(
  * will revoke the active refresh token. This stops the attack at the cost of forcing the legitimate client to obtain a
  * fresh authorization grant."
  */
-async function endReused(mind: TokensDependencies, pair: StoredPair, at: Date): Promise<RefreshAnswer> {
-  await mind.store.invalidateScope(
+async function endReused(dependencies: TokensDependencies, pair: StoredPair, at: Date): Promise<RefreshAnswer> {
+  await dependencies.store.invalidateScope(
     { kind: 'session', session: sessionOf(pair) },
     { at, caller: systemCaller, reason: 'refresh-token-reuse' },
   )
@@ -102,8 +102,8 @@ async function endReused(mind: TokensDependencies, pair: StoredPair, at: Date): 
 }
 
 /** Measured from the spending on, on the clock of whoever asks: a clock that is behind is within the window. */
-function isWithinGrace(mind: TokensDependencies, spent: Spent, at: Date): boolean {
-  return at.getTime() - spent.at.getTime() < mind.lifetimes.refreshGraceSeconds * 1000
+function isWithinGrace(dependencies: TokensDependencies, spent: Spent, at: Date): boolean {
+  return at.getTime() - spent.at.getTime() < dependencies.lifetimes.refreshGraceSeconds * 1000
 }
 
 function refreshed(pair: IssuedPair): RefreshAnswer {

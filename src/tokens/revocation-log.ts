@@ -25,10 +25,10 @@ export interface RevocationLog {
   readSince(cursor: string | undefined, options: SinceOptions): Promise<LogPage>
 
   /**
-   * Calls `wake` whenever there may be something new; now and then for nothing. It is a hint: whoever is woken reads the
+   * Calls `onChange` whenever there may be something new; now and then for nothing. It is a hint: whoever is woken reads the
    * log. Answers the function that ends it.
    */
-  listen(wake: () => void): () => void
+  listen(onChange: () => void): () => void
 }
 
 export interface SinceOptions {

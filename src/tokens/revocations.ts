@@ -15,7 +15,7 @@ export interface RevocationsRequest {
 }
 
 export async function listRevocations(
-  mind: TokensDependencies,
+  dependencies: TokensDependencies,
   request: RevocationsRequest,
   caller: Caller,
 ): Promise<readonly Revocation[]> {
@@ -23,16 +23,16 @@ export async function listRevocations(
   const scope = asked ?? ownScopeOf(caller)
   assertMayReach(caller, scope, 'see the record of invalidations')
   const { sessionId, reason, before, limit } = request
-  return mind.log.list({ scope, sessionId, reason, before, limit })
+  return dependencies.log.list({ scope, sessionId, reason, before, limit })
 }
 
 /** A revocation that the caller may not see is unknown to them. */
 export async function findRevocation(
-  mind: TokensDependencies,
+  dependencies: TokensDependencies,
   revision: number,
   caller: Caller,
 ): Promise<Revocation | undefined> {
-  const revocation = await mind.log.find(revision)
+  const revocation = await dependencies.log.find(revision)
   return revocation !== undefined && maySee(revocation, caller) ? revocation : undefined
 }
 

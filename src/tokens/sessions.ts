@@ -16,25 +16,25 @@ export interface SessionsRequest {
 }
 
 export async function listSessions(
-  mind: TokensDependencies,
+  dependencies: TokensDependencies,
   request: SessionsRequest,
   caller: Caller,
 ): Promise<readonly StoredSession[]> {
   const scope = request.scope === undefined ? ownScope(caller) : readOwnerScope(request.scope)
   assertMayReach(caller, scope, 'see the sessions of others')
   const { includeEnded = false, before, limit } = request
-  return mind.store.listSessions({ scope, includeEnded, before, limit, at: mind.clock() })
+  return dependencies.store.listSessions({ scope, includeEnded, before, limit, at: dependencies.clock() })
 }
 
 /** A session that the caller may not see is unknown to them. */
 export async function findSession(
-  mind: TokensDependencies,
+  dependencies: TokensDependencies,
   id: number,
   caller: Caller,
 ): Promise<StoredSession | undefined> {
   if (caller.kind === 'anonymous')
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'To see a session, authenticate as its owner or as a client.')
-  const session = await mind.store.findSession(id, mind.clock())
+  const session = await dependencies.store.findSession(id, dependencies.clock())
   return session !== undefined && isWithinReach(caller, session.owner) ? session : undefined
 }
 

@@ -2,19 +2,19 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { anonymous } from '../../src/tokens/caller.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }
 
-const issue = (owner: Owner = alice) => ground.tokens.issue({ owner }, admin)
+const issue = (owner: Owner = alice) => service.tokens.issue({ owner }, admin)
 const bearer = ({ accessToken }: IssuedPair) => `Bearer ${accessToken}`
 const record = `query ($filter: RevocationFilter, $first: Int, $after: String) {
   revocations(filter: $filter, first: $first, after: $after) {
@@ -22,14 +22,14 @@ const record = `query ($filter: RevocationFilter, $first: Int, $after: String) {
       invalidatedTokens previouslyInvalidatedTokens }
     pageInfo { hasNextPage endCursor } } }`
 async function read(authorization: string, variables: unknown = {}) {
-  const { data, errors } = await ask(ground.handler, record, { authorization, variables })
+  const { data, errors } = await ask(service.handler, record, { authorization, variables })
   return errors ?? data.revocations.nodes
 }
 const end = `mutation ($input: InvalidateTokenInput!, $options: InvalidateTokenOptions) {
   invalidateToken(input: $input, options: $options) { invalidatedTokens previouslyInvalidatedTokens
     revocation { id invalidatedBy reason comment } } }`
 async function invalidate(input: unknown, authorization?: string, options?: unknown) {
-  const { data } = await ask(ground.handler, end, {
+  const { data } = await ask(service.handler, end, {
     variables: { input, options },
     ...(authorization !== undefined && { authorization }),
   })
@@ -41,7 +41,7 @@ describe('the record', () => {
   test('says of each invalidation whose it was, who made it, when, why and how many', async () => {
     const pair = await issue()
     await invalidate({ token: pair.accessToken }, undefined, { reason: 'LOGOUT' })
-    ground.clock.advance(5)
+    service.clock.advance(5)
     await invalidate(ofAlice, asAdmin, { reason: 'CREDENTIAL_COMPROMISE', comment: 'Phishing of 21 November' })
 
     expect(await read(asAdmin)).toEqual([
@@ -80,9 +80,9 @@ describe('the record', () => {
 
   test('has what the service did by itself: a refresh token came again', async () => {
     const pair = await issue()
-    await ground.tokens.refresh(pair.refresh?.token ?? '')
-    ground.clock.advance(31)
-    await ground.tokens.refresh(pair.refresh?.token ?? '')
+    await service.tokens.refresh(pair.refresh?.token ?? '')
+    service.clock.advance(31)
+    await service.tokens.refresh(pair.refresh?.token ?? '')
 
     expect(await read(asAdmin)).toMatchObject([
       {
@@ -101,11 +101,11 @@ describe('the record', () => {
     const operator = { kind: 'operator', name: 'root' } as const
     await issue()
 
-    const pair = await ground.tokens.issue({ owner: alice, scopes: ['manage_token'] }, operator)
-    await ground.tokens.invalidate({ kind: 'session', id: pair.session.id }, operator)
-    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, operator)
+    const pair = await service.tokens.issue({ owner: alice, scopes: ['manage_token'] }, operator)
+    await service.tokens.invalidate({ kind: 'session', id: pair.session.id }, operator)
+    await service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, operator)
 
-    expect(await ground.tokens.introspect(pair.accessToken, operator)).toEqual({ active: false })
+    expect(await service.tokens.introspect(pair.accessToken, operator)).toEqual({ active: false })
     const byOperator = { initiatingEntity: 'ADMIN', invalidatedBy: 'operator:root', invalidatedTokens: 2 }
     expect(await read(asAdmin)).toMatchObject([byOperator, byOperator])
   })
@@ -147,7 +147,7 @@ describe('the record', () => {
 
   test('tells an owner from another whose realm and name only look the same when they are joined', async () => {
     await issue({ realm: 'a/b', username: 'c' })
-    const office = await ground.tokens.issue(
+    const office = await service.tokens.issue(
       { owner: { realm: 'a', username: 'b/c' }, scopes: ['manage_token'] },
       admin,
     )
@@ -165,7 +165,7 @@ describe('the record', () => {
     await invalidate({ owner: { realmName: 'staff' } }, asAdmin)
     const query = '{ mySessions(includeEnded: true) { nodes { revocation { selector invalidatedTokens } } } }'
 
-    const { data } = await ask(ground.handler, query, { authorization: bearer(await issue()) })
+    const { data } = await ask(service.handler, query, { authorization: bearer(await issue()) })
 
     expect(data.mySessions.nodes[1].revocation).toEqual({ selector: 'OWNER', invalidatedTokens: null })
     expect(await read(asAdmin)).toMatchObject([{ invalidatedTokens: 4 }])
@@ -176,7 +176,7 @@ describe('the record', () => {
     await invalidate({ session: String(phone.session.id) }, bearer(laptop), { reason: 'DEVICE_COMPLIANCE_CHANGE' })
     const query = '{ mySessions(includeEnded: true) { nodes { id isLive revocation { reason selector } } } }'
 
-    const { data } = await ask(ground.handler, query, { authorization: bearer(laptop) })
+    const { data } = await ask(service.handler, query, { authorization: bearer(laptop) })
 
     expect(data.mySessions.nodes).toEqual([
       {
@@ -215,7 +215,7 @@ describe('what is asked for', () => {
     for (let count = 0; count < 7; count++) await invalidate({ token: (await issue()).accessToken })
     const ids: string[] = []
     for (let after: string | null = null; ; ) {
-      const { data } = await ask(ground.handler, record, { authorization: asAdmin, variables: { first: 3, after } })
+      const { data } = await ask(service.handler, record, { authorization: asAdmin, variables: { first: 3, after } })
       ids.push(...data.revocations.nodes.map(({ id }: { id: string }) => id))
       await invalidate({ token: (await issue()).accessToken })
       if (!data.revocations.pageInfo.hasNextPage) break
@@ -254,9 +254,9 @@ describe('who may read it', () => {
     const query = '{ revocations { nodes { id } } }'
     const client = { kind: 'client', clientId: 'login', scopes: ['introspect_token'] } as const
 
-    expect((await ask(ground.handler, query)).errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
-    await expect(ground.tokens.listRevocations({ limit: 1 }, client)).rejects.toMatchObject({ code: 'ERR_FORBIDDEN' })
-    await expect(ground.tokens.listRevocations({ limit: 1 }, anonymous)).rejects.toThrow('authenticate')
+    expect((await ask(service.handler, query)).errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
+    await expect(service.tokens.listRevocations({ limit: 1 }, client)).rejects.toMatchObject({ code: 'ERR_FORBIDDEN' })
+    await expect(service.tokens.listRevocations({ limit: 1 }, anonymous)).rejects.toThrow('authenticate')
   })
 
   test('an entity is null for whoever may not see it, as one that is unknown', async () => {
@@ -268,7 +268,7 @@ describe('who may read it', () => {
     const ids = [mine.revocation.id, theirs.revocation.id, '999999']
     const representations = ids.map((id) => ({ __typename: 'Revocation', id }))
 
-    const { data } = await ask(ground.handler, query, { authorization: bearer(pair), variables: { representations } })
+    const { data } = await ask(service.handler, query, { authorization: bearer(pair), variables: { representations } })
 
     expect(data._entities).toEqual([{ id: mine.revocation.id }, null, null])
   })

@@ -2,35 +2,35 @@ import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { mintSecrets, type PairKey, readToken } from '../../src/tokens/token.ts'
-import { admin, asAdmin, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 let allRows: ReturnType<typeof prepareRows>
 let rows: unknown
 /** Where a live token is, and how long. */
 let live: PairKey & { readonly expiresAt: Date } = { slot: 0, id: 0, expiresAt: new Date(0) }
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
   const owner = { realm: 'staff', username: 'alice' }
-  const pair = await ground.tokens.issue({ owner }, admin)
-  await ground.tokens.refresh(pair.refresh?.token ?? '')
-  await ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
-  const { accessToken } = await ground.tokens.issue({ owner }, admin)
+  const pair = await service.tokens.issue({ owner }, admin)
+  await service.tokens.refresh(pair.refresh?.token ?? '')
+  await service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
+  const { accessToken } = await service.tokens.issue({ owner }, admin)
   live = readToken(accessToken) ?? live
   allRows = prepareRows()
   rows = await allRows.execute()
 })
 /** Whatever was asked: nothing to report, and not a row has changed. */
 afterEach(async () => {
-  expect(ground.reports).toEqual([])
+  expect(service.reports).toEqual([])
   expect(await allRows.execute()).toEqual(rows)
 })
-afterAll(() => ground.close())
+afterAll(() => service.close())
 
 function prepareRows() {
   const tables = ['token_pairs', 'spent_refresh_tokens', 'revocations', 'clients']
   const texts = tables.map((table) => `select '${table}: ' || t::text as text from ${table} t`).join(' union all ')
-  return ground.database.db
+  return service.database.db
     .select({ text: sql`text` })
     .from(sql.raw(`(${texts}) as rows`))
     .orderBy(sql`text`)
@@ -85,7 +85,7 @@ const inLiteral = (input: string) => ({ query: `mutation { invalidateToken(input
 type Case = [name: string, request: () => Request, status?: number]
 
 async function expectRefusal(request: Request, status = 400, name = ''): Promise<void> {
-  const response = await ground.handler(request)
+  const response = await service.handler(request)
   const text = await response.text()
 
   expect(response.status, `${name} ${text}`).toBe(status)
@@ -151,13 +151,13 @@ describe('a body that is no request is refused', () => {
   ])('%s', (_name, request, status) => expectRefusal(request(), status))
 
   test('65,536 bytes are not too many', async () => {
-    const answers = [announced, chunked].map((make) => ground.handler(make(inGoodForm.padEnd(65_536))))
+    const answers = [announced, chunked].map((make) => service.handler(make(inGoodForm.padEnd(65_536))))
 
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200])
   })
 
   test('a packed one is taken', async () => {
-    const answer = await ground.handler(post(gzipSync(inGoodForm), { 'content-encoding': 'gzip' }))
+    const answer = await service.handler(post(gzipSync(inGoodForm), { 'content-encoding': 'gzip' }))
 
     expect([answer.status, await answer.json()]).toEqual([200, { data: { __typename: 'Query' } }])
   })
@@ -196,7 +196,7 @@ describe('a request that a page could make without asking first is refused', () 
   ])('%s', (_name, request, status) => expectRefusal(request(), status))
 
   test.each(['PUT', 'PATCH', 'DELETE', 'HEAD'])('%s', async (method) => {
-    const response = await ground.handler(new Request(url, { method, headers: json }))
+    const response = await service.handler(new Request(url, { method, headers: json }))
 
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, POST, OPTIONS'])
   })
@@ -204,7 +204,7 @@ describe('a request that a page could make without asking first is refused', () 
   test.each(['text/plain', 'image/png', 'application/xml, text/html', 'application/json; charset=latin1'])(
     'a mutation whose answer could not be written as %s has no effect',
     async (accept) => {
-      const response = await ground.handler(post(JSON.stringify({ query: endsAll }), { accept }))
+      const response = await service.handler(post(JSON.stringify({ query: endsAll }), { accept }))
 
       expect(response.status).toBe(406)
     },
@@ -522,7 +522,7 @@ describe('what is odd and harmless is answered, and changes nothing', () => {
       { query: documents.introspect.replaceAll('$token', '$constructor'), variables: { constructor: 'x' } },
     ],
   ])('%s', async (_name, data, body) => {
-    const response = await ground.handler(typeof body === 'string' ? post(body) : send(body))
+    const response = await service.handler(typeof body === 'string' ? post(body) : send(body))
 
     expect([response.status, await response.json()]).toEqual([200, { data }])
   })
@@ -542,7 +542,7 @@ describe('what is odd and harmless is answered, and changes nothing', () => {
         refresh({ refreshToken: renewal }),
       ]
 
-      const answers = await Promise.all(bodies.map(async (body) => (await ground.handler(send(body))).json()))
+      const answers = await Promise.all(bodies.map(async (body) => (await service.handler(send(body))).json()))
 
       expect(answers).toEqual([
         { data: { invalidateToken: { invalidatedTokens: 0 } } },

@@ -6,27 +6,35 @@ import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
-import { admin, adminSecret, asAdmin, ask, type GraphqlAnswer, type Ground, openGround } from '../support/service.ts'
+import {
+  admin,
+  adminSecret,
+  asAdmin,
+  ask,
+  type GraphqlAnswer,
+  openTestService,
+  type TestService,
+} from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
   await putClient('none')
   await putClient('creator', 'create_token')
   await putClient('gateway', 'introspect_token')
   await putClient('operator', 'manage_token')
 })
-afterAll(() => ground.close())
+afterAll(() => service.close())
 
 const secretOf = (id: string) => `the-secret-of-${id}-of-32-characters`
 const asClient = (id: string, secret = secretOf(id)) => `Basic ${btoa(`${id}:${secret}`)}`
 const putClient = (id: string, ...scopes: readonly string[]) =>
-  createClientStore(ground.database).putClient({ id, secretDigest: digestClientSecret(secretOf(id)), scopes })
+  createClientStore(service.database).putClient({ id, secretDigest: digestClientSecret(secretOf(id)), scopes })
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }
 const aliceElsewhere = { realm: 'guests', username: 'alice' }
-const issue = (owner: Owner = alice, ...scopes: readonly string[]) => ground.tokens.issue({ owner, scopes }, admin)
+const issue = (owner: Owner = alice, ...scopes: readonly string[]) => service.tokens.issue({ owner, scopes }, admin)
 const asOwner = async (owner: Owner, ...scopes: readonly string[]) =>
   `Bearer ${(await issue(owner, ...scopes)).accessToken}`
 
@@ -94,7 +102,7 @@ const verdicts: Readonly<Record<string, readonly [status: number, code: string]>
 }
 
 async function countRows(): Promise<unknown> {
-  const { db } = ground.database
+  const { db } = service.database
   const count = {
     pairs: db.$count(tokenPairs),
     spent: db.$count(spentRefreshTokens),
@@ -116,7 +124,7 @@ describe('who may do what', () => {
       const [query, variables] = requests[name]?.(await issue()) ?? ['', {}]
       const before = await countRows()
 
-      const answer = await ask(ground.handler, query, { variables, ...(authorization && { authorization }) })
+      const answer = await ask(service.handler, query, { variables, ...(authorization && { authorization }) })
 
       const [status, code] = verdicts[cells[place] ?? ''] ?? [200, undefined]
       expect([answer.status, answer.errors?.[0]?.extensions.code], `${name}: ${answer.text}`).toEqual([status, code])
@@ -132,7 +140,7 @@ describe('who may do what', () => {
     const others = [await issue(bob), await issue({ realm: 'guests', username: 'carol' })]
     const variables = { input: { owner: { realmUser: { realmName: 'staff', username: 'carol' } } } }
 
-    const { data } = await ask(ground.handler, invalidate, { variables, authorization: `Bearer ${own.accessToken}` })
+    const { data } = await ask(service.handler, invalidate, { variables, authorization: `Bearer ${own.accessToken}` })
 
     expect(data).toEqual({ invalidateToken: { invalidatedTokens: 2 } })
     expect(await isActive(own.accessToken)).toBe(false)
@@ -141,7 +149,7 @@ describe('who may do what', () => {
 
   test('currentToken is the bearer, and null for anybody else', async () => {
     const current = async (authorization?: string) =>
-      (await ask(ground.handler, '{ currentToken { username } }', { ...(authorization && { authorization }) })).data
+      (await ask(service.handler, '{ currentToken { username } }', { ...(authorization && { authorization }) })).data
 
     expect(await current(await asOwner(bob))).toEqual({ currentToken: { username: 'bob' } })
     expect(await current(asAdmin)).toEqual({ currentToken: null })
@@ -153,7 +161,7 @@ describe('who may do what', () => {
     const authorization = asClient('none')
     const refused = async (username: string) => {
       const variables = { input: { owner: { realmUser: { realmName: 'staff', username } } } }
-      return (await ask(ground.handler, invalidate, { variables, authorization })).text
+      return (await ask(service.handler, invalidate, { variables, authorization })).text
     }
 
     expect(await refused('alice')).toBe(await refused('nobody'))
@@ -161,13 +169,13 @@ describe('who may do what', () => {
 })
 
 async function isActive(token: string): Promise<boolean> {
-  return (await ground.tokens.introspect(token, admin)).active
+  return (await service.tokens.introspect(token, admin)).active
 }
 
 describe('nobody grants more than they have', () => {
   const grant = async (authorization: string, ...scopes: readonly string[]) => {
     const variables = { input: { realmName: 'staff', username: 'alice', scopes } }
-    const { errors, data } = await ask(ground.handler, create, { variables, authorization })
+    const { errors, data } = await ask(service.handler, create, { variables, authorization })
     return errors?.[0]?.extensions.code ?? data.createTokenPair.scopes
   }
 
@@ -197,7 +205,7 @@ describe('nobody grants more than they have', () => {
     expect(await grant(asClient('creator'), 'MANAGE_TOKEN', 'manage_token.')).toEqual(['MANAGE_TOKEN', 'manage_token.'])
     const authorization = await asOwner(bob, 'MANAGE_TOKEN', 'manage_token.')
 
-    expect((await ask(ground.handler, invalidate, { variables: wholeRealm, authorization })).status).toBe(403)
+    expect((await ask(service.handler, invalidate, { variables: wholeRealm, authorization })).status).toBe(403)
   })
 
   test('a refreshed pair has the scopes of the first, and no more', async () => {
@@ -205,7 +213,7 @@ describe('nobody grants more than they have', () => {
     const variables = { input: { refreshToken: pair.refresh?.token } }
     const query = `mutation ($input: RefreshTokenPairInput!) { refreshTokenPair(input: $input) { ... on TokenPair { scopes } } }`
 
-    const { data } = await ask(ground.handler, query, { variables, authorization: asAdmin })
+    const { data } = await ask(service.handler, query, { variables, authorization: asAdmin })
 
     expect(data).toEqual({ refreshTokenPair: { scopes: ['read'] } })
   })
@@ -217,7 +225,7 @@ describe('a client authenticates', () => {
   test.each([`Basic ${admins}`, `ApiKey ${admins}`, `basic ${admins}`, `APIKEY  ${admins}`, ` Basic ${admins} `])(
     '%s',
     async (authorization) => {
-      const { data } = await ask(ground.handler, introspect, { variables: { token: 'x' }, authorization })
+      const { data } = await ask(service.handler, introspect, { variables: { token: 'x' }, authorization })
 
       expect(data).toEqual({ introspectToken: { active: false, username: null, scopes: null } })
     },
@@ -226,12 +234,12 @@ describe('a client authenticates', () => {
   test('with a colon in its secret', async () => {
     const secret = 'a:secret:with:colons:of:32:characters'
     const scopes = ['introspect_token']
-    const store = createClientStore(ground.database)
+    const store = createClientStore(service.database)
     await store.putClient({ id: 'colon', secretDigest: digestClientSecret(secret), scopes })
 
     const authorization = asClient('colon', secret)
 
-    expect((await ask(ground.handler, introspect, { variables: { token: 'x' }, authorization })).status).toBe(200)
+    expect((await ask(service.handler, introspect, { variables: { token: 'x' }, authorization })).status).toBe(200)
   })
 })
 
@@ -282,17 +290,17 @@ function changeOne(token: string): string {
 }
 async function invalidated(): Promise<string> {
   const { accessToken } = await issue()
-  await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+  await service.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
   return accessToken
 }
 async function swept(): Promise<string> {
   const { accessToken } = await issue(bob)
-  await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'username', username: 'bob' } }, admin)
+  await service.tokens.invalidate({ kind: 'owner', scope: { kind: 'username', username: 'bob' } }, admin)
   return accessToken
 }
 async function expired(): Promise<string> {
   const { accessToken } = await issue()
-  ground.clock.advance(1200)
+  service.clock.advance(1200)
   return accessToken
 }
 
@@ -304,23 +312,23 @@ describe('bad credentials are refused, also where none are needed', () => {
 
     for (const accept of ['application/graphql-response+json', 'application/json']) {
       const variables = { input: { token: victim.accessToken } }
-      expectUnauthenticated(await ask(ground.handler, invalidate, { variables, authorization, accept }))
-      expectUnauthenticated(await ask(ground.handler, '{ __typename }', { authorization, accept }))
+      expectUnauthenticated(await ask(service.handler, invalidate, { variables, authorization, accept }))
+      expectUnauthenticated(await ask(service.handler, '{ __typename }', { authorization, accept }))
     }
 
     expect(await isActive(victim.accessToken)).toBe(true)
     expect(await countRows()).toEqual(before)
-    expect(ground.reports).toEqual([])
+    expect(service.reports).toEqual([])
   })
 
   test('where some are needed and none were sent, the answer says how to authenticate', async () => {
     for (const accept of ['application/graphql-response+json', 'application/json'])
-      expectUnauthenticated(await ask(ground.handler, invalidate, { variables: wholeRealm, accept }))
+      expectUnauthenticated(await ask(service.handler, invalidate, { variables: wholeRealm, accept }))
   })
 
   test('a wrong secret and an unknown client read the same', async () => {
     const answer = async (authorization: string) =>
-      (await ask(ground.handler, '{ __typename }', { authorization })).text
+      (await ask(service.handler, '{ __typename }', { authorization })).text
 
     expect(await answer(asClient('admin', 'wrong'))).toBe(await answer(asClient('nobody', 'wrong')))
   })
@@ -340,7 +348,7 @@ test('the answer about an inactive token is the same to the byte, whatever the r
   } }`
   const live = await issue()
   const spent = await issue()
-  await ground.tokens.refresh(spent.refresh?.token ?? '')
+  await service.tokens.refresh(spent.refresh?.token ?? '')
   const endedSession = await issue(bob)
   await swept()
   const expiredToken = await expired()
@@ -362,7 +370,7 @@ test('the answer about an inactive token is the same to the byte, whatever the r
 
   const answers = await Promise.all(
     Object.entries(tokens).map(async ([reason, token]) => {
-      const { text, headers, status } = await ask(ground.handler, query, {
+      const { text, headers, status } = await ask(service.handler, query, {
         variables: { token },
         authorization: asAdmin,
       })

@@ -10,16 +10,16 @@ import {
   readClientSecret,
 } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, type Ground, openGround } from '../support/service.ts'
+import { admin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 let store: ClientStore
 beforeAll(async () => {
-  ground = await openGround()
-  store = createClientStore(ground.database)
+  service = await openTestService()
+  store = createClientStore(service.database)
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const client = (id: string, secret = mintClientSecret(), scopes: readonly string[] = ['create_token']) => ({
   id,
@@ -27,7 +27,7 @@ const client = (id: string, secret = mintClientSecret(), scopes: readonly string
   scopes,
 })
 const authenticate = (id: string, secret: string) =>
-  ground.tokens.authenticate({ kind: 'client', id, secret }).catch(({ message }: Error) => message)
+  service.tokens.authenticate({ kind: 'client', id, secret }).catch(({ message }: Error) => message)
 
 test('of twenty that add a client by the same id one does, and its secret is the one that counts', async () => {
   const secrets = Array.from({ length: 20 }, mintClientSecret)
@@ -121,14 +121,14 @@ describe('a token that carries scopes of ours', () => {
   const manager = { kind: 'client', clientId: 'console', scopes: ['create_token', 'manage_token'] } as const
   const alice = { realm: 'staff', username: 'alice' }
   const issue = (caller: Caller = manager) =>
-    ground.tokens.issue({ owner: alice, scopes: ['manage_token', 'create_token', 'read'] }, caller)
-  const bearer = (pair: IssuedPair) => ground.tokens.authenticate({ kind: 'bearer', token: pair.accessToken })
+    service.tokens.issue({ owner: alice, scopes: ['manage_token', 'create_token', 'read'] }, caller)
+  const bearer = (pair: IssuedPair) => service.tokens.authenticate({ kind: 'bearer', token: pair.accessToken })
   const scopesOf = async (pair: IssuedPair) => {
     const caller = await bearer(pair)
     return caller.kind === 'owner' ? caller.token.scopes : undefined
   }
   async function refresh(pair: IssuedPair): Promise<IssuedPair> {
-    const answer = await ground.tokens.refresh(pair.refresh?.token ?? '')
+    const answer = await service.tokens.refresh(pair.refresh?.token ?? '')
     return answer.outcome === 'refreshed' ? answer.pair : expect.unreachable(answer.reason)
   }
 
@@ -184,7 +184,7 @@ describe('a token that carries scopes of ours', () => {
     const pair = await issue()
     await store.disableClient('console')
 
-    expect(await ground.tokens.introspect(pair.accessToken, admin)).toMatchObject({ active: true, scopes: ['read'] })
+    expect(await service.tokens.introspect(pair.accessToken, admin)).toMatchObject({ active: true, scopes: ['read'] })
   })
 
   test('keeps them where the clients are the program’s around, and not ours', async () => {
@@ -194,7 +194,7 @@ describe('a token that carries scopes of ours', () => {
 
 test('nobody is given a token in the clients’ realm but a client for itself', async () => {
   const login = { kind: 'client', clientId: 'login', scopes: ['create_token'] } as const
-  const issue = (username: string) => ground.tokens.issue({ owner: { realm: '_clients', username } }, login)
+  const issue = (username: string) => service.tokens.issue({ owner: { realm: '_clients', username } }, login)
 
   await expect(issue('console')).rejects.toMatchObject({ code: 'ERR_BAD_INPUT' })
   expect(await issue('login')).toMatchObject({ session: { owner: { username: 'login' } } })

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { spentRefreshTokens } from '../../src/storage/schema.ts'
-import { admin, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
 
 /** One token, and the three languages that are spoken of it: ours, Elasticsearch's and OAuth's. */
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 async function send(path: string, type: string, { method = 'POST', body }: { method?: string; body: string }) {
   const headers = { authorization: asAdmin, 'content-type': type }
-  const response = await ground.handler(new Request(`http://localhost${path}`, { method, headers, body }))
+  const response = await service.handler(new Request(`http://localhost${path}`, { method, headers, body }))
   const text = await response.text()
   return { status: response.status, body: text === '' ? '' : JSON.parse(text) }
 }
@@ -38,7 +38,7 @@ const graphql: Dialect = {
   async invalidate(half, token) {
     const input = half === 'access' ? { token } : { refreshToken: token }
     const { data } = await ask(
-      ground.handler,
+      service.handler,
       'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) { invalidatedTokens previouslyInvalidatedTokens } }',
       { variables: { input } },
     )
@@ -46,13 +46,13 @@ const graphql: Dialect = {
   },
   async isActive(token) {
     const query = 'query ($token: String!) { introspectToken(token: $token) { active } }'
-    return (await ask(ground.handler, query, { variables: { token }, authorization: asAdmin })).data.introspectToken
+    return (await ask(service.handler, query, { variables: { token }, authorization: asAdmin })).data.introspectToken
       .active
   },
   async refresh(token) {
     const query =
       'mutation ($token: String!) { refreshTokenPair(input: { refreshToken: $token }) { __typename ... on RefreshTokenRejected { code } } }'
-    const { data } = await ask(ground.handler, query, { variables: { token } })
+    const { data } = await ask(service.handler, query, { variables: { token } })
     return data.refreshTokenPair.code ?? 'refreshed'
   },
 }
@@ -66,7 +66,7 @@ const elasticsearch: Dialect = {
   },
   async isActive(token) {
     const headers = { authorization: `Bearer ${token}` }
-    const { status } = await ground.handler(new Request('http://localhost/_security/_authenticate', { headers }))
+    const { status } = await service.handler(new Request('http://localhost/_security/_authenticate', { headers }))
     return status === 200
   },
   async refresh(token) {
@@ -93,7 +93,7 @@ const oauth: Dialect = {
 
 const dialects = [graphql, elasticsearch, oauth]
 const login = async () => {
-  const pair = await ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+  const pair = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
   return { access: pair.accessToken, refresh: pair.refresh?.token ?? 'none' }
 }
 const inAll = <Said>(say: (dialect: Dialect) => Promise<Said>) => Promise.all(dialects.map(say))
@@ -130,7 +130,7 @@ test.each(dialects)('a refresh token that was spent in $name is handed the same 
   expect(await first.refresh(refresh)).toBe('refreshed')
 
   expect(await inAll((dialect) => dialect.refresh(refresh))).toEqual(['refreshed', 'refreshed', 'refreshed'])
-  expect(await ground.database.db.$count(spentRefreshTokens)).toBe(1)
+  expect(await service.database.db.$count(spentRefreshTokens)).toBe(1)
 })
 
 test('one token ended in all three at once is counted as new by one of them', async () => {

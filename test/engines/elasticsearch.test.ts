@@ -7,21 +7,21 @@ import { TokenServiceError } from '../../src/tokens/errors.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { noTokens } from '../support/no-tokens.ts'
-import { admin, asAdmin, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
-const issue = (owner: Owner = alice) => ground.tokens.issue({ owner }, admin)
+const issue = (owner: Owner = alice) => service.tokens.issue({ owner }, admin)
 const refreshTokenOf = ({ refresh }: IssuedPair) => refresh?.token ?? 'none'
-const isActive = async (token: string) => (await ground.tokens.introspect(token, admin)).active
-const refresh = (pair: IssuedPair) => ground.tokens.refresh(refreshTokenOf(pair))
-const end = (kind: 'access-token' | 'refresh-token', token: string) => ground.tokens.invalidate({ kind, token }, admin)
+const isActive = async (token: string) => (await service.tokens.introspect(token, admin)).active
+const refresh = (pair: IssuedPair) => service.tokens.refresh(refreshTokenOf(pair))
+const end = (kind: 'access-token' | 'refresh-token', token: string) => service.tokens.invalidate({ kind, token }, admin)
 
 const tokenPath = '/_security/oauth2/token'
 const legacyPath = '/_xpack/security/oauth2/token'
@@ -33,7 +33,7 @@ interface Asked {
   readonly headers?: Readonly<Record<string, string | undefined>>
 }
 
-async function ask({ method = 'DELETE', path = tokenPath, body, headers = {} }: Asked, handler = ground.handler) {
+async function ask({ method = 'DELETE', path = tokenPath, body, headers = {} }: Asked, handler = service.handler) {
   const given = { authorization: asAdmin, 'content-type': 'application/json', ...headers }
   const kept = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
   const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
@@ -59,7 +59,7 @@ async function countsOf(body: unknown): Promise<string> {
 /** A client with these scopes, as an Authorization header. */
 async function clientWith(id: string, scopes: readonly string[]): Promise<string> {
   const secretDigest = digestClientSecret('s'.repeat(32))
-  await createClientStore(ground.database).putClient({ id, secretDigest, scopes })
+  await createClientStore(service.database).putClient({ id, secretDigest, scopes })
   return `Basic ${Buffer.from(`${id}:${'s'.repeat(32)}`).toString('base64')}`
 }
 
@@ -76,10 +76,10 @@ describe('the answer to an invalidation', () => {
     const cause = { type: 'illegal_argument_exception', reason: 'the issuer refused' }
     const error = { type: 'exception', reason: 'Error invalidating access_token: ', causedBy: cause }
     const tokens = {
-      ...ground.tokens,
+      ...service.tokens,
       invalidate: async () => ({ invalidated: 1, previouslyInvalidated: 2, errors: [error], revision: 7 }),
     }
-    const handler = createHandler({ tokens, assertReady: ground.database.ping, report: () => undefined })
+    const handler = createHandler({ tokens, assertReady: service.database.ping, report: () => undefined })
 
     expect((await ask({ body: { realm_name: 'staff' } }, handler)).body).toEqual({
       invalidated_tokens: 1,
@@ -151,11 +151,11 @@ describe('a sweep counts the halves of live pairs', () => {
 
   test.each<[string, string, (pair: IssuedPair) => unknown]>([
     ['a fresh pair', '2/0', () => undefined],
-    ['access expired, refresh alive', '2/0', () => ground.clock.advance(1201)],
+    ['access expired, refresh alive', '2/0', () => service.clock.advance(1201)],
     ['access invalidated before', '1/1', ({ accessToken }) => end('access-token', accessToken)],
     ['refresh invalidated before', '1/1', (pair) => end('refresh-token', refreshTokenOf(pair))],
     ['a refreshed pair and its successor', '4/0', (pair) => refresh(pair)],
-    ['both expired', '0/0', () => ground.clock.advance(86_401)],
+    ['both expired', '0/0', () => service.clock.advance(86_401)],
     [
       'both invalidated before',
       '0/0',
@@ -169,7 +169,7 @@ describe('a sweep counts the halves of live pairs', () => {
       '0/0',
       async (pair) => {
         await end('refresh-token', refreshTokenOf(pair))
-        ground.clock.advance(1201)
+        service.clock.advance(1201)
       },
     ],
   ])('%s: %s, and then nothing', async (_name, expected, happens) => {
@@ -179,14 +179,14 @@ describe('a sweep counts the halves of live pairs', () => {
   })
 
   test('an access token alone: 1/0', async () => {
-    await ground.tokens.issue({ owner: alice, withoutRefreshToken: true }, admin)
+    await service.tokens.issue({ owner: alice, withoutRefreshToken: true }, admin)
 
     expect([await sweep(), await sweep()]).toEqual(['1/0', '0/0'])
   })
 
   test('an expired token by itself is still counted as ended', async () => {
     const { accessToken } = await issue()
-    ground.clock.advance(1201)
+    service.clock.advance(1201)
 
     expect(await countsOf({ token: accessToken })).toBe('1/0')
   })
@@ -462,7 +462,7 @@ describe('who may', () => {
   })
 
   test('an owner whose token carries manage_token may', async () => {
-    const { accessToken } = await ground.tokens.issue({ owner: alice, scopes: ['manage_token'] }, admin)
+    const { accessToken } = await service.tokens.issue({ owner: alice, scopes: ['manage_token'] }, admin)
 
     const { body } = await ask({ body: { realm_name: 'staff' }, headers: { authorization: `Bearer ${accessToken}` } })
 
@@ -508,7 +508,7 @@ describe('getting a token', () => {
 
     expect([status, Object.keys(body)]).toEqual([200, ['access_token', 'type', 'expires_in', 'authentication']])
     expect(body).toMatchObject({ type: 'Bearer', expires_in: 1200, authentication: { username: 'admin' } })
-    expect(await ground.tokens.introspect(body.access_token, admin)).toMatchObject({
+    expect(await service.tokens.introspect(body.access_token, admin)).toMatchObject({
       session: { owner: { realm: '_clients', username: 'admin' } },
       scopes: admin.scopes,
     })
@@ -556,14 +556,14 @@ describe('getting a token', () => {
   })
 
   test.each<[string, string, (pair: IssuedPair) => unknown]>([
-    ['token document has expired', 'expired', () => ground.clock.advance(86_401)],
+    ['token document has expired', 'expired', () => service.clock.advance(86_401)],
     ['token has been invalidated', 'invalidated', (pair) => end('refresh-token', refreshTokenOf(pair))],
     [
       'token has already been refreshed more than 30 seconds in the past',
       'spent',
       async (pair) => {
         await refresh(pair)
-        ground.clock.advance(31)
+        service.clock.advance(31)
       },
     ],
   ])('refresh_token: “%s” when it is %s', async (description, _state, happens) => {
@@ -596,7 +596,7 @@ describe('getting a token', () => {
   })
 
   test('password: whose it is decides the program around; what it throws is not for the caller', async () => {
-    const { tokens, database, reports } = ground
+    const { tokens, database, reports } = service
     const handler = createHandler({
       tokens,
       assertReady: database.ping,
@@ -668,7 +668,7 @@ describe('the service’s description', () => {
   })
 
   test('a browser is led to GraphiQL instead', async () => {
-    const answer = await ground.handler(
+    const answer = await service.handler(
       new Request('http://localhost/', { headers: { accept: 'text/html,*/*;q=0.8' } }),
     )
 

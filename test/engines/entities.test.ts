@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { admin, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
 import { statementsOf } from '../support/statements.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const entities = `query ($of: [_Any!]!) {
   _entities(representations: $of) {
@@ -19,8 +19,8 @@ const entities = `query ($of: [_Any!]!) {
 
 /** How many statements a look-up of these takes, that of the caller among them. */
 async function countStatements(of: readonly unknown[]): Promise<number> {
-  const statements = await statementsOf(ground.database, async () => {
-    const { data, errors } = await ask(ground.handler, entities, { authorization: asAdmin, variables: { of } })
+  const statements = await statementsOf(service.database, async () => {
+    const { data, errors } = await ask(service.handler, entities, { authorization: asAdmin, variables: { of } })
     expect(errors).toBeUndefined()
     expect(data._entities).not.toContain(null)
   })
@@ -29,7 +29,7 @@ async function countStatements(of: readonly unknown[]): Promise<number> {
 
 test('twenty sessions that a gateway joins cost as many statements as one', async () => {
   const logins = Array.from({ length: 20 }, (_, index) => ({ owner: { realm: 'staff', username: `user-${index}` } }))
-  const pairs = await Promise.all(logins.map((login) => ground.tokens.issue(login, admin)))
+  const pairs = await Promise.all(logins.map((login) => service.tokens.issue(login, admin)))
   const of = pairs.map(({ session }) => ({ __typename: 'TokenSession', id: session.id }))
 
   const one = await countStatements(of.slice(0, 1))
@@ -41,7 +41,7 @@ test('twenty sessions that a gateway joins cost as many statements as one', asyn
 test('so do twenty revocations', async () => {
   const realms = Array.from({ length: 20 }, (_, index) => `realm-${index}`)
   const ended = await Promise.all(
-    realms.map((realm) => ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm } }, admin)),
+    realms.map((realm) => service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm } }, admin)),
   )
   const of = ended.map(({ revision }) => ({ __typename: 'Revocation', id: String(revision) }))
 
@@ -53,7 +53,7 @@ test('so do twenty revocations', async () => {
 
 test('so do the sessions of twenty owners, as a list of users joins them', async () => {
   const names = Array.from({ length: 20 }, (_, index) => `user-${index}`)
-  await Promise.all(names.map((username) => ground.tokens.issue({ owner: { realm: 'staff', username } }, admin)))
+  await Promise.all(names.map((username) => service.tokens.issue({ owner: { realm: 'staff', username } }, admin)))
   const of = names.map((username) => ({ __typename: 'TokenOwner', realmName: 'staff', username }))
 
   const one = await countStatements(of.slice(0, 1))

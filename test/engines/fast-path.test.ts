@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
-import { createShortcut, type Shortcut } from '../../src/http/graphql/fast-path.ts'
-import { admin, asAdmin, type Ground, openGround } from '../support/service.ts'
+import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
+import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
-let shortcut: Shortcut
+let service: TestService
+let fastPath: FastPath
 beforeAll(async () => {
-  ground = await openGround()
-  shortcut = createShortcut({
+  service = await openTestService()
+  fastPath = createFastPath({
     schema: createSchema(),
-    tokens: ground.tokens,
-    report: (error) => ground.reports.push(error),
+    tokens: service.tokens,
+    report: (error) => service.reports.push(error),
   })
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 interface Answer {
   readonly status: number
@@ -27,7 +27,7 @@ const json: Headers = { 'content-type': 'application/json' }
 const graphqlJson: Headers = { ...json, accept: 'application/graphql-response+json' }
 
 async function goLong(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer> {
-  const response = await ground.handler(new Request('http://localhost/graphql', { method: 'POST', headers, body }))
+  const response = await service.handler(new Request('http://localhost/graphql', { method: 'POST', headers, body }))
   const headersOf = [...response.headers].map(([name, value]) => [name.toLowerCase(), value])
   const { 'content-length': _, ...kept } = Object.fromEntries(headersOf)
   return { status: response.status, headers: kept, body: await response.text() }
@@ -35,8 +35,8 @@ async function goLong(body: string | Uint8Array<ArrayBuffer>, headers: Headers):
 
 async function goShort(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer | undefined> {
   const bytes = Buffer.from(body)
-  if (!shortcut.takes({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
-  return shortcut.answer(headers, bytes)
+  if (!fastPath.takes({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
+  return fastPath.answer(headers, bytes)
 }
 
 /** Tokens, ids and instants differ from pair to pair. */
@@ -154,7 +154,7 @@ describe('both ways answer alike, to the byte', () => {
   test.each(cases)('$name', async ({ ask, authorization }) => {
     for (const headers of [json, graphqlJson, { ...json, accept: '*/*' }, { ...json, accept: 'application/json' }]) {
       const prepare = async () => {
-        const pair = await ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+        const pair = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
         const asked = ask(pair.accessToken, pair.refresh?.token ?? '')
         const who: Headers = authorization === undefined ? {} : { authorization: authorization(pair.accessToken) }
         return { body: JSON.stringify(asked), headers: { ...headers, ...who } }
@@ -166,7 +166,7 @@ describe('both ways answer alike, to the byte', () => {
 
       expect(short && masked(short)).toEqual(masked(long))
     }
-    expect(ground.reports).toEqual([])
+    expect(service.reports).toEqual([])
   })
 })
 

@@ -3,36 +3,36 @@ import { revocations } from '../../src/storage/schema.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import type { OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, type Ground, openGround } from '../support/service.ts'
+import { admin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
 const aliceScope: OwnerScope = { kind: 'realm-user', ...alice }
 
-const issue = (owner = alice) => ground.tokens.issue({ owner }, admin)
-const issueAccessOnly = () => ground.tokens.issue({ owner: alice, withoutRefreshToken: true }, admin)
+const issue = (owner = alice) => service.tokens.issue({ owner }, admin)
+const issueAccessOnly = () => service.tokens.issue({ owner: alice, withoutRefreshToken: true }, admin)
 const refreshTokenOf = (pair: IssuedPair) => pair.refresh?.token ?? 'none'
 async function refresh(pair: IssuedPair): Promise<IssuedPair> {
-  const answer = await ground.tokens.refresh(refreshTokenOf(pair))
+  const answer = await service.tokens.refresh(refreshTokenOf(pair))
   if (answer.outcome === 'refused') throw new Error(`refused: ${answer.reason}`)
   return answer.pair
 }
 /** As the contract writes it: newly/previously. */
-async function counts(target: Parameters<typeof ground.tokens.invalidate>[0], caller = admin): Promise<string> {
-  const { invalidated, previouslyInvalidated } = await ground.tokens.invalidate(target, caller)
+async function counts(target: Parameters<typeof service.tokens.invalidate>[0], caller = admin): Promise<string> {
+  const { invalidated, previouslyInvalidated } = await service.tokens.invalidate(target, caller)
   return `${invalidated}/${previouslyInvalidated}`
 }
-const reuse = (pair: IssuedPair) => ground.tokens.refresh(refreshTokenOf(pair))
+const reuse = (pair: IssuedPair) => service.tokens.refresh(refreshTokenOf(pair))
 const endAccess = (pair: IssuedPair) => counts({ kind: 'access-token', token: pair.accessToken })
 const endRefresh = (pair: IssuedPair) => counts({ kind: 'refresh-token', token: refreshTokenOf(pair) })
 const sweep = (scope: OwnerScope = aliceScope) => counts({ kind: 'owner', scope })
-const isActive = async (token: string) => (await ground.tokens.introspect(token, admin)).active
+const isActive = async (token: string) => (await service.tokens.introspect(token, admin)).active
 const liveness = async (pair: IssuedPair) =>
   `${(await isActive(pair.accessToken)) ? 'A' : '-'}${(await isActive(refreshTokenOf(pair))) ? 'R' : '-'}`
 
@@ -56,14 +56,14 @@ describe('one token', () => {
   test('whoever holds a token may end it', async () => {
     const pair = await issue()
 
-    const answer = await ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, anonymous)
+    const answer = await service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, anonymous)
 
     expect(answer).toMatchObject({ invalidated: 1, previouslyInvalidated: 0, errors: [] })
   })
 
   test('an expired access token still ends: 1/0, then 0/1', async () => {
     const pair = await issue()
-    ground.clock.advance(1201)
+    service.clock.advance(1201)
 
     expect(await endAccess(pair)).toBe('1/0')
     expect(await endAccess(pair)).toBe('0/1')
@@ -92,7 +92,7 @@ describe('one token', () => {
 
   test('what is unknown or malformed is 0/0 and leaves no row', async () => {
     const pair = await issue()
-    await ground.clear()
+    await service.clear()
 
     for (const token of [
       pair.accessToken,
@@ -118,47 +118,47 @@ describe('one token', () => {
     const pair = await issue()
     await endAccess(pair)
 
-    expect(await ground.another().introspect(pair.accessToken, admin)).toEqual({ active: false })
-    ground.clock.advance(5000)
-    expect(await ground.another().introspect(pair.accessToken, admin)).toEqual({ active: false })
+    expect(await service.another().introspect(pair.accessToken, admin)).toEqual({ active: false })
+    service.clock.advance(5000)
+    expect(await service.another().introspect(pair.accessToken, admin)).toEqual({ active: false })
   })
 })
 
 /** What an owner's revocation counts, by the state of the pair before it (design.md §4). */
 const table: readonly { readonly state: string; readonly counts: string; readonly given: readonly Step[] }[] = [
   { state: 'a fresh pair', counts: '2/0', given: [] },
-  { state: 'access expired, refresh live', counts: '2/0', given: [() => ground.clock.advance(1200)] },
-  { state: 'both expired', counts: '0/0', given: [() => ground.clock.advance(86_400)] },
+  { state: 'access expired, refresh live', counts: '2/0', given: [() => service.clock.advance(1200)] },
+  { state: 'both expired', counts: '0/0', given: [() => service.clock.advance(86_400)] },
   { state: 'access invalidated before', counts: '1/1', given: [endAccess] },
   { state: 'refresh invalidated before', counts: '1/1', given: [endRefresh] },
   { state: 'both invalidated before', counts: '0/0', given: [endAccess, endRefresh] },
   {
     state: 'access invalidated before and expired, refresh live',
     counts: '1/1',
-    given: [endAccess, () => ground.clock.advance(1200)],
+    given: [endAccess, () => service.clock.advance(1200)],
   },
   {
     state: 'access expired, refresh invalidated before',
     counts: '0/0',
-    given: [endRefresh, () => ground.clock.advance(1200)],
+    given: [endRefresh, () => service.clock.advance(1200)],
   },
   { state: 'a refreshed pair and its successor', counts: '4/0', given: [refresh] },
   {
     state: 'a refreshed pair whose access token expired, and its successor',
     counts: '4/0',
-    given: [() => ground.clock.advance(1200), refresh],
+    given: [() => service.clock.advance(1200), refresh],
   },
   {
     state: 'a refreshed pair that expired since, and its successor',
     counts: '2/0',
-    given: [() => ground.clock.advance(80_000), refresh, () => ground.clock.advance(6400)],
+    given: [() => service.clock.advance(80_000), refresh, () => service.clock.advance(6400)],
   },
   { state: 'two sessions', counts: '4/0', given: [() => issue()] },
   { state: 'an access token alone beside it', counts: '3/0', given: [issueAccessOnly] },
   {
     state: 'an expired access token alone beside it',
     counts: '2/0',
-    given: [issueAccessOnly, () => ground.clock.advance(1200)],
+    given: [issueAccessOnly, () => service.clock.advance(1200)],
   },
   { state: 'the same revocation before', counts: '0/0', given: [() => sweep()] },
   { state: 'a revocation of the realm before', counts: '0/0', given: [() => sweep({ kind: 'realm', realm: 'staff' })] },
@@ -171,7 +171,7 @@ const table: readonly { readonly state: string; readonly counts: string; readonl
   {
     state: 'a reuse of its refresh token before, which ended the session',
     counts: '0/0',
-    given: [refresh, () => ground.clock.advance(60), reuse],
+    given: [refresh, () => service.clock.advance(60), reuse],
   },
 ]
 
@@ -194,7 +194,7 @@ describe('an owner', () => {
     await prepare(given)
     expect(await sweep({ kind: 'realm', realm: 'staff' })).toBe(counts)
 
-    await ground.clear()
+    await service.clear()
     await prepare(given)
     expect(await sweep({ kind: 'username', username: 'alice' })).toBe(counts)
   })
@@ -204,7 +204,7 @@ describe('an owner', () => {
     await issueAccessOnly()
     expect(await sweep()).toBe('1/0')
     await issueAccessOnly()
-    ground.clock.advance(1200)
+    service.clock.advance(1200)
     expect(await sweep()).toBe('0/0')
   })
 
@@ -215,7 +215,7 @@ describe('an owner', () => {
       [{ kind: 'username', username: 'alice' }, '-- AR -- AR'],
     ]
     for (const [scope, expected] of scopes) {
-      await ground.clear()
+      await service.clear()
       const pairs = [
         await issue({ realm: 'staff', username: 'alice' }),
         await issue({ realm: 'staff', username: 'bob' }),
@@ -248,12 +248,12 @@ describe('an owner', () => {
     const pair = await issue()
     await sweep()
 
-    expect(await ground.tokens.refresh(refreshTokenOf(pair))).toEqual({ outcome: 'refused', reason: 'invalidated' })
+    expect(await service.tokens.refresh(refreshTokenOf(pair))).toEqual({ outcome: 'refused', reason: 'invalidated' })
   })
 
   test('a pair that had expired was not ended by it: named alone, it still counts 1/0', async () => {
     const pair = await issueAccessOnly()
-    ground.clock.advance(1200)
+    service.clock.advance(1200)
     expect(await sweep()).toBe('0/0')
 
     expect(await endAccess(pair)).toBe('1/0')
@@ -278,8 +278,8 @@ describe('an owner', () => {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         n % 4 === 3
-          ? ground.another().invalidate({ kind: 'access-token', token: pairs[n >> 1]?.accessToken ?? '' }, admin)
-          : ground.another().invalidate({ kind: 'owner', scope: scopes[n % 3] ?? aliceScope }, admin),
+          ? service.another().invalidate({ kind: 'access-token', token: pairs[n >> 1]?.accessToken ?? '' }, admin)
+          : service.another().invalidate({ kind: 'owner', scope: scopes[n % 3] ?? aliceScope }, admin),
       ),
     )
 
@@ -292,7 +292,7 @@ describe('an owner', () => {
     await sweep()
 
     const { selector, caller, invalidated, previouslyInvalidated } = revocations
-    const log = ground.database.db.select({ selector, caller, invalidated, previouslyInvalidated }).from(revocations)
+    const log = service.database.db.select({ selector, caller, invalidated, previouslyInvalidated }).from(revocations)
     expect(await log.orderBy(revocations.revision)).toEqual([
       { selector: 'access_token', caller: 'client:admin', invalidated: 1, previouslyInvalidated: 0 },
       { selector: 'owner', caller: 'client:admin', invalidated: 1, previouslyInvalidated: 1 },
@@ -301,5 +301,5 @@ describe('an owner', () => {
 })
 
 function rowCount(): Promise<number> {
-  return ground.database.db.$count(revocations)
+  return service.database.db.$count(revocations)
 }

@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mintClientSecret } from '../../src/tokens/clients.ts'
-import { admin, asAdmin, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 const secrets: string[] = []
 beforeAll(async () => {
-  ground = await openGround()
-  const { accessToken, refresh } = await ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+  service = await openTestService()
+  const { accessToken, refresh } = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
   // Tokens of ours; one that GraphQL takes for a name; and what is no token of ours at all.
   const name = `itr_${'Ab9'.repeat(18)}Zz`
   secrets.push(accessToken, refresh?.token ?? '', name, mintClientSecret(), `k${randomBytes(24).toString('hex')}`)
 })
-afterAll(() => ground.close())
+afterAll(() => service.close())
 
 const url = 'http://localhost/graphql'
 const json = { 'content-type': 'application/json', accept: 'application/graphql-response+json', authorization: asAdmin }
@@ -159,13 +159,13 @@ const inAHeader: typeof inTheBody = [
 const places = [...inTheBody, ...inAHeader]
 
 async function expectSilence(request: Request, secret: string): Promise<void> {
-  const response = await ground.handler(request)
+  const response = await service.handler(request)
   const answer = `${JSON.stringify([...response.headers])} ${await response.text()}`
 
   expect(response.status, answer).toBeLessThan(500)
   expect(answer).not.toContain('Unexpected error.')
   for (const piece of piecesOf(secret)) expect(answer).not.toContain(piece)
-  expect(ground.reports).toEqual([])
+  expect(service.reports).toEqual([])
 }
 
 /** Not even a part of it: eight characters would shorten a search for the rest. */

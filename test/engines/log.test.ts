@@ -4,22 +4,22 @@ import { settleRestoredRows } from '../../src/storage/engine/restored.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import type { RevocationLog } from '../../src/tokens/revocation-log.ts'
-import { admin, type Ground, openGround } from '../support/service.ts'
+import { admin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 let log: RevocationLog
 beforeAll(async () => {
-  ground = await openGround()
-  log = createRevocationLog(ground.database)
+  service = await openTestService()
+  log = createRevocationLog(service.database)
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
-const issue = () => ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+const issue = () => service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
 async function end(count = 1): Promise<void> {
   for (let n = 0; n < count; n++) {
     const { accessToken } = await issue()
-    await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+    await service.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
   }
 }
 const all = async () => (await log.list({ ...everything, limit: 1000 })).map(({ revision }) => revision).toReversed()
@@ -85,7 +85,7 @@ test('a reading up to a position stops at it, and its cursor is that position', 
 
 test('rows of one transaction are split between pages and none is lost', async () => {
   const before = await log.position()
-  await ground.database.db.execute(sql`
+  await service.database.db.execute(sql`
     insert into revocations (revision, selector, pair_id, at, caller)
     select nextval('revision'), 'access_token', n, now(), 'test' from generate_series(1, 10) n`)
 
@@ -95,8 +95,8 @@ test('rows of one transaction are split between pages and none is lost', async (
 
 describe('what was forgotten', () => {
   const forget = async () => {
-    ground.clock.advance(3 * 86_400)
-    await emptyExpired(ground.database, { revocationDays: 0, clock: ground.clock.now })
+    service.clock.advance(3 * 86_400)
+    await emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
   }
 
   /**
@@ -169,11 +169,11 @@ describe('a database that was replaced', () => {
 
   test('rows restored from a dump with transactions to come are read, and once', async () => {
     await end(2)
-    await ground.database.db.execute(sql`update revocations set xid = '888888888888'`)
-    await ground.database.db.execute(sql`insert into forgotten_revocations (up_to) values ('777777777777')`)
+    await service.database.db.execute(sql`update revocations set xid = '888888888888'`)
+    await service.database.db.execute(sql`insert into forgotten_revocations (up_to) values ('777777777777')`)
     expect((await readAll(await log.position(), 10)).revisions).toEqual([])
 
-    await settleRestoredRows(ground.database)
+    await settleRestoredRows(service.database)
 
     const read = await readAll(undefined, 10)
     expect(read.revisions).toEqual(await all())
@@ -224,12 +224,12 @@ test('a text that is no cursor of ours is refused, and never reaches the databas
 test('the revocation that ended a token is the first of those that cover it', async () => {
   const alice = { realm: 'staff', username: 'alice' }
   const { accessToken, session } = await issue()
-  const caller = await ground.tokens.authenticate({ kind: 'bearer', token: accessToken })
+  const caller = await service.tokens.authenticate({ kind: 'bearer', token: accessToken })
   const { pair } = caller.kind === 'owner' ? caller.token : expect.unreachable()
   expect(await log.findEnding(pair)).toBeUndefined()
 
-  await ground.tokens.invalidate({ kind: 'session', id: session.id }, admin)
-  await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...alice } }, admin)
+  await service.tokens.invalidate({ kind: 'session', id: session.id }, admin)
+  await service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...alice } }, admin)
 
   expect(await log.findEnding(pair)).toMatchObject({ selector: 'session', sessionId: session.id })
 })

@@ -2,13 +2,13 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { commandArbitraries, compareAll, forgetAll } from '../model/commands.ts'
 import { createLife } from '../model/life.ts'
-import { type Ground, openGround } from '../support/service.ts'
+import { openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-afterAll(() => ground.close())
+afterAll(() => service.close())
 
 /**
  * A failure prints its seed, path and replayPath, all three of which repeat it:
@@ -28,9 +28,9 @@ test('a token lives as the model says: every count, every refresh, every half, w
   })
   const property = fc.asyncProperty(commands, async (life) => {
     const model = createLife()
-    await forgetAll(ground)
-    await fc.asyncModelRun(() => ({ model, real: ground }), life)
-    await compareAll(model, ground)
+    await forgetAll(service)
+    await fc.asyncModelRun(() => ({ model, real: service }), life)
+    await compareAll(model, service)
     runs++
   })
 

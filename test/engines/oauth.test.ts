@@ -9,11 +9,11 @@ import { type Owner, subjectOf } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
 import { basic, type FormParameters, type OAuthAnswer, origin, post, postJson, send } from '../support/oauth.ts'
-import { admin, adminSecret, asAdmin, type Ground, openGround } from '../support/service.ts'
+import { admin, adminSecret, asAdmin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
   await putClient('none')
   await putClient('other')
   await putClient('login', 'create_token')
@@ -21,44 +21,44 @@ beforeAll(async () => {
   await putClient('operator', 'manage_token')
 })
 /** Whatever a stranger sends is no news for the operator. */
-afterEach(() => expect(ground.reports).toEqual([]))
-afterAll(() => ground.close())
+afterEach(() => expect(service.reports).toEqual([]))
+afterAll(() => service.close())
 
 type Headers = Readonly<Record<string, string>>
 
 const secretOf = (id: string) => `the-secret-of-${id}-of-32-characters`
 const putClient = (id: string, ...scopes: readonly string[]) => putClientWith(id, secretOf(id), scopes)
 const putClientWith = (id: string, secret: string, scopes: readonly string[] = []) =>
-  createClientStore(ground.database).putClient({ id, secretDigest: digestClientSecret(secret), scopes })
+  createClientStore(service.database).putClient({ id, secretDigest: digestClientSecret(secret), scopes })
 
 const alice = { realm: 'staff', username: 'alice' }
 const login: ClientCaller = { kind: 'client', clientId: 'login', scopes: ['create_token'] }
 /** What the client `login` asked for. */
-const issue = (owner: Owner = alice, ...scopes: readonly string[]) => ground.tokens.issue({ owner, scopes }, login)
-const grant = (...scopes: readonly string[]) => ground.tokens.issue({ owner: alice, scopes }, admin)
+const issue = (owner: Owner = alice, ...scopes: readonly string[]) => service.tokens.issue({ owner, scopes }, login)
+const grant = (...scopes: readonly string[]) => service.tokens.issue({ owner: alice, scopes }, admin)
 const refreshOf = (pair: IssuedPair) => pair.refresh?.token ?? expect.unreachable()
-const isActive = async (token: string) => (await ground.tokens.introspect(token, admin)).active
+const isActive = async (token: string) => (await service.tokens.introspect(token, admin)).active
 const activeOf = async (pair: IssuedPair) => [await isActive(pair.accessToken), await isActive(refreshOf(pair))]
 
-const countRevocations = () => ground.database.db.$count(revocations)
+const countRevocations = () => service.database.db.$count(revocations)
 
 /** Two that end one session at the same moment both stand in the record; one of them has ended nothing. */
 async function countEnded(): Promise<number> {
-  const [row] = await ground.database.db.select({ ended: sum(revocations.invalidated) }).from(revocations)
+  const [row] = await service.database.db.select({ ended: sum(revocations.invalidated) }).from(revocations)
   return Number(row?.ended)
 }
 
 const revoke = (parameters: FormParameters, headers?: Headers) =>
-  post(ground.handler, '/oauth2/revoke', parameters, headers)
+  post(service.handler, '/oauth2/revoke', parameters, headers)
 const introspect = (parameters: FormParameters, headers?: Headers) =>
-  post(ground.handler, '/oauth2/introspect', parameters, headers)
+  post(service.handler, '/oauth2/introspect', parameters, headers)
 const askToken = (parameters: FormParameters, headers?: Headers) =>
-  post(ground.handler, '/oauth2/token', parameters, headers)
+  post(service.handler, '/oauth2/token', parameters, headers)
 const refresh = (token: string, more: Headers = {}, headers?: Headers) =>
   askToken({ grant_type: 'refresh_token', refresh_token: token, ...more }, headers)
 const revokeGlobally = (body: unknown, headers: Headers = { authorization: asAdmin }) =>
-  postJson(ground.handler, '/oauth2/global-token-revocation', body, headers)
-const metadata = () => send(ground.handler, '/.well-known/oauth-authorization-server', { method: 'GET' })
+  postJson(service.handler, '/oauth2/global-token-revocation', body, headers)
+const metadata = () => send(service.handler, '/.well-known/oauth-authorization-server', { method: 'GET' })
 
 const as = (id: string): Headers => ({ authorization: basic(id, secretOf(id)) })
 const asBearer = (token: string): Headers => ({ authorization: `Bearer ${token}` })
@@ -87,7 +87,7 @@ const tokenRoutes = [
 
 describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, form) => {
   const ask = (parameters: FormParameters, headers: Headers = { authorization: asAdmin }) =>
-    post(ground.handler, path, parameters, headers)
+    post(service.handler, path, parameters, headers)
 
   test.each<[name: string, contentType: string]>([
     ['JSON', 'application/json'],
@@ -147,7 +147,7 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
   test('is read from the body and not from the url, which ends up in logs (§2.3.1)', async () => {
     const pair = await grant()
 
-    const answer = await post(ground.handler, `${path}?${new URLSearchParams(form(refreshOf(pair)))}`, '', {
+    const answer = await post(service.handler, `${path}?${new URLSearchParams(form(refreshOf(pair)))}`, '', {
       authorization: asAdmin,
     })
 
@@ -161,7 +161,7 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
     const packed = await ask('token=x', { authorization, 'content-encoding': 'br' })
     const body = new Uint8Array([...Buffer.from('token='), 0xff])
     const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' }
-    const illFormed = await send(ground.handler, path, { method: 'POST', headers, body })
+    const illFormed = await send(service.handler, path, { method: 'POST', headers, body })
 
     expect([large, packed, illFormed].map(({ status, body: { error } }) => [status, error])).toEqual([
       [413, 'invalid_request'],
@@ -172,7 +172,7 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
 
   test('comes by POST', async () => {
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'HEAD']) {
-      const { status, headers } = await ground.handler(new Request(`${origin}${path}?token=x`, { method }))
+      const { status, headers } = await service.handler(new Request(`${origin}${path}?token=x`, { method }))
       expect([status, headers.get('allow')]).toEqual([405, expect.stringContaining('POST')])
     }
   })
@@ -181,7 +181,7 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
 describe.each(tokenRoutes)('who asks at %s (RFC 6749 §2.3)', (path, form) => {
   /** A fresh pair of the admin’s, so that the admin may do anything with it. */
   const ask = async (headers: Headers, more: Headers = {}) =>
-    post(ground.handler, path, { ...form(refreshOf(await grant())), ...more }, headers)
+    post(service.handler, path, { ...form(refreshOf(await grant())), ...more }, headers)
   const words = ({ status, headers, body }: OAuthAnswer) => [status, body.error, headers.get('www-authenticate')]
   const challenge = 'Basic realm="invalidate-token", charset="UTF-8", Bearer realm="invalidate-token"'
 
@@ -258,13 +258,13 @@ describe.each(tokenRoutes)('who asks at %s (RFC 6749 §2.3)', (path, form) => {
 
 async function expiredToken(): Promise<string> {
   const { accessToken } = await issue()
-  ground.clock.advance(1200)
+  service.clock.advance(1200)
   return accessToken
 }
 
 async function revokedToken(): Promise<string> {
   const { accessToken } = await issue()
-  await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+  await service.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
   return accessToken
 }
 
@@ -309,7 +309,7 @@ describe('revocation (RFC 7009)', () => {
   test('§2.2: a token that has ended already is no error, and an expired one ends its session all the same', async () => {
     const [one, other] = [await issue(), await issue()]
     await revoke({ token: one.accessToken })
-    ground.clock.advance(1200)
+    service.clock.advance(1200)
 
     for (const token of [one.accessToken, other.accessToken, refreshOf(other), refreshOf(other)])
       expect((await revoke({ token })).status).toBe(200)
@@ -383,7 +383,7 @@ describe('introspection (RFC 7662)', () => {
     realm_name: 'staff',
     sid: expect.stringMatching(/^\d+$/),
   }
-  const seconds = () => Math.floor(ground.clock.now().getTime() / 1000)
+  const seconds = () => Math.floor(service.clock.now().getTime() / 1000)
 
   test('§2.2: tells all of an access token, and of a refresh token all but a type', async () => {
     const pair = await issue(alice, 'read', 'write')
@@ -411,13 +411,13 @@ describe('introspection (RFC 7662)', () => {
   })
 
   test('§2.2: instants are whole seconds, rounded down', async () => {
-    ground.clock.advance(0.999)
+    service.clock.advance(0.999)
     const { accessToken } = await issue()
 
     const { exp, iat } = (await introspect({ token: accessToken }, as('gateway'))).body
 
     expect([iat, exp]).toEqual([seconds(), seconds() + 1200])
-    ground.clock.advance(0.001)
+    service.clock.advance(0.001)
   })
 
   test.each<[name: string, token: () => Promise<string> | string]>([
@@ -434,7 +434,7 @@ describe('introspection (RFC 7662)', () => {
 
   async function spentToken(): Promise<string> {
     const token = refreshOf(await issue())
-    await ground.tokens.refresh(token)
+    await service.tokens.refresh(token)
     return token
   }
 
@@ -532,7 +532,7 @@ describe('refreshing (RFC 6749 §6)', () => {
 
   const refusals: [name: string, said: string, token: () => Promise<string>][] = [
     ['an access token', 'no refresh token', async () => (await issue()).accessToken],
-    ['an expired one', 'has expired', () => prepare(async () => ground.clock.advance(86_400))],
+    ['an expired one', 'has expired', () => prepare(async () => service.clock.advance(86_400))],
     ['a revoked one', 'was revoked', () => prepare((token) => revoke({ token }))],
     ['one that was used before', 'was used before', () => prepare(spendAndWait)],
   ]
@@ -551,13 +551,13 @@ describe('refreshing (RFC 6749 §6)', () => {
 
   async function spendAndWait(token: string): Promise<void> {
     await refresh(token)
-    ground.clock.advance(30)
+    service.clock.advance(30)
   }
 
   test('RFC 9700 §4.14.2: a reuse ends the session', async () => {
     const token = refreshOf(await issue())
     const { access_token, refresh_token } = (await refresh(token)).body
-    ground.clock.advance(30)
+    service.clock.advance(30)
 
     await refresh(token)
 
@@ -613,19 +613,19 @@ describe('refreshing (RFC 6749 §6)', () => {
 
   test('of twenty at once with one token all are handed the one pair that it buys', async () => {
     const token = refreshOf(await issue())
-    const before = await ground.database.db.$count(tokenPairs)
+    const before = await service.database.db.$count(tokenPairs)
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(token)))
 
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
     expect(answers[0]?.status).toBe(200)
-    expect(await ground.database.db.$count(tokenPairs)).toBe(before + 1)
+    expect(await service.database.db.$count(tokenPairs)).toBe(before + 1)
   })
 })
 
 describe('metadata (RFC 8414)', () => {
   const handlerAt = (publicUrl: string) =>
-    createHandler({ tokens: ground.tokens, assertReady: ground.database.ping, report: () => undefined, publicUrl })
+    createHandler({ tokens: service.tokens, assertReady: service.database.ping, report: () => undefined, publicUrl })
 
   test('§3.2: names every route, its ways to authenticate, and what is not there', async () => {
     const { status, headers, body } = await metadata()
@@ -652,12 +652,12 @@ describe('metadata (RFC 8414)', () => {
 
     expect(endpoints).toHaveLength(4)
     for (const [, url] of endpoints)
-      expect((await ground.handler(new Request(url, { method: 'POST' }))).status).toBe(400)
+      expect((await service.handler(new Request(url, { method: 'POST' }))).status).toBe(400)
   })
 
   test('§2: the issuer is the origin that was asked, and nobody keeps it; or the one that was set', async () => {
     const path = '/.well-known/oauth-authorization-server'
-    const asked = await ground.handler(new Request(`http://10.0.0.1:4000${path}`))
+    const asked = await service.handler(new Request(`http://10.0.0.1:4000${path}`))
     const set = await handlerAt('https://tokens.example.com')(new Request(`http://10.0.0.1:4000${path}`))
 
     expect(asked.headers.get('cache-control')).toBe('no-store')
@@ -727,7 +727,7 @@ describe('global revocation (draft-parecki-oauth-global-token-revocation)', () =
 
     expect([await isActive(access_token), await isActive(refresh_token)]).toEqual([false, false])
     expect((await refresh(refresh_token)).body.error).toBe('invalid_grant')
-    const [entry] = await ground.tokens.listRevocations({ limit: 1 }, admin)
+    const [entry] = await service.tokens.listRevocations({ limit: 1 }, admin)
     expect(entry).toMatchObject({ selector: 'owner', ...alice, caller: 'client:admin', reason: 'session-revoked' })
   })
 
@@ -773,7 +773,7 @@ describe('global revocation (draft-parecki-oauth-global-token-revocation)', () =
     const json = { authorization: asAdmin, 'content-type': 'application/json' }
     const init = { method: 'POST', headers: json, body: '{"sub_id"' }
 
-    expect((await send(ground.handler, path, init)).status).toBe(400)
+    expect((await send(service.handler, path, init)).status).toBe(400)
     expect((await revokeGlobally({ sub_id: good }, { ...json, 'content-type': 'text/plain' })).status).toBe(400)
   })
 
@@ -812,7 +812,7 @@ describe('global revocation (draft-parecki-oauth-global-token-revocation)', () =
 
 describe('pages of other origins (CORS)', () => {
   const preflight = (path: string) =>
-    ground.handler(
+    service.handler(
       new Request(`${origin}${path}`, {
         method: 'OPTIONS',
         headers: { origin: 'https://app.example', 'access-control-request-method': 'POST' },
@@ -834,7 +834,7 @@ describe('pages of other origins (CORS)', () => {
 
   test.each(['/oauth2/introspect', '/oauth2/global-token-revocation'])('may not call %s', async (path) => {
     expect((await preflight(path)).status).toBe(405)
-    const { headers } = await post(ground.handler, path, {}, { authorization: asAdmin })
+    const { headers } = await post(service.handler, path, {}, { authorization: asAdmin })
     expect(headers.has('access-control-allow-origin')).toBe(false)
   })
 
@@ -848,7 +848,7 @@ test('what goes wrong inside is reported, and its caller reads server_error', as
   const reports: unknown[] = []
   const fault = new Error(`could not digest ${forged()}`)
   const broken = {
-    ...ground.tokens,
+    ...service.tokens,
     authenticate: () => Promise.reject(fault),
     invalidate: () => Promise.reject(fault),
   }

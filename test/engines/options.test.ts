@@ -5,38 +5,38 @@ import { anonymous, type Caller } from '../../src/tokens/caller.ts'
 import type { InvalidationOptions, InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, type Ground, openGround } from '../support/service.ts'
+import { admin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }
 const aliceScope: OwnerScope = { kind: 'realm-user', ...alice }
 const ofAlice: InvalidationTarget = { kind: 'owner', scope: aliceScope }
 
-const issue = (owner: Owner = alice) => ground.tokens.issue({ owner }, admin)
+const issue = (owner: Owner = alice) => service.tokens.issue({ owner }, admin)
 const callerOf = ({ accessToken }: IssuedPair): Promise<Caller> =>
-  ground.tokens.authenticate({ kind: 'bearer', token: accessToken })
+  service.tokens.authenticate({ kind: 'bearer', token: accessToken })
 const accessOf = ({ accessToken }: IssuedPair): InvalidationTarget => ({ kind: 'access-token', token: accessToken })
 const refreshOf = (pair: IssuedPair): InvalidationTarget => ({
   kind: 'refresh-token',
   token: pair.refresh?.token ?? 'none',
 })
 async function refresh(pair: IssuedPair): Promise<IssuedPair> {
-  const answer = await ground.tokens.refresh(pair.refresh?.token ?? 'none')
+  const answer = await service.tokens.refresh(pair.refresh?.token ?? 'none')
   if (answer.outcome === 'refused') throw new Error(`refused: ${answer.reason}`)
   return answer.pair
 }
 async function counts(target: InvalidationTarget, caller: Caller, options: InvalidationOptions = {}): Promise<string> {
-  const { invalidated, previouslyInvalidated } = await ground.tokens.invalidate(target, caller, options)
+  const { invalidated, previouslyInvalidated } = await service.tokens.invalidate(target, caller, options)
   return `${invalidated}/${previouslyInvalidated}`
 }
-const isLive = async ({ accessToken }: IssuedPair) => (await ground.tokens.introspect(accessToken, admin)).active
+const isLive = async ({ accessToken }: IssuedPair) => (await service.tokens.introspect(accessToken, admin)).active
 const areLive = (...pairs: readonly IssuedPair[]) => Promise.all(pairs.map(isLive))
 
 describe('only what was issued to a client', () => {
@@ -79,10 +79,10 @@ describe('the whole session', () => {
 
   test('goes with an expired access token, as a late logout has it', async () => {
     const login = await issue()
-    ground.clock.advance(1201)
+    service.clock.advance(1201)
 
     expect(await counts(accessOf(login), anonymous, { wholeSession: true })).toBe('2/0')
-    expect(await ground.tokens.refresh(login.refresh?.token ?? '')).toEqual({
+    expect(await service.tokens.refresh(login.refresh?.token ?? '')).toEqual({
       outcome: 'refused',
       reason: 'invalidated',
     })
@@ -163,7 +163,7 @@ describe('all others', () => {
 
   test('end in a whole realm during an incident, but not who ends them', async () => {
     const others = [await issue(), await issue(bob)]
-    const rescuer = await ground.tokens.issue(
+    const rescuer = await service.tokens.issue(
       { owner: { realm: 'staff', username: 'eve' }, scopes: ['manage_token'] },
       admin,
     )
@@ -178,8 +178,8 @@ describe('all others', () => {
 describe('logins before an instant', () => {
   test('end with all that was refreshed from them since; later ones live', async () => {
     const before = await issue()
-    ground.clock.advance(60)
-    const instant = ground.clock.now()
+    service.clock.advance(60)
+    const instant = service.clock.now()
     const after = await issue()
     const refreshed = await refresh(before)
 
@@ -190,10 +190,10 @@ describe('logins before an instant', () => {
 
   test('end also when the first pair of the login has long been let go', async () => {
     let pair = await issue()
-    const login = ground.clock.now()
-    ground.clock.advance(1)
+    const login = service.clock.now()
+    service.clock.advance(1)
     for (let round = 0; round < 3; round++) {
-      ground.clock.advance(20 * 3600)
+      service.clock.advance(20 * 3600)
       pair = await refresh(pair)
     }
 
@@ -204,16 +204,16 @@ describe('logins before an instant', () => {
   test('are none: nothing is ended and nothing is noted', async () => {
     const login = await issue()
 
-    const answer = await ground.tokens.invalidate(ofAlice, admin, { issuedBefore: new Date(0) })
+    const answer = await service.tokens.invalidate(ofAlice, admin, { issuedBefore: new Date(0) })
 
     expect(answer).toEqual({ invalidated: 0, previouslyInvalidated: 0, errors: [], revision: undefined })
     expect(await isLive(login)).toBe(true)
-    expect(await ground.tokens.listRevocations({ limit: 10 }, admin)).toEqual([])
+    expect(await service.tokens.listRevocations({ limit: 10 }, admin)).toEqual([])
   })
 
   test('are all there are, before an instant to come', async () => {
     const login = await issue()
-    const tomorrow = new Date(ground.clock.now().getTime() + 86_400_000)
+    const tomorrow = new Date(service.clock.now().getTime() + 86_400_000)
 
     expect(await counts(ofAlice, admin, { issuedBefore: tomorrow })).toBe('2/0')
     expect(await areLive(login, await issue())).toEqual([false, true])
@@ -261,7 +261,7 @@ describe('options that say nothing about the input are refused', () => {
   ])('%s', async (_name, target, options, message) => {
     const login = await issue()
 
-    await expect(ground.tokens.invalidate(target, admin, options)).rejects.toThrow(message)
+    await expect(service.tokens.invalidate(target, admin, options)).rejects.toThrow(message)
     expect(await isLive(login)).toBe(true)
   })
 })
@@ -270,7 +270,7 @@ describe('a dry run', () => {
   /** What a database holds, to the last byte; but for the sequence, which has gaps anyway. */
   const everything = async () => {
     const tables = ['token_pairs', 'spent_refresh_tokens', 'revocations']
-    const rows = tables.map((table) => ground.database.db.execute(sql.raw(`select * from ${table} order by 1, 2`)))
+    const rows = tables.map((table) => service.database.db.execute(sql.raw(`select * from ${table} order by 1, 2`)))
     return JSON.stringify(await Promise.all(rows))
   }
 
@@ -281,8 +281,8 @@ describe('a dry run', () => {
     scope: OwnerScope,
     { issuedBefore, spared }: { issuedBefore: Date | undefined; spared: number },
   ) {
-    const now = ground.clock.now().toISOString()
-    const [row] = await ground.database.db
+    const now = service.clock.now().toISOString()
+    const [row] = await service.database.db
       .select({
         newly: sql`sum((not access_ended)::int + (has_refresh and not refresh_ended)::int)`,
         previously: sql`sum(access_ended::int + (has_refresh and refresh_ended)::int)`,
@@ -327,7 +327,7 @@ describe('a dry run', () => {
       scope,
       options,
       async (events, last, how) => {
-        await ground.clear()
+        await service.clear()
         const life: Life = { pairs: [], rescuer: await rescuerOf() }
         for (const one of [...events, { kind: 'sweep', scope: last, options: how } as const]) await happen(one, life)
       },
@@ -342,7 +342,7 @@ describe('a dry run', () => {
   }
 
   const rescuerOf = () =>
-    ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' }, scopes: ['manage_token'] }, admin)
+    service.tokens.issue({ owner: { realm: 'staff', username: 'alice' }, scopes: ['manage_token'] }, admin)
 
   async function happen(one: Event, { pairs, rescuer }: Life): Promise<void> {
     const pick = (which: number) => pairs[which % Math.max(1, pairs.length)]
@@ -351,12 +351,12 @@ describe('a dry run', () => {
         pairs.push(await issue(one.owner))
         return
       case 'refresh': {
-        const answer = await ground.tokens.refresh(pick(one.which)?.refresh?.token ?? 'none')
+        const answer = await service.tokens.refresh(pick(one.which)?.refresh?.token ?? 'none')
         if (answer.outcome === 'refreshed') pairs.push(answer.pair)
         return
       }
       case 'wait':
-        return ground.clock.advance(one.seconds)
+        return service.clock.advance(one.seconds)
       case 'sweep':
         return sweep(one, rescuer)
       default: {
@@ -377,7 +377,7 @@ describe('a dry run', () => {
     rescuer: IssuedPair,
   ) {
     const issuedBefore =
-      secondsAgo === undefined ? undefined : new Date(ground.clock.now().getTime() - secondsAgo * 1000)
+      secondsAgo === undefined ? undefined : new Date(service.clock.now().getTime() - secondsAgo * 1000)
     const isAlive = keepCurrentSession && (await isLive(rescuer))
     const how = { keepCurrentSession: isAlive, issuedBefore }
     // A login at the very instant is not before it.
@@ -404,7 +404,7 @@ describe('a dry run', () => {
   test('says nothing of what was noted, and needs the same rights', async () => {
     const login = await issue()
 
-    const { revision } = await ground.tokens.invalidate(ofAlice, admin, { dryRun: true, reason: 'logout' })
+    const { revision } = await service.tokens.invalidate(ofAlice, admin, { dryRun: true, reason: 'logout' })
 
     expect(revision).toBeUndefined()
     await expect(counts(ofAlice, anonymous, { dryRun: true })).rejects.toMatchObject({ code: 'ERR_UNAUTHENTICATED' })

@@ -1,23 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { outpaced, prepareRefresh } from '../../src/storage/refresh.ts'
+import { lostRace, prepareRefresh } from '../../src/storage/refresh.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { RefreshAnswer, RefreshTerms, TermsNotMet } from '../../src/tokens/refresh.ts'
 import { mintSalt, mintSecrets, type PresentedToken, readToken } from '../../src/tokens/token.ts'
-import { admin, type Ground, openGround } from '../support/service.ts'
+import { admin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
-const issue = (scopes: readonly string[] = []) => ground.tokens.issue({ owner: alice, scopes }, admin)
+const issue = (scopes: readonly string[] = []) => service.tokens.issue({ owner: alice, scopes }, admin)
 const refreshTokenOf = (pair: IssuedPair) => pair.refresh?.token ?? 'none'
-const refresh = (pair: IssuedPair, tokens = ground.tokens) => tokens.refresh(refreshTokenOf(pair))
-const isActive = async (token: string) => (await ground.tokens.introspect(token, admin)).active
+const refresh = (pair: IssuedPair, tokens = service.tokens) => tokens.refresh(refreshTokenOf(pair))
+const isActive = async (token: string) => (await service.tokens.introspect(token, admin)).active
 const twenty = <Answer>(run: () => Promise<Answer>) => Promise.all(Array.from({ length: 20 }, run))
 
 function successorOf(answer: RefreshAnswer): IssuedPair {
@@ -46,20 +46,20 @@ test('the old access token lives on to its own expiry; the spent refresh token i
 
 test('twenty at once, on two instances of the service, are handed the very same pair', async () => {
   const pair = await issue()
-  const other = ground.another()
+  const other = service.another()
 
   const answers = (await Promise.all([twenty(() => refresh(pair)), twenty(() => refresh(pair, other))])).flat()
 
   expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
-  expect(await ground.database.db.$count(spentRefreshTokens)).toBe(1)
-  expect(await ground.database.db.$count(tokenPairs)).toBe(2)
+  expect(await service.database.db.$count(spentRefreshTokens)).toBe(1)
+  expect(await service.database.db.$count(tokenPairs)).toBe(2)
 })
 
 describe('within the grace window', () => {
   test('a retry is handed the same pair, with the seconds that are left', async () => {
     const pair = await issue()
     const first = successorOf(await refresh(pair))
-    ground.clock.advance(29)
+    service.clock.advance(29)
 
     expect(successorOf(await refresh(pair))).toEqual({ ...first, expiresInSeconds: 1171 })
   })
@@ -75,7 +75,7 @@ describe('within the grace window', () => {
   test('a retry is refused once the owner was invalidated', async () => {
     const pair = await issue()
     await refresh(pair)
-    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...alice } }, admin)
+    await service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...alice } }, admin)
 
     expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'invalidated' })
   })
@@ -87,7 +87,7 @@ describe('after the grace window', () => {
     const second = successorOf(await refresh(pair))
     const third = successorOf(await refresh(second))
     const elsewhere = await issue()
-    ground.clock.advance(30)
+    service.clock.advance(30)
 
     expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'already-used' })
 
@@ -99,18 +99,18 @@ describe('after the grace window', () => {
   test('twenty reuses at once end the session in the name of the system, and count each half once', async () => {
     const pair = await issue()
     await refresh(pair)
-    ground.clock.advance(60)
+    service.clock.advance(60)
 
     const answers = await twenty(() => refresh(pair))
 
     for (const answer of answers) expect(answer.outcome).toBe('refused')
-    const log = await ground.database.db.select().from(revocations)
+    const log = await service.database.db.select().from(revocations)
     expect(log.reduce((sum, { invalidated }) => sum + (invalidated ?? 0), 0)).toBe(4)
     for (const row of log) expect(row).toMatchObject({ selector: 'session', caller: 'system:refresh-token-reuse' })
   })
 
   test('without a window every reuse ends the session', async () => {
-    const strict = ground.another({ refreshGraceSeconds: 0 })
+    const strict = service.another({ refreshGraceSeconds: 0 })
     const pair = await issue()
     const successor = successorOf(await refresh(pair, strict))
 
@@ -122,32 +122,32 @@ describe('after the grace window', () => {
 describe('a refusal says why', () => {
   test('expired: at the very millisecond', async () => {
     const pair = await issue()
-    ground.clock.advance(86_400)
+    service.clock.advance(86_400)
 
     expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'expired' })
   })
 
   test('invalidated: by itself, or with its owner', async () => {
     const [one, other] = [await issue(), await issue()]
-    await ground.tokens.invalidate({ kind: 'refresh-token', token: refreshTokenOf(one) }, admin)
+    await service.tokens.invalidate({ kind: 'refresh-token', token: refreshTokenOf(one) }, admin)
     expect(await refresh(one)).toEqual({ outcome: 'refused', reason: 'invalidated' })
 
-    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
+    await service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
     expect(await refresh(other)).toEqual({ outcome: 'refused', reason: 'invalidated' })
   })
 
   test('invalid: unknown, malformed, or an access token', async () => {
     const pair = await issue()
-    expect(await ground.tokens.refresh(pair.accessToken)).toEqual({ outcome: 'refused', reason: 'invalid' })
-    expect(await ground.tokens.refresh('garbage')).toEqual({ outcome: 'refused', reason: 'invalid' })
+    expect(await service.tokens.refresh(pair.accessToken)).toEqual({ outcome: 'refused', reason: 'invalid' })
+    expect(await service.tokens.refresh('garbage')).toEqual({ outcome: 'refused', reason: 'invalid' })
 
-    await ground.clear()
+    await service.clear()
     expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'invalid' })
   })
 
   test('an ended access token does not keep its refresh token from buying', async () => {
     const pair = await issue()
-    await ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
+    await service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
 
     expect((await refresh(pair)).outcome).toBe('refreshed')
   })
@@ -159,12 +159,12 @@ test('forged tokens for the place of a genuine one, in the same batch and before
   const forged = readToken(mintSecrets().refreshToken(genuine, genuine.expiresAt)) ?? expect.unreachable()
   const spending = (presented: PresentedToken) => {
     const half = { digest: new Uint8Array(24), expiresAt: genuine.expiresAt }
-    return { presented, at: ground.clock.now(), salt: mintSalt(), successor: { slot: 0, access: half, refresh: half } }
+    return { presented, at: service.clock.now(), salt: mintSalt(), successor: { slot: 0, access: half, refresh: half } }
   }
 
-  const answers = await prepareRefresh(ground.database)([spending(forged), spending(genuine), spending(forged)])
+  const answers = await prepareRefresh(service.database)([spending(forged), spending(genuine), spending(forged)])
 
-  expect(answers.map((answer) => (answer === outpaced ? outpaced : answer.outcome))).toEqual([
+  expect(answers.map((answer) => (answer === lostRace ? lostRace : answer.outcome))).toEqual([
     'unknown',
     'refreshed',
     'unknown',
@@ -173,18 +173,18 @@ test('forged tokens for the place of a genuine one, in the same batch and before
 
 test('a refused refresh leaves no row', async () => {
   const pair = await issue()
-  ground.clock.advance(86_400)
+  service.clock.advance(86_400)
   await refresh(pair)
 
-  expect(await ground.database.db.$count(tokenPairs)).toBe(1)
-  expect(await ground.database.db.$count(spentRefreshTokens)).toBe(0)
-  expect(await ground.database.db.$count(revocations)).toBe(0)
+  expect(await service.database.db.$count(tokenPairs)).toBe(1)
+  expect(await service.database.db.$count(spentRefreshTokens)).toBe(0)
+  expect(await service.database.db.$count(revocations)).toBe(0)
 })
 
 test('whoever has the database and an old access token can not derive the successor', async () => {
   const pair = await issue()
   const successor = successorOf(await refresh(pair))
-  const [spent] = await ground.database.db.select().from(spentRefreshTokens)
+  const [spent] = await service.database.db.select().from(spentRefreshTokens)
   if (spent === undefined) throw new Error('nothing was spent')
 
   const thief = readToken(pair.accessToken)?.deriveSuccessor(spent.salt)
@@ -198,9 +198,9 @@ test('whoever has the database and an old access token can not derive the succes
 
 test('refreshes and owner-wide revocations at once: nothing of the session stays alive, each half counts once', async () => {
   for (let round = 0; round < 10; round++) {
-    await ground.clear()
+    await service.clear()
     const pairs = await Promise.all(Array.from({ length: 5 }, () => issue()))
-    const other = ground.another()
+    const other = service.another()
 
     const [refreshed, ...swept] = await Promise.all([
       Promise.all(pairs.map((pair) => refresh(pair))),
@@ -216,7 +216,7 @@ test('refreshes and owner-wide revocations at once: nothing of the session stays
 })
 
 describe('on terms', () => {
-  const onTerms = (pair: IssuedPair, terms: RefreshTerms) => ground.tokens.refreshOnTerms(refreshTokenOf(pair), terms)
+  const onTerms = (pair: IssuedPair, terms: RefreshTerms) => service.tokens.refreshOnTerms(refreshTokenOf(pair), terms)
   const notMet = (reason: TermsNotMet['reason']) => ({ outcome: 'terms-not-met', reason })
 
   test('another client’s token is not spent, and its own client may still spend it', async () => {
@@ -236,19 +236,19 @@ describe('on terms', () => {
 
   test('what is wrong with the token comes before what is wrong with the terms', async () => {
     const [invalidated, expired] = [await issue(), await issue()]
-    await ground.tokens.invalidate({ kind: 'refresh-token', token: refreshTokenOf(invalidated) }, admin)
+    await service.tokens.invalidate({ kind: 'refresh-token', token: refreshTokenOf(invalidated) }, admin)
 
     expect(await onTerms(invalidated, { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalidated' })
-    ground.clock.advance(86_400)
+    service.clock.advance(86_400)
     expect(await onTerms(expired, { issuedTo: 'gateway' })).toMatchObject({ reason: 'expired' })
-    expect(await ground.tokens.refreshOnTerms('garbage', { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
+    expect(await service.tokens.refreshOnTerms('garbage', { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
   })
 
   test('whose token it is stays untold to who only knows its place', async () => {
     const genuine = readToken(refreshTokenOf(await issue())) ?? expect.unreachable()
     const forged = mintSecrets().refreshToken(genuine, genuine.expiresAt)
 
-    expect(await ground.tokens.refreshOnTerms(forged, { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
+    expect(await service.tokens.refreshOnTerms(forged, { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
   })
 
   test('of twenty on the right terms all are handed the very same pair', async () => {

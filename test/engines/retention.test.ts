@@ -4,23 +4,23 @@ import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, type Ground, openGround } from '../support/service.ts'
+import { admin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const hour = 3600
-const issue = () => ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
-const empty = (revocationDays = 0) => emptyExpired(ground.database, { revocationDays, clock: ground.clock.now })
-const end = (pair: IssuedPair) => ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
-const endAll = () => ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
-const isActive = async (pair: IssuedPair) => (await ground.tokens.introspect(pair.refresh?.token ?? '', admin)).active
+const issue = () => service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+const empty = (revocationDays = 0) => emptyExpired(service.database, { revocationDays, clock: service.clock.now })
+const end = (pair: IssuedPair) => service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
+const endAll = () => service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
+const isActive = async (pair: IssuedPair) => (await service.tokens.introspect(pair.refresh?.token ?? '', admin)).active
 async function rows() {
-  const { db } = ground.database
+  const { db } = service.database
   return {
     pairs: await db.$count(tokenPairs),
     spent: await db.$count(spentRefreshTokens),
@@ -30,14 +30,14 @@ async function rows() {
 
 test('a slot leaves whole once every pair in it is past use, and what is alive stays', async () => {
   const old = await issue()
-  await ground.tokens.refresh(old.refresh?.token ?? '')
-  ground.clock.advance(12 * hour)
+  await service.tokens.refresh(old.refresh?.token ?? '')
+  service.clock.advance(12 * hour)
   const young = await issue()
   expect(await rows()).toEqual({ pairs: 3, spent: 1, revocations: 0 })
 
-  ground.clock.advance(12 * hour)
+  service.clock.advance(12 * hour)
   expect((await empty()).slots).toEqual([])
-  ground.clock.advance(hour)
+  service.clock.advance(hour)
   expect((await empty()).slots).toHaveLength(1)
 
   expect(await rows()).toEqual({ pairs: 1, spent: 0, revocations: 0 })
@@ -50,9 +50,9 @@ test('with a login each hour for three days, never more than 30 hours of pairs a
     live.push(await issue())
     if (live.length > 24) live.shift()
     await empty()
-    ground.clock.advance(hour)
+    service.clock.advance(hour)
   }
-  ground.clock.advance(-hour)
+  service.clock.advance(-hour)
 
   expect((await rows()).pairs).toBeLessThanOrEqual(30)
   for (const pair of live) expect(await isActive(pair)).toBe(true)
@@ -62,32 +62,32 @@ test('a revocation is kept as long as a token that it covers may be alive, and i
   const pair = await issue()
   await end(pair)
   await endAll()
-  ground.clock.advance(23 * hour)
+  service.clock.advance(23 * hour)
   await empty()
   expect(await rows()).toEqual({ pairs: 1, spent: 0, revocations: 2 })
   expect(await isActive(pair)).toBe(false)
 
-  ground.clock.advance(2 * hour)
+  service.clock.advance(2 * hour)
   await empty(7)
   expect(await rows()).toEqual({ pairs: 0, spent: 0, revocations: 2 })
-  ground.clock.advance(7 * 24 * hour)
+  service.clock.advance(7 * 24 * hour)
   expect((await empty(7)).revocations).toBe(2)
 
   expect(await rows()).toEqual({ pairs: 0, spent: 0, revocations: 0 })
 })
 
 test('an old revocation stays while an older pair does, and goes while younger ones live', async () => {
-  const long = ground.another({ refreshTokenSeconds: 10 * 24 * hour })
+  const long = service.another({ refreshTokenSeconds: 10 * 24 * hour })
   const old = await long.issue({ owner: { realm: 'staff', username: 'bob' } }, admin)
   await endAll()
-  ground.clock.advance(2 * 24 * hour)
+  service.clock.advance(2 * 24 * hour)
   await empty()
   expect(await isActive(old)).toBe(false)
   expect((await rows()).revocations).toBe(1)
 
-  ground.clock.advance(7 * 24 * hour)
+  service.clock.advance(7 * 24 * hour)
   const young = await issue()
-  ground.clock.advance(2 * 24 * hour)
+  service.clock.advance(2 * 24 * hour)
   const younger = await issue()
   await empty()
 
@@ -96,7 +96,7 @@ test('an old revocation stays while an older pair does, and goes while younger o
 })
 
 test('counts that could not be recorded are answered all the same, and the log is completed later', async () => {
-  const { db } = ground.database
+  const { db } = service.database
   await issue()
   await db.execute(sql`create function cut() returns trigger language plpgsql as 'begin raise sqlstate ''57P01''; end'`)
   await db.execute(sql`create trigger cut before update on revocations execute function cut()`)
@@ -109,9 +109,9 @@ test('counts that could not be recorded are answered all the same, and the log i
     (await db.select().from(revocations).orderBy(revocations.revision)).map(({ invalidated }) => invalidated)
   expect(await log()).toEqual([null, 2])
 
-  expect(await completeCounts(ground.database, ground.clock.now())).toBe(0)
-  ground.clock.advance(hour)
-  expect(await completeCounts(ground.database, ground.clock.now())).toBe(1)
+  expect(await completeCounts(service.database, service.clock.now())).toBe(0)
+  service.clock.advance(hour)
+  expect(await completeCounts(service.database, service.clock.now())).toBe(1)
 
   expect(await log()).toEqual([2, 2])
 })
@@ -125,14 +125,14 @@ test('more than one bite leaves in one go', async () => {
     caller: 'test',
   }))
   for (let start = 0; start < values.length; start += 1000)
-    await ground.database.db.insert(revocations).values(values.slice(start, start + 1000))
+    await service.database.db.insert(revocations).values(values.slice(start, start + 1000))
 
   expect((await empty()).revocations).toBe(11_000)
 })
 
 test('a token that was forgotten is unknown: 0/0', async () => {
   const pair = await issue()
-  ground.clock.advance(30 * hour)
+  service.clock.advance(30 * hour)
   await empty()
 
   expect(await end(pair)).toMatchObject({ invalidated: 0, previouslyInvalidated: 0 })

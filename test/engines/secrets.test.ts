@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLogger } from '../../src/telemetry.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import { basic, post, postJson } from '../support/oauth.ts'
-import { admin, adminSecret, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+import { admin, adminSecret, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-afterAll(() => ground.close())
+afterAll(() => service.close())
 
 /** Every table of ours, found by asking: one that is added later is looked through as well. */
 async function dump(): Promise<string> {
@@ -26,7 +26,7 @@ async function dump(): Promise<string> {
 }
 
 function select<Row>(query: ReturnType<typeof sql>): Promise<Row[]> {
-  const { db } = ground.database
+  const { db } = service.database
   // biome-ignore lint/suspicious/noExplicitAny: the two drivers type a raw result differently, both have rows
   return db.execute(query).then((result: any) => result.rows)
 }
@@ -40,27 +40,27 @@ function formsOf(token: string): readonly string[] {
 test('no token and no client secret is in any row, log line or error, whatever was done with it', async () => {
   const lines: string[] = []
   const logger = createLogger((line) => lines.push(line))
-  const pair = await ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+  const pair = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
   const refreshToken = pair.refresh?.token ?? ''
-  const refreshed = await ground.tokens.refresh(refreshToken)
+  const refreshed = await service.tokens.refresh(refreshToken)
   const successor = refreshed.outcome === 'refreshed' ? refreshed.pair : expect.unreachable()
-  await ground.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, anonymous)
-  ground.clock.advance(60)
-  await ground.tokens.refresh(refreshToken)
+  await service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, anonymous)
+  service.clock.advance(60)
+  await service.tokens.refresh(refreshToken)
   const answers = await Promise.all([
     ask(
-      ground.handler,
+      service.handler,
       `mutation { invalidateToken(input: { token: "${pair.accessToken}", refreshToken: "${refreshToken}" }) { errorCount } }`,
     ),
-    ask(ground.handler, `mutation { invalidateToken(input: { token: ["${pair.accessToken}"] }) { errorCount } }`),
-    ask(ground.handler, 'query ($token: String!) { introspectToken(token: $token) { active } }', {
+    ask(service.handler, `mutation { invalidateToken(input: { token: ["${pair.accessToken}"] }) { errorCount } }`),
+    ask(service.handler, 'query ($token: String!) { introspectToken(token: $token) { active } }', {
       variables: { token: [refreshToken] },
       authorization: asAdmin,
     }),
-    ask(ground.handler, '{ currentToken { active } }', { authorization: `Bearer ${pair.accessToken}` }),
-    ask(ground.handler, '{ currentToken { active } }', { authorization: `Basic ${pair.accessToken}` }),
+    ask(service.handler, '{ currentToken { active } }', { authorization: `Bearer ${pair.accessToken}` }),
+    ask(service.handler, '{ currentToken { active } }', { authorization: `Basic ${pair.accessToken}` }),
   ])
-  for (const report of ground.reports) logger.error({ err: report }, 'unexpected error')
+  for (const report of service.reports) logger.error({ err: report }, 'unexpected error')
 
   const everything = [await dump(), lines.join('\n'), ...answers.map(({ text }) => text)].join('\n')
 
@@ -73,9 +73,9 @@ test('no token and no client secret is in any row, log line or error, whatever w
 test('nor in any of what OAuth’s routes answer but a new pair, wherever it stood in the request', async () => {
   const lines: string[] = []
   const logger = createLogger((line) => lines.push(line))
-  const pair = await ground.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
-  const dead = await ground.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
-  await ground.tokens.invalidate({ kind: 'access-token', token: dead.accessToken }, anonymous, { wholeSession: true })
+  const pair = await service.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
+  const dead = await service.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
+  await service.tokens.invalidate({ kind: 'access-token', token: dead.accessToken }, anonymous, { wholeSession: true })
   const byAdmin = { authorization: asAdmin }
   const secrets = [pair, dead].flatMap(({ accessToken, refresh }) => [accessToken, refresh?.token ?? ''])
   const inAForm = (secret: string) => [
@@ -109,13 +109,13 @@ test('nor in any of what OAuth’s routes answer but a new pair, wherever it sto
     ]) {
       for (const path of ['/oauth2/introspect', '/oauth2/token', '/oauth2/revoke'])
         for (const form of inAForm(secret)) {
-          const { status, text } = await post(ground.handler, path, form, headers)
+          const { status, text } = await post(service.handler, path, form, headers)
           if (path !== '/oauth2/token' || status !== 200) texts.push(text)
         }
       for (const body of inASubject(secret))
-        texts.push((await postJson(ground.handler, '/oauth2/global-token-revocation', body, headers)).text)
+        texts.push((await postJson(service.handler, '/oauth2/global-token-revocation', body, headers)).text)
     }
-  for (const report of ground.reports) logger.error({ err: report }, 'unexpected error')
+  for (const report of service.reports) logger.error({ err: report }, 'unexpected error')
 
   const everything = [await dump(), lines.join('\n'), ...texts].join('\n')
 

@@ -2,32 +2,32 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { anonymous, type Caller } from '../../src/tokens/caller.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
 import { statementsOf } from '../support/statements.ts'
 
-let ground: Ground
+let service: TestService
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
-afterAll(() => ground.close())
+beforeEach(() => service.clear())
+afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }
 const device = { label: 'Work laptop', userAgent: 'Firefox/140', ipAddress: '192.0.2.7' }
 
-const issue = (owner: Owner = alice) => ground.tokens.issue({ owner, device }, admin)
+const issue = (owner: Owner = alice) => service.tokens.issue({ owner, device }, admin)
 const bearer = ({ accessToken }: IssuedPair) => `Bearer ${accessToken}`
 const callerOf = ({ accessToken }: IssuedPair): Promise<Caller> =>
-  ground.tokens.authenticate({ kind: 'bearer', token: accessToken })
+  service.tokens.authenticate({ kind: 'bearer', token: accessToken })
 async function refresh(pair: IssuedPair): Promise<IssuedPair> {
-  const answer = await ground.tokens.refresh(pair.refresh?.token ?? 'none')
+  const answer = await service.tokens.refresh(pair.refresh?.token ?? 'none')
   if (answer.outcome === 'refused') throw new Error(`refused: ${answer.reason}`)
   return answer.pair
 }
-const end = (pair: IssuedPair) => ground.tokens.invalidate({ kind: 'session', id: pair.session.id }, admin)
+const end = (pair: IssuedPair) => service.tokens.invalidate({ kind: 'session', id: pair.session.id }, admin)
 async function listed(pair: IssuedPair, includeEnded = false): Promise<readonly number[]> {
-  const sessions = await ground.tokens.listSessions({ includeEnded, limit: 100 }, await callerOf(pair))
+  const sessions = await service.tokens.listSessions({ includeEnded, limit: 100 }, await callerOf(pair))
   return sessions.map(({ id }) => id)
 }
 const idsOf = (...pairs: readonly IssuedPair[]) => pairs.map(({ session }) => session.id)
@@ -43,13 +43,13 @@ describe('the list of devices', () => {
 
   test('shows what was said of the device, through every refresh, and when', async () => {
     const laptop = await issue()
-    const loginAt = ground.clock.now()
-    ground.clock.advance(600)
-    const refreshedAt = ground.clock.now()
+    const loginAt = service.clock.now()
+    service.clock.advance(600)
+    const refreshedAt = service.clock.now()
     const query = `{ mySessions { edges { cursor } nodes { id username realmName clientId isCurrent isLive createdAt
       lastRefreshedAt expiresAt device { label userAgent ipAddress } revocation { id } } } }`
 
-    const { data } = await ask(ground.handler, query, { authorization: bearer(await refresh(await refresh(laptop))) })
+    const { data } = await ask(service.handler, query, { authorization: bearer(await refresh(await refresh(laptop))) })
 
     expect(data).toEqual({
       mySessions: {
@@ -74,10 +74,10 @@ describe('the list of devices', () => {
   })
 
   test('what was not said of a device is null', async () => {
-    const pair = await ground.tokens.issue({ owner: alice }, admin)
+    const pair = await service.tokens.issue({ owner: alice }, admin)
     const query = '{ mySessions { nodes { lastRefreshedAt device { label userAgent ipAddress } } } }'
 
-    const { data } = await ask(ground.handler, query, { authorization: bearer(pair) })
+    const { data } = await ask(service.handler, query, { authorization: bearer(pair) })
 
     expect(data).toEqual({
       mySessions: { nodes: [{ lastRefreshedAt: null, device: { label: null, userAgent: null, ipAddress: null } }] },
@@ -87,7 +87,7 @@ describe('the list of devices', () => {
   test('leaves out sessions that are over, unless asked', async () => {
     const [kept, ended, swept] = [await issue(), await issue(), await issue(bob)]
     await end(ended)
-    await ground.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...bob } }, admin)
+    await service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...bob } }, admin)
     const again = await issue(bob)
 
     expect(await listed(kept)).toEqual(idsOf(kept))
@@ -99,11 +99,11 @@ describe('the list of devices', () => {
   test('a session whose tokens were ended one by one, or expired, is over', async () => {
     const kept = await issue()
     const byHalves = await issue()
-    await ground.tokens.invalidate({ kind: 'access-token', token: byHalves.accessToken }, anonymous)
+    await service.tokens.invalidate({ kind: 'access-token', token: byHalves.accessToken }, anonymous)
     expect(await listed(kept)).toContain(byHalves.session.id)
-    await ground.tokens.invalidate({ kind: 'refresh-token', token: byHalves.refresh?.token ?? '' }, anonymous)
-    await ground.tokens.issue({ owner: alice, withoutRefreshToken: true }, admin)
-    ground.clock.advance(1201)
+    await service.tokens.invalidate({ kind: 'refresh-token', token: byHalves.refresh?.token ?? '' }, anonymous)
+    await service.tokens.issue({ owner: alice, withoutRefreshToken: true }, admin)
+    service.clock.advance(1201)
 
     expect(await listed(await refresh(kept))).toEqual(idsOf(kept))
   })
@@ -111,7 +111,7 @@ describe('the list of devices', () => {
   test('a session that lives on by its successor is live, also when its first tokens are long over', async () => {
     let pair = await issue()
     for (let hours = 0; hours < 40; hours += 20) {
-      ground.clock.advance(20 * 3600)
+      service.clock.advance(20 * 3600)
       pair = await refresh(pair)
     }
 
@@ -121,11 +121,11 @@ describe('the list of devices', () => {
   test('an older access token that is still good keeps a session live', async () => {
     const laptop = await issue()
     const { accessToken, refresh: successor } = await refresh(laptop)
-    await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
-    await ground.tokens.invalidate({ kind: 'refresh-token', token: successor?.token ?? 'none' }, admin)
+    await service.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+    await service.tokens.invalidate({ kind: 'refresh-token', token: successor?.token ?? 'none' }, admin)
 
     expect(await listed(laptop)).toEqual(idsOf(laptop))
-    await ground.tokens.invalidate({ kind: 'access-token', token: laptop.accessToken }, admin)
+    await service.tokens.invalidate({ kind: 'access-token', token: laptop.accessToken }, admin)
     expect(await listed(await issue())).not.toContain(laptop.session.id)
   })
 
@@ -135,8 +135,8 @@ describe('the list of devices', () => {
     const query = 'query ($keys: [_Any!]!) { _entities(representations: $keys) { ... on TokenSession { id isLive } } }'
     const keys = Array.from({ length: 1000 }, () => ({ __typename: 'TokenSession', id: pair.session.id }))
 
-    const statements = await statementsOf(ground.database, async () => {
-      const { data } = await ask(ground.handler, query, { authorization: bearer(pair), variables: { keys } })
+    const statements = await statementsOf(service.database, async () => {
+      const { data } = await ask(service.handler, query, { authorization: bearer(pair), variables: { keys } })
       expect(data._entities).toHaveLength(1000)
       expect(data._entities.at(-1)).toEqual({ id: String(pair.session.id), isLive: true })
     })
@@ -149,14 +149,14 @@ describe('the list of devices', () => {
   test('the session that a sweep spared is still listed, among all that it ended', async () => {
     const [kept, ...others] = [await issue(), await issue(), await issue()]
     const scope = { kind: 'realm', realm: 'staff' } as const
-    const incident = await ground.tokens.authenticate({
+    const incident = await service.tokens.authenticate({
       kind: 'bearer',
-      token: (await ground.tokens.issue({ owner: bob, scopes: ['manage_token'] }, admin)).accessToken,
+      token: (await service.tokens.issue({ owner: bob, scopes: ['manage_token'] }, admin)).accessToken,
     })
-    await ground.tokens.invalidate({ kind: 'owner', scope }, incident, { keepCurrentSession: true })
+    await service.tokens.invalidate({ kind: 'owner', scope }, incident, { keepCurrentSession: true })
     const later = await issue()
 
-    const live = await ground.tokens.listSessions({ scope, limit: 10 }, admin)
+    const live = await service.tokens.listSessions({ scope, limit: 10 }, admin)
 
     expect(live.map(({ owner, id }) => [owner.username, id])).toEqual([
       ['alice', later.session.id],
@@ -169,7 +169,7 @@ describe('the list of devices', () => {
 test('the device that logged the others out is all that its owner sees, and what came since', async () => {
   const [laptop] = [await issue(), await issue(), await issue()]
   const scope = { kind: 'realm-user', ...alice } as const
-  await ground.tokens.invalidate({ kind: 'owner', scope }, await callerOf(laptop), { keepCurrentSession: true })
+  await service.tokens.invalidate({ kind: 'owner', scope }, await callerOf(laptop), { keepCurrentSession: true })
   const later = await issue()
 
   expect(await listed(laptop)).toEqual(idsOf(later, laptop))
@@ -189,7 +189,7 @@ describe('pages', () => {
   async function readAll(pair: IssuedPair, first: number, between: () => Promise<unknown>): Promise<string[]> {
     const ids: string[] = []
     for (let after: string | null = null; ; ) {
-      const { data } = await ask(ground.handler, page, { authorization: bearer(pair), variables: { first, after } })
+      const { data } = await ask(service.handler, page, { authorization: bearer(pair), variables: { first, after } })
       const { nodes, pageInfo }: Connection['mySessions'] = data.mySessions
       ids.push(...nodes.map(({ id }) => id))
       if (!pageInfo.hasNextPage) return ids
@@ -233,10 +233,10 @@ describe('pages', () => {
     const pair = await issue()
     const foreign = '{ revocations { edges { cursor } } }'
     await end(await issue())
-    const { data } = await ask(ground.handler, foreign, { authorization: asAdmin })
+    const { data } = await ask(service.handler, foreign, { authorization: asAdmin })
     const after = cursor === 'revocation' ? data.revocations.edges[0].cursor : cursor
 
-    const { errors } = await ask(ground.handler, page, { authorization: bearer(pair), variables: { after } })
+    const { errors } = await ask(service.handler, page, { authorization: bearer(pair), variables: { after } })
 
     expect(errors).toMatchObject([
       { message: 'Expected `after` to be a cursor that this list has given.', extensions: { code: 'BAD_USER_INPUT' } },
@@ -244,7 +244,7 @@ describe('pages', () => {
   })
 
   test.each([0, -1, 101, 2_000_000_000])('refuse %i entries', async (first) => {
-    const { errors } = await ask(ground.handler, page, { authorization: bearer(await issue()), variables: { first } })
+    const { errors } = await ask(service.handler, page, { authorization: bearer(await issue()), variables: { first } })
 
     expect(errors).toMatchObject([{ message: `Expected \`first\` to be 1 to 100, got ${first}.` }])
   })
@@ -258,13 +258,13 @@ describe('who may see sessions', () => {
     await issue()
     await issue(bob)
 
-    const { data } = await ask(ground.handler, others, { authorization: asAdmin, variables: { owner } })
+    const { data } = await ask(service.handler, others, { authorization: asAdmin, variables: { owner } })
 
     expect(data.tokenSessions.nodes).toHaveLength('realmName' in owner ? 2 : 1)
   })
 
   test.each(scopes)('an owner not those of %j', async (owner) => {
-    const { errors } = await ask(ground.handler, others, {
+    const { errors } = await ask(service.handler, others, {
       authorization: bearer(await issue()),
       variables: { owner },
     })
@@ -275,14 +275,14 @@ describe('who may see sessions', () => {
   test('an owner their own, also by name', async () => {
     const owner = { realmUser: { realmName: 'staff', username: 'alice' } }
 
-    const { data } = await ask(ground.handler, others, { authorization: bearer(await issue()), variables: { owner } })
+    const { data } = await ask(service.handler, others, { authorization: bearer(await issue()), variables: { owner } })
 
     expect(data).toEqual({ tokenSessions: { nodes: [{ username: 'alice' }] } })
   })
 
   test('nobody without credentials; and a client has no sessions of its own', async () => {
-    const anonymously = await ask(ground.handler, '{ mySessions { nodes { id } } }')
-    const asClient = await ask(ground.handler, '{ mySessions { nodes { id } } }', { authorization: asAdmin })
+    const anonymously = await ask(service.handler, '{ mySessions { nodes { id } } }')
+    const asClient = await ask(service.handler, '{ mySessions { nodes { id } } }', { authorization: asAdmin })
 
     expect(anonymously.errors).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
     expect(asClient.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
@@ -295,7 +295,7 @@ describe('who may see sessions', () => {
     const ids = [mine.session.id, other.session.id, 999_999, 'x'].map(String)
     const representations = ids.map((id) => ({ __typename: 'TokenSession', id }))
 
-    const { data } = await ask(ground.handler, query, { authorization: bearer(mine), variables: { representations } })
+    const { data } = await ask(service.handler, query, { authorization: bearer(mine), variables: { representations } })
 
     expect(data._entities).toEqual([{ id: String(mine.session.id), username: 'alice' }, null, null, null])
   })
@@ -306,7 +306,7 @@ describe('what is said of a device', () => {
     createTokenPair(input: { realmName: "staff", username: "alice", device: $device }) {
       session { device { label userAgent ipAddress } } } }`
   const told = async (given: unknown) => {
-    const answer = await ask(ground.handler, create, { authorization: asAdmin, variables: { device: given } })
+    const answer = await ask(service.handler, create, { authorization: asAdmin, variables: { device: given } })
     return answer.errors?.[0]?.message ?? answer.data.createTokenPair.session.device
   }
 

@@ -4,37 +4,37 @@ import { emptyExpired } from '../../src/storage/retention.ts'
 import { type ClientStore, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { type EventStream, subscribe } from '../support/event-stream.ts'
-import { admin, asAdmin, ask, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 const open: EventStream[] = []
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
 })
-beforeEach(() => ground.clear())
+beforeEach(() => service.clear())
 afterEach(async () => {
   for (const stream of open.splice(0)) await stream.close()
 })
-afterAll(() => ground.close())
+afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
-const issue = (owner = alice, scopes: readonly string[] = []) => ground.tokens.issue({ owner, scopes }, admin)
+const issue = (owner = alice, scopes: readonly string[] = []) => service.tokens.issue({ owner, scopes }, admin)
 const bearer = ({ accessToken }: IssuedPair) => `Bearer ${accessToken}`
 const invalidate = (
-  target: Parameters<Ground['tokens']['invalidate']>[0],
+  target: Parameters<TestService['tokens']['invalidate']>[0],
   options = {},
-  caller: Parameters<Ground['tokens']['invalidate']>[1] = admin,
-) => ground.tokens.invalidate(target, caller, options)
+  caller: Parameters<TestService['tokens']['invalidate']>[1] = admin,
+) => service.tokens.invalidate(target, caller, options)
 const endAccess = ({ accessToken }: IssuedPair) => invalidate({ kind: 'access-token', token: accessToken })
 const endOwner = (options = {}) => invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...alice } }, options)
-const newest = async () => (await ground.tokens.listRevocations({ limit: 1 }, admin))[0]?.revision
+const newest = async () => (await service.tokens.listRevocations({ limit: 1 }, admin))[0]?.revision
 
 const guardSecret = 'the-secret-of-a-guard-of-32-characters'
 const guard = { id: 'guard', secretDigest: digestClientSecret(guardSecret), scopes: ['create_token', 'manage_token'] }
 const asGuard = `Basic ${Buffer.from(`guard:${guardSecret}`).toString('base64')}`
 
 async function listen(query: string, authorization?: string, method: 'GET' | 'POST' = 'POST'): Promise<EventStream> {
-  const stream = await subscribe(ground.handler, { query, authorization, method })
+  const stream = await subscribe(service.handler, { query, authorization, method })
   open.push(stream)
   return stream
 }
@@ -66,7 +66,7 @@ describe('tokenInvalidated', () => {
 
   test('fires for the session, however often it was refreshed', async () => {
     const pair = await issue()
-    const refreshed = await ground.tokens.refresh(pair.refresh?.token ?? '')
+    const refreshed = await service.tokens.refresh(pair.refresh?.token ?? '')
     const streams = [await watch(pair), await watch(refreshed.outcome === 'refreshed' ? refreshed.pair : pair)]
 
     await invalidate({ kind: 'session', id: pair.session.id })
@@ -88,7 +88,7 @@ describe('tokenInvalidated', () => {
 
   test('does not fire for others: another token, session, owner, a session that is spared, a login that came after', async () => {
     const spared = await issue()
-    const caller = await ground.tokens.authenticate({ kind: 'bearer', token: spared.accessToken })
+    const caller = await service.tokens.authenticate({ kind: 'bearer', token: spared.accessToken })
     const bob = await issue({ realm: 'staff', username: 'bob' })
     const namesake = await issue({ realm: 'shop', username: 'alice' })
     const streams = [await watch(spared), await watch(bob), await watch(namesake)]
@@ -109,17 +109,17 @@ describe('tokenInvalidated', () => {
 
   test('fires at once for a token that ends between authenticating and subscribing', async () => {
     const pair = await issue()
-    const caller = await ground.tokens.authenticate({ kind: 'bearer', token: pair.accessToken })
+    const caller = await service.tokens.authenticate({ kind: 'bearer', token: pair.accessToken })
     await endAccess(pair)
 
-    const ended = await ground.tokens.watchToken(caller)
+    const ended = await service.tokens.watchToken(caller)
 
     expect(await ended.next()).toMatchObject({ done: false, value: { selector: 'access-token' } })
     expect(await ended.next()).toMatchObject({ done: true })
   })
 
   test('completes without an event when the token expires', async () => {
-    const pair = await ground.another({ accessTokenSeconds: 1 }).issue({ owner: alice }, admin)
+    const pair = await service.another({ accessTokenSeconds: 1 }).issue({ owner: alice }, admin)
 
     const stream = await watch(pair)
 
@@ -152,7 +152,7 @@ describe('revocationFeed', () => {
     await endOwner()
     const live = await readIds(stream)
 
-    const whole = await ground.tokens.listRevocations({ limit: 100 }, admin)
+    const whole = await service.tokens.listRevocations({ limit: 100 }, admin)
     expect([...kept, ...live]).toEqual(whole.map(({ revision }) => String(revision)).toReversed())
   })
 
@@ -167,7 +167,7 @@ describe('revocationFeed', () => {
     await endOwner()
 
     const second = await follow(cursor)
-    const third = await (await ground.another().followRevocations(cursor, admin)).next()
+    const third = await (await service.another().followRevocations(cursor, admin)).next()
 
     expect((await readIds(second)).slice(-2)).toEqual([missed, String(await newest())])
     expect(
@@ -188,8 +188,8 @@ describe('revocationFeed', () => {
   test('says so when something after the cursor was forgotten', async () => {
     const { cursor } = (await (await follow()).next()).data.revocationFeed
     await endAccess(await issue())
-    ground.clock.advance(3 * 86_400)
-    await emptyExpired(ground.database, { revocationDays: 0, clock: ground.clock.now })
+    service.clock.advance(3 * 86_400)
+    await emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
     await endAccess(await issue())
 
     const event = (await (await follow(cursor)).next()).data.revocationFeed
@@ -207,7 +207,7 @@ describe('revocationFeed', () => {
     ])
     for (const after of ['', '0', 'MSAxIDE6MT', "' or 1=1"])
       expect(await code(await follow(after))).toEqual(['BAD_USER_INPUT', 'complete'])
-    expect(ground.reports).toEqual([])
+    expect(service.reports).toEqual([])
   })
 
   test('an administrator’s stream ends with the token that gave the right to it', async () => {
@@ -227,9 +227,9 @@ describe('revocationFeed', () => {
     ['has another secret', (clients) => clients.replaceClient({ ...guard, secretDigest: digestClientSecret('other') })],
     ['has lost the scope', (clients) => clients.putClient({ ...guard, scopes: ['create_token'] })],
   ])('a client that %s is told nothing more, nor is a session that it made', async (_, change) => {
-    const clients = createClientStore(ground.database)
+    const clients = createClientStore(service.database)
     await clients.putClient(guard)
-    const pair = await ground.tokens.issue(
+    const pair = await service.tokens.issue(
       { owner: alice, scopes: ['manage_token'] },
       { kind: 'client', clientId: 'guard', scopes: guard.scopes },
     )
@@ -264,7 +264,7 @@ describe('the stream', () => {
   })
 
   test('a subscription by a caller who takes no stream is refused', async () => {
-    const answer = await ask(ground.handler, 'subscription { revocationFeed { cursor } }', { authorization: asAdmin })
+    const answer = await ask(service.handler, 'subscription { revocationFeed { cursor } }', { authorization: asAdmin })
 
     expect(answer).toMatchObject({ status: 406, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
   })
@@ -277,7 +277,7 @@ describe('the stream', () => {
     const stream = await listen(query, bearer(await issue()))
 
     expect(await stream.next()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
-    expect(ground.reports).toEqual([])
+    expect(service.reports).toEqual([])
   })
 
   test('all end when the service stops, and what comes after that completes at once', async () => {
@@ -285,7 +285,7 @@ describe('the stream', () => {
     const [page, feed] = [await watch(pair), await follow()]
     await feed.next()
 
-    ground.tokens.endStreams()
+    service.tokens.endStreams()
 
     for (const stream of [page, feed]) expect(await stream.next()).toBe('complete')
     expect(await (await watch(pair)).next()).toBe('complete')

@@ -4,10 +4,10 @@ import { expect } from 'vitest'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, type Ground } from '../support/service.ts'
+import { admin, type TestService } from '../support/service.ts'
 import { accessTokenSeconds, graceSeconds, type Half, type Life, type Pair, refreshTokenSeconds } from './life.ts'
 
-type Command = fc.AsyncCommand<Life, Ground>
+type Command = fc.AsyncCommand<Life, TestService>
 
 const realms = ['staff', 'guests'] as const
 const usernames = ['alice', 'bob'] as const
@@ -39,22 +39,24 @@ export function commandArbitraries(): fc.Arbitrary<Command>[] {
 }
 
 /** Forgets all tokens, so that a run begins with an empty log. Faster than truncating, for so few rows. */
-export async function forgetAll({ database: { db } }: Ground): Promise<void> {
+export async function forgetAll({ database: { db } }: TestService): Promise<void> {
   for (const table of [revocations, spentRefreshTokens, tokenPairs]) await db.delete(table)
 }
 
 /** Every half is as alive as the model has it. */
-export async function compareAll(life: Life, ground: Ground): Promise<void> {
+export async function compareAll(life: Life, service: TestService): Promise<void> {
   await Promise.all(
-    life.pairs.flatMap((pair) => (['access', 'refresh'] as const).map((half) => compareHalf(life, ground, pair, half))),
+    life.pairs.flatMap((pair) =>
+      (['access', 'refresh'] as const).map((half) => compareHalf(life, service, pair, half)),
+    ),
   )
 }
 
 function issue(owner: Owner, withoutRefreshToken: boolean): Command {
   return command(`issue to ${owner.realm}/${owner.username}${withoutRefreshToken ? ', access only' : ''}`, {
-    run: async (life, ground) => {
-      const tokens = await ground.tokens.issue({ owner, withoutRefreshToken }, admin)
-      assertLifetimes(ground, tokens)
+    run: async (life, service) => {
+      const tokens = await service.tokens.issue({ owner, withoutRefreshToken }, admin)
+      assertLifetimes(service, tokens)
       life.add(tokens)
     },
   })
@@ -70,20 +72,20 @@ function refreshAny(nth: number): Command {
 
 /** An ancestor whose successor may be an ancestor itself by now. */
 function replayInside(nth: number, seconds: number): Command {
-  return onPair(`replay ${nth} within the window after ${seconds} s`, nth, spendable, async (life, ground, pair) => {
-    if (pair.spent === undefined) await refresh(life, ground, pair)
+  return onPair(`replay ${nth} within the window after ${seconds} s`, nth, spendable, async (life, service, pair) => {
+    if (pair.spent === undefined) await refresh(life, service, pair)
     const passed = (life.now() - (pair.spent?.at ?? 0)) / 1000
-    if (passed < seconds) pass(life, ground, seconds - passed)
-    await refresh(life, ground, pair)
+    if (passed < seconds) pass(life, service, seconds - passed)
+    await refresh(life, service, pair)
   })
 }
 
 function replayOutside(nth: number, seconds: number): Command {
-  return onPair(`replay ${nth} ${seconds} s after the window`, nth, spendable, async (life, ground, pair) => {
-    if (pair.spent === undefined) await refresh(life, ground, pair)
+  return onPair(`replay ${nth} ${seconds} s after the window`, nth, spendable, async (life, service, pair) => {
+    if (pair.spent === undefined) await refresh(life, service, pair)
     const passed = (life.now() - (pair.spent?.at ?? 0)) / 1000
-    if (passed < graceSeconds + seconds) pass(life, ground, graceSeconds + seconds - passed)
-    await refresh(life, ground, pair)
+    if (passed < graceSeconds + seconds) pass(life, service, graceSeconds + seconds - passed)
+    await refresh(life, service, pair)
   })
 }
 
@@ -92,10 +94,10 @@ function refreshExpired(nth: number, seconds: number): Command {
     `refresh ${nth} ${seconds} s after its expiry`,
     nth,
     ({ pairs }) => pairs,
-    async (life, ground, pair) => {
+    async (life, service, pair) => {
       const left = (pair.expiresAt.refresh - life.now()) / 1000
-      if (left + seconds > 0) pass(life, ground, left + seconds)
-      await refresh(life, ground, pair)
+      if (left + seconds > 0) pass(life, service, left + seconds)
+      await refresh(life, service, pair)
     },
   )
 }
@@ -105,7 +107,7 @@ function invalidateHalf(nth: number, half: Half): Command {
     `invalidate ${half} ${nth}`,
     nth,
     ({ pairs }) => pairs,
-    (life, ground, pair) => invalidate(life, ground, pair, half),
+    (life, service, pair) => invalidate(life, service, pair, half),
   )
 }
 
@@ -114,13 +116,13 @@ function introspect(nth: number, half: Half): Command {
     `introspect ${half} ${nth}`,
     nth,
     ({ pairs }) => pairs,
-    (life, ground, pair) => compareHalf(life, ground, pair, half),
+    (life, service, pair) => compareHalf(life, service, pair, half),
   )
 }
 
 function sweep(scope: OwnerScope): Command {
   return command(`sweep ${Object.values(scope).join(' ')}`, {
-    run: (life, ground) => sweepScope(life, ground, scope),
+    run: (life, service) => sweepScope(life, service, scope),
   })
 }
 
@@ -131,14 +133,14 @@ function sweepUsedUp(nth: number, half: Half, isByName: boolean): Command {
     `sweep ${nth} when its access token is ${way}, name ${half}`,
     nth,
     uncovered,
-    async (life, ground, pair) => {
-      if (pair.hasRefresh) await invalidate(life, ground, pair, 'refresh')
+    async (life, service, pair) => {
+      if (pair.hasRefresh) await invalidate(life, service, pair, 'refresh')
       const left = (pair.expiresAt.access - life.now()) / 1000
-      if (isByName) await invalidate(life, ground, pair, 'access')
-      else if (left > 0) pass(life, ground, left)
-      await sweepScope(life, ground, { kind: 'realm-user', ...pair.owner })
-      await invalidate(life, ground, pair, half)
-      await invalidate(life, ground, pair, half)
+      if (isByName) await invalidate(life, service, pair, 'access')
+      else if (left > 0) pass(life, service, left)
+      await sweepScope(life, service, { kind: 'realm-user', ...pair.owner })
+      await invalidate(life, service, pair, half)
+      await invalidate(life, service, pair, half)
     },
   )
 }
@@ -148,30 +150,30 @@ function uncovered({ pairs }: Life): readonly Pair[] {
 }
 
 function advance(seconds: number): Command {
-  return command(`advance ${seconds} s`, { run: async (life, ground) => pass(life, ground, seconds) })
+  return command(`advance ${seconds} s`, { run: async (life, service) => pass(life, service, seconds) })
 }
 
-async function invalidate(life: Life, ground: Ground, pair: Pair, half: Half): Promise<void> {
+async function invalidate(life: Life, service: TestService, pair: Pair, half: Half): Promise<void> {
   const target = { kind: half === 'access' ? 'access-token' : 'refresh-token', token: tokenOf(pair, half) } as const
-  expect(await ground.tokens.invalidate(target, admin)).toMatchObject({ ...life.invalidate(pair, half), errors: [] })
-  await compareHalf(life, ground, pair, half)
+  expect(await service.tokens.invalidate(target, admin)).toMatchObject({ ...life.invalidate(pair, half), errors: [] })
+  await compareHalf(life, service, pair, half)
 }
 
-async function sweepScope(life: Life, ground: Ground, scope: OwnerScope): Promise<void> {
+async function sweepScope(life: Life, service: TestService, scope: OwnerScope): Promise<void> {
   const expected = life.sweep(scope)
-  expect(await ground.tokens.invalidate({ kind: 'owner', scope }, admin)).toMatchObject({ ...expected, errors: [] })
-  expect(await lastRecorded(ground)).toEqual(expected)
+  expect(await service.tokens.invalidate({ kind: 'owner', scope }, admin)).toMatchObject({ ...expected, errors: [] })
+  expect(await lastRecorded(service)).toEqual(expected)
 }
 
-async function refresh(life: Life, ground: Ground, pair: Pair): Promise<void> {
+async function refresh(life: Life, service: TestService, pair: Pair): Promise<void> {
   const prediction = life.refresh(pair)
-  const answer = await ground.tokens.refresh(tokenOf(pair, 'refresh'))
+  const answer = await service.tokens.refresh(tokenOf(pair, 'refresh'))
   switch (prediction.outcome) {
     case 'new':
       if (answer.outcome !== 'refreshed') throw new Error(`Expected a new pair, got ${JSON.stringify(answer)}`)
       expect(life.pairs.map(({ tokens }) => tokens.accessToken)).not.toContain(answer.pair.accessToken)
       expect(answer.pair).toMatchObject({ session: pair.tokens.session, scopes: pair.tokens.scopes })
-      assertLifetimes(ground, answer.pair)
+      assertLifetimes(service, answer.pair)
       return life.add(answer.pair, pair)
     case 'replay': {
       const { tokens, expiresAt } = prediction.successor
@@ -180,33 +182,33 @@ async function refresh(life: Life, ground: Ground, pair: Pair): Promise<void> {
     }
     case 'refused':
       expect(answer).toEqual({ outcome: 'refused', reason: prediction.reason })
-      if (prediction.ended !== undefined) expect(await lastRecorded(ground)).toEqual(prediction.ended)
+      if (prediction.ended !== undefined) expect(await lastRecorded(service)).toEqual(prediction.ended)
       return
     default:
       return prediction satisfies never
   }
 }
 
-function assertLifetimes({ clock }: Ground, { expiresInSeconds, refresh }: IssuedPair): void {
+function assertLifetimes({ clock }: TestService, { expiresInSeconds, refresh }: IssuedPair): void {
   expect(expiresInSeconds).toBe(accessTokenSeconds)
   const expiresAt = new Date(clock.now().getTime() + refreshTokenSeconds * 1000)
   expect(refresh?.expiresAt ?? expiresAt).toEqual(expiresAt)
 }
 
-async function compareHalf(life: Life, ground: Ground, pair: Pair, half: Half): Promise<void> {
-  const { active } = await ground.tokens.introspect(tokenOf(pair, half), admin)
+async function compareHalf(life: Life, service: TestService, pair: Pair, half: Half): Promise<void> {
+  const { active } = await service.tokens.introspect(tokenOf(pair, half), admin)
   expect({ half, active }).toEqual({ half, active: life.isLive(pair, half) })
 }
 
-async function lastRecorded(ground: Ground): Promise<unknown> {
+async function lastRecorded(service: TestService): Promise<unknown> {
   const { invalidated, previouslyInvalidated } = revocations
-  const newest = ground.database.db.select({ invalidated, previouslyInvalidated }).from(revocations)
+  const newest = service.database.db.select({ invalidated, previouslyInvalidated }).from(revocations)
   return (await newest.orderBy(desc(revocations.revision)).limit(1))[0]
 }
 
-function pass(life: Life, ground: Ground, seconds: number): void {
+function pass(life: Life, service: TestService, seconds: number): void {
   life.advance(seconds)
-  ground.clock.advance(seconds)
+  service.clock.advance(seconds)
 }
 
 /** Pairs whose refresh token was, or could now be, spent: what a replay needs. */
@@ -222,14 +224,14 @@ function onPair(
   name: string,
   nth: number,
   choose: (life: Life) => readonly Pair[],
-  run: (life: Life, ground: Ground, pair: Pair) => Promise<void>,
+  run: (life: Life, service: TestService, pair: Pair) => Promise<void>,
 ): Command {
   return command(name, {
     check: (life) => choose(life).length > 0,
-    run: async (life, ground) => {
+    run: async (life, service) => {
       const choices = choose(life)
       const pair = choices[nth % choices.length]
-      if (pair !== undefined) await run(life, ground, pair)
+      if (pair !== undefined) await run(life, service, pair)
     },
   })
 }

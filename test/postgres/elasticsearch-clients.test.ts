@@ -15,32 +15,32 @@ import {
   elasticsearchVersions,
 } from '../support/elasticsearch.ts'
 import { startProxy } from '../support/proxy.ts'
-import { admin, adminSecret, type Ground, openGround } from '../support/service.ts'
+import { admin, adminSecret, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 let server: RunningServer
 beforeAll(async () => {
-  ground = await openGround()
-  const { tokens, database, reports } = ground
+  service = await openTestService()
+  const { tokens, database, reports } = service
   const report = (error: unknown) => reports.push(error)
   const authenticatePassword = async (username: string, password: string) =>
     username === 'alice' && password === 'open sesame' ? { ...alice, scopes: ['read'] } : undefined
   const handler = createHandler({ tokens, report, authenticatePassword, assertReady: database.ping })
-  const shortcut = { takes: () => false, answer: async () => undefined }
-  server = await startServer({ handler, shortcut, report, port: 0, host: '127.0.0.1' })
+  const fastPath = { takes: () => false, answer: async () => undefined }
+  server = await startServer({ handler, fastPath, report, port: 0, host: '127.0.0.1' })
 })
-beforeEach(() => ground.clear())
+beforeEach(() => service.clear())
 afterAll(async () => {
   await server.stop()
-  await ground.close()
+  await service.close()
 })
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }
 const guest = { realm: 'guests', username: 'alice' }
-const issue = (owner: Owner = alice) => ground.tokens.issue({ owner }, admin)
+const issue = (owner: Owner = alice) => service.tokens.issue({ owner }, admin)
 const refreshTokenOf = ({ refresh }: IssuedPair) => refresh?.token ?? 'none'
-const isActive = async (token: string) => (await ground.tokens.introspect(token, admin)).active
+const isActive = async (token: string) => (await service.tokens.introspect(token, admin)).active
 const counts = (invalidated: number, previously: number) => ({
   invalidated_tokens: invalidated,
   previously_invalidated_tokens: previously,
@@ -89,7 +89,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       const client = open({ compression })
       const pair = await issue()
       const spent = await issue(bob)
-      await ground.tokens.refresh(refreshTokenOf(spent))
+      await service.tokens.refresh(refreshTokenOf(spent))
 
       expect(await client.invalidateToken({ refresh_token: refreshTokenOf(pair) })).toMatchObject(ok(1, 0))
       expect(await client.invalidateToken({ refresh_token: refreshTokenOf(pair) })).toMatchObject(ok(0, 1))
@@ -100,7 +100,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     test('realm_name: both halves of all in it, and again nothing', async () => {
       const client = open({ compression })
       const [half] = [await issue(), await issue(bob), await issue(guest)]
-      await ground.tokens.invalidate({ kind: 'access-token', token: half.accessToken }, admin)
+      await service.tokens.invalidate({ kind: 'access-token', token: half.accessToken }, admin)
 
       expect(await client.invalidateToken({ realm_name: 'staff' })).toMatchObject(ok(3, 1))
       expect(await client.invalidateToken({ realm_name: 'staff' })).toMatchObject(ok(0, 0))
@@ -192,8 +192,8 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
 
   test('credentials that are missing or wrong are thrown as 401, an access token’s end as “token expired”', async () => {
     const [expired, ended] = [await issue(), await issue()]
-    await ground.tokens.invalidate({ kind: 'access-token', token: ended.accessToken }, admin)
-    ground.clock.advance(1201)
+    await service.tokens.invalidate({ kind: 'access-token', token: ended.accessToken }, admin)
+    service.clock.advance(1201)
     const ask = (auth: ClientAuth | undefined) => failureOf(open({ auth }).invalidateToken({ token: 'x' }))
     const reason = (text: string) => refusal(401, { error: { type: 'security_exception', reason: text } })
 
@@ -213,7 +213,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     const { accessToken } = await issue()
     const secretDigest = digestClientSecret('x'.repeat(32))
     const scopes = ['introspect_token', 'create_token']
-    await createClientStore(ground.database).putClient({ id: 'reader', secretDigest, scopes })
+    await createClientStore(service.database).putClient({ id: 'reader', secretDigest, scopes })
 
     for (const auth of [{ bearer: accessToken }, { username: 'reader', password: 'x'.repeat(32) }])
       expect(await failureOf(open({ auth }).invalidateToken({ token: accessToken }))).toMatchObject({ statusCode: 403 })
@@ -230,7 +230,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
 
     expect(await client.invalidateToken({ token: accessToken })).toMatchObject(ok(0, 1))
     expect(await client.invalidateToken({ token: accessToken })).toMatchObject(ok(0, 1))
-    expect(await ground.database.db.$count(revocations)).toBe(1)
+    expect(await service.database.db.$count(revocations)).toBe(1)
     proxy.close()
   })
 

@@ -8,20 +8,20 @@ import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createSubscriptions } from '../../src/tokens/live/subscriptions.ts'
 import { startProxy } from '../support/proxy.ts'
-import { admin, type Ground, openGround } from '../support/service.ts'
+import { admin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 let url: string
 let clients: pg.Client[]
 // One for each test: a hint may come up to 20 ms after its commit, and these count hints.
 beforeEach(async () => {
-  ground = await openGround()
-  url = ground.url ?? expect.unreachable()
+  service = await openTestService()
+  url = service.url ?? expect.unreachable()
   clients = []
 })
 afterEach(async () => {
   for (const client of clients) await client.end()
-  await ground.close()
+  await service.close()
 })
 
 async function connect(): Promise<pg.Client> {
@@ -55,7 +55,7 @@ async function readNaively(client: pg.Client, seen: number[]): Promise<void> {
 }
 
 test('while eight write at once a reader by revision misses rows, and a follower has each of them once', async () => {
-  const log = createRevocationLog(ground.database)
+  const log = createRevocationLog(service.database)
   const stream = await createSubscriptions({
     log,
     store: { find: async () => undefined },
@@ -76,7 +76,7 @@ test('while eight write at once a reader by revision misses rows, and a follower
     const client = await connect()
     for (let n = 0; n < 30; n++) {
       appended.push(await appendSlowly(client, ++pairId))
-      ground.database.announcements.announce()
+      service.database.notifications.notify()
     }
   })
   const reading = (async () => {
@@ -115,7 +115,7 @@ test('what a process invalidates just before it goes is told to the others', asy
 
   for (let round = 1; round <= 3; round++) {
     const leaving = await openDatabase({ kind: 'postgres', url, directUrl: url })
-    leaving.announcements.announce()
+    leaving.notifications.notify()
     await leaving.close()
 
     await expect.poll(() => told).toBe(round)
@@ -123,8 +123,8 @@ test('what a process invalidates just before it goes is told to the others', asy
 })
 
 test('a cursor from before a transaction that is days old has a gap once that was forgotten, and not while it is under way', async () => {
-  const log = createRevocationLog(ground.database)
-  const forget = () => emptyExpired(ground.database, { revocationDays: 0, clock: ground.clock.now })
+  const log = createRevocationLog(service.database)
+  const forget = () => emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
   const append = (client: pg.Client, pairId: number) =>
     client.query(
       `insert into revocations (revision, selector, pair_id, at, caller)
@@ -163,7 +163,7 @@ test('a listener whose connection dies without a word notices, listens again, an
     directUrl: proxy.url,
     ownPayload: 'own',
     heartbeatMs: 1_000,
-    wake: () => events.push('woken'),
+    onChange: () => events.push('woken'),
     onLost: () => events.push('lost'),
   })
   await until(1, 'woken')
@@ -192,7 +192,7 @@ test('a listener hears others and not itself, and stops without leaving its conn
     directUrl: url,
     ownPayload: 'own',
     heartbeatMs: 60_000,
-    wake: () => woken++,
+    onChange: () => woken++,
     onLost: (error) => expect.unreachable(error.message),
   })
   while (woken === 0) await sleep(5)

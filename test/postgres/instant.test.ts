@@ -2,24 +2,24 @@ import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import { until } from '../support/processes.ts'
-import { admin, type Ground, openGround } from '../support/service.ts'
+import { admin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 let other: pg.Client
 beforeAll(async () => {
-  ground = await openGround()
-  other = new pg.Client({ connectionString: ground.url })
+  service = await openTestService()
+  other = new pg.Client({ connectionString: service.url })
   await other.connect()
 })
-beforeEach(() => ground.clear())
+beforeEach(() => service.clear())
 afterAll(async () => {
   await other.end()
-  await ground.close()
+  await service.close()
 })
 
 const ofStaff: InvalidationTarget = { kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }
-const issue = () => ground.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
-const isLive = async (token: string) => (await ground.tokens.introspect(token, admin)).active
+const issue = () => service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
+const isLive = async (token: string) => (await service.tokens.introspect(token, admin)).active
 const isWaiting = async () => {
   const { rowCount } = await other.query(`select from pg_locks where locktype = 'advisory' and not granted
     and database = (select oid from pg_database where datname = current_database())`)
@@ -28,13 +28,13 @@ const isWaiting = async () => {
 
 test('a sweep of logins before an instant to come spares who logs in after it, while the sweep waits its turn', async () => {
   const before = await issue()
-  const inASecond = new Date(ground.clock.now().getTime() + 1000)
+  const inASecond = new Date(service.clock.now().getTime() + 1000)
   // A username's sweep stands before it. Logins of the realm do not wait for that: they overtake.
   await other.query("begin; select lock_scope(null, 'bob')")
 
-  const sweep = ground.tokens.invalidate(ofStaff, admin, { issuedBefore: inASecond })
+  const sweep = service.tokens.invalidate(ofStaff, admin, { issuedBefore: inASecond })
   await until(isWaiting)
-  ground.clock.advance(2)
+  service.clock.advance(2)
   const after = await issue()
   await other.query('rollback')
 

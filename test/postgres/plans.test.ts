@@ -6,7 +6,7 @@ import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
-import { admin, openGround } from '../support/service.ts'
+import { admin, openTestService } from '../support/service.ts'
 
 /** As many as a busy service appends between two looks of autovacuum. */
 const grown = 4_000
@@ -18,8 +18,8 @@ test.each([
 ])(
   '%s reads a handful of rows of each table, also where the tables have grown since it was planned',
   async (_, directUrl) => {
-    const ground = await openGround()
-    const url = ground.url ?? expect.unreachable()
+    const service = await openTestService()
+    const url = service.url ?? expect.unreachable()
     const isPooled = directUrl(url) !== url
     const observer = new pg.Client({ connectionString: url })
     await observer.connect()
@@ -30,7 +30,7 @@ test.each([
       log: createRevocationLog(database),
       clients: createClientStore(database),
       lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
-      clock: ground.clock.now,
+      clock: service.clock.now,
     })
     const issue = (username: string) => tokens.issue({ owner: { realm: 'staff', username } }, admin)
     const takeAll = async (pair: IssuedPair) => {
@@ -63,7 +63,7 @@ test.each([
     expect(read).toBeGreaterThan(10)
     expect(read).toBeLessThan(grown / 10)
     await observer.end()
-    await ground.close()
+    await service.close()
   },
 )
 

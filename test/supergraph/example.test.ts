@@ -3,16 +3,16 @@ import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { type Ground, openGround } from '../support/service.ts'
+import { openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 let example: ChildProcess
 let printed = ''
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
   const [program = '', ...args] = packageJson.scripts['example:supergraph'].split(' ')
   example = spawn(`node_modules/.bin/${program}`, args, {
-    env: { PATH: process.env['PATH'], PORT: '0', DATABASE_URL: ground.url },
+    env: { PATH: process.env['PATH'], PORT: '0', DATABASE_URL: service.url },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await new Promise((resolve, reject) => {
@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   if (example.exitCode === null) example.kill('SIGKILL')
-  await ground.close()
+  await service.close()
 })
 
 /** A command as the example prints it, run. */

@@ -3,28 +3,28 @@ import type { Listening } from '../../examples/supergraph/listen.ts'
 import { startUsers, usersSdl } from '../../examples/supergraph/users.ts'
 import { optionalDirectives } from '../../src/graph/optional-directives.ts'
 import { createSchema, createSdl } from '../../src/graph/schema.ts'
-import { createShortcut } from '../../src/http/graphql/fast-path.ts'
+import { createFastPath } from '../../src/http/graphql/fast-path.ts'
 import { createHandler } from '../../src/http/handler.ts'
 import { type RunningServer, startServer } from '../../src/server/server.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { composers } from '../support/composers.ts'
 import { readEvents } from '../support/event-stream.ts'
 import { type RunningGateway, startApolloGateway, startHiveGateway } from '../support/gateways.ts'
-import { admin, asAdmin, type Ground, openGround } from '../support/service.ts'
+import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
 
-let ground: Ground
+let service: TestService
 let server: RunningServer
 let users: Listening
 
 /** Our service behind both ways, on a port of its own. */
 async function serve(): Promise<RunningServer> {
-  const { tokens } = ground
+  const { tokens } = service
   const schema = createSchema()
-  const report = (error: unknown) => ground.reports.push(error)
-  const handler = createHandler({ schema, tokens, report, assertReady: ground.database.ping })
+  const report = (error: unknown) => service.reports.push(error)
+  const handler = createHandler({ schema, tokens, report, assertReady: service.database.ping })
   return startServer({
     handler,
-    shortcut: createShortcut({ schema, tokens, report }),
+    fastPath: createFastPath({ schema, tokens, report }),
     port: 0,
     host: '127.0.0.1',
     report,
@@ -32,15 +32,15 @@ async function serve(): Promise<RunningServer> {
 }
 
 beforeAll(async () => {
-  ground = await openGround()
+  service = await openTestService()
   server = await serve()
   users = await startUsers(0)
 })
-beforeEach(() => ground.clear())
+beforeEach(() => service.clear())
 afterAll(async () => {
   await users.stop()
   await server.stop()
-  await ground.close()
+  await service.close()
 })
 
 const createPair = `mutation ($input: CreateTokenPairInput!) {
@@ -91,7 +91,7 @@ describe.each([
     gateway = await start(compose(composer))
   })
   beforeEach(async () => {
-    pair = await ground.tokens.issue(
+    pair = await service.tokens.issue(
       { owner: { realm: 'demo', username: 'alice' }, device: { label: 'laptop' } },
       admin,
     )
@@ -161,7 +161,7 @@ describe.each([
   })
 
   test('a user of another subgraph is joined to their sessions', async () => {
-    const phone = await ground.tokens.issue({ owner: { realm: 'demo', username: 'alice' } }, admin)
+    const phone = await service.tokens.issue({ owner: { realm: 'demo', username: 'alice' } }, admin)
 
     const nodes = [
       { id: String(phone.session.id), device: { label: null }, isCurrent: false },
@@ -183,7 +183,7 @@ describe.each([
   })
 
   test('who may not see sessions is refused, and the rest of the answer stands', async () => {
-    const bob = await ground.tokens.issue({ owner: { realm: 'demo', username: 'bob' } }, admin)
+    const bob = await service.tokens.issue({ owner: { realm: 'demo', username: 'bob' } }, admin)
     const data = { user: { name: 'Alice', tokenOwner: null } }
 
     expect(await ask(join, {}, bearer(bob))).toEqual({ data, codes: ['FORBIDDEN'] })
@@ -235,12 +235,12 @@ describe.each([
   })
 
   test('nothing of it was a fault of ours', async () => {
-    expect(ground.reports).toEqual([])
+    expect(service.reports).toEqual([])
   })
 })
 
 test('a page behind Hive Gateway learns that it was logged out, and its stream completes', async () => {
-  const { accessToken } = await ground.tokens.issue({ owner: { realm: 'demo', username: 'alice' } }, admin)
+  const { accessToken } = await service.tokens.issue({ owner: { realm: 'demo', username: 'alice' } }, admin)
   const hive = await startHiveGateway(compose('the Guild'))
   const body = JSON.stringify({ query: 'subscription { tokenInvalidated { selector username } }' })
   const page = readEvents(
@@ -252,7 +252,7 @@ test('a page behind Hive Gateway learns that it was logged out, and its stream c
   )
   const told = page.next()
 
-  await ground.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+  await service.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
 
   expect(await told).toEqual({ data: { tokenInvalidated: { selector: 'ACCESS_TOKEN', username: 'alice' } } })
   expect(await page.next()).toBe('complete')

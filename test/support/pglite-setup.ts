@@ -14,6 +14,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await engine.close()
   const path = join(folder, 'migrated.tar')
   await writeFile(path, new Uint8Array(await dump.arrayBuffer()))
-  project.provide('ground', { kind: 'pglite', path })
+  project.provide('engine', { kind: 'pglite', path })
   return () => rm(folder, { recursive: true })
 }

@@ -8,6 +8,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   process.stdout.write(`${describePostgres()}\n`)
   const postgres = await startPostgres()
   await migratePostgres(await postgres.createDatabase('migrated'))
-  project.provide('ground', { kind: 'postgres', url: postgres.url, template: 'migrated' })
+  project.provide('engine', { kind: 'postgres', url: postgres.url, template: 'migrated' })
   return () => postgres.stop()
 }

@@ -15,13 +15,13 @@ import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Lifetimes } from '../../src/tokens/pair.ts'
 import { createTokens, type Tokens } from '../../src/tokens/tokens.ts'
 
-export type GroundSource =
+export type EngineSource =
   | { readonly kind: 'pglite'; readonly path: string }
   | { readonly kind: 'postgres'; readonly url: string; readonly template: string }
 
 declare module 'vitest' {
   interface ProvidedContext {
-    ground: GroundSource
+    engine: EngineSource
   }
 }
 
@@ -32,7 +32,7 @@ export interface TestClock {
 }
 
 /** All of the service but its port, on an engine of the test file's own. */
-export interface Ground {
+export interface TestService {
   readonly database: Database
   /** Only for Postgres: where a second process would connect. */
   readonly url: string | undefined
@@ -54,8 +54,8 @@ export const asAdmin = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('ba
 
 const lifetimes: Lifetimes = { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 }
 
-export async function openGround(): Promise<Ground> {
-  const source = inject('ground')
+export async function openTestService(): Promise<TestService> {
+  const source = inject('engine')
   const { database, url, drop } = source.kind === 'pglite' ? await openPglite(source.path) : await openCopy(source)
   const clock = createTestClock()
   const clients = createClientStore(database)

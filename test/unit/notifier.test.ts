@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createTeller } from '../../src/storage/engine/notifications.ts'
+import { createNotifier } from '../../src/storage/engine/notifications.ts'
 
 test('a teller that finishes has sent what was asked for, also what came while it was sending', async () => {
   let sent = 0
-  const { tell, finish } = createTeller(async () => {
+  const { notify, finish } = createNotifier(async () => {
     await sleep(5)
     sent++
   })
@@ -12,12 +12,12 @@ test('a teller that finishes has sent what was asked for, also what came while i
   await finish()
   expect(sent).toBe(0)
 
-  tell()
+  notify()
   await finish()
   expect(sent).toBe(1)
 
   // Within the rest of the first.
-  for (let asked = 0; asked < 5; asked++) tell()
+  for (let asked = 0; asked < 5; asked++) notify()
   await finish()
   expect(sent).toBe(2)
 
@@ -27,9 +27,9 @@ test('a teller that finishes has sent what was asked for, also what came while i
 })
 
 test('a teller whose hint is not taken finishes all the same', async () => {
-  const { tell, finish } = createTeller(() => Promise.reject(new Error('gone')))
+  const { notify, finish } = createNotifier(() => Promise.reject(new Error('gone')))
 
-  tell()
+  notify()
 
   await expect(finish()).resolves.toBeUndefined()
 })

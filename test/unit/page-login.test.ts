@@ -13,7 +13,7 @@ afterEach(() => {
 function openTabs() {
   const kept = new Map<string, string>()
   const window = new EventTarget()
-  const announce = (key: string, newValue: string | null) =>
+  const notify = (key: string, newValue: string | null) =>
     window.dispatchEvent(Object.assign(new Event('storage'), { key, newValue }))
   vi.stubGlobal('addEventListener', window.addEventListener.bind(window))
   vi.stubGlobal('localStorage', {
@@ -21,7 +21,7 @@ function openTabs() {
     setItem: (key: string, value: string) => kept.set(key, value),
     removeItem: (key: string) => kept.delete(key),
   })
-  return { announce, one: createLogin(inLocalStorage()), other: createLogin(inLocalStorage()) }
+  return { notify, one: createLogin(inLocalStorage()), other: createLogin(inLocalStorage()) }
 }
 
 describe('two tabs of a page', () => {
@@ -39,13 +39,13 @@ describe('two tabs of a page', () => {
   })
 
   test('are logged out together', () => {
-    const { announce, one, other } = openTabs()
+    const { notify, one, other } = openTabs()
     const told = vi.fn()
     other.onEnd(told)
     one.begin(pair('old'))
 
     one.end('LOGGED_OUT')
-    announce('token-pair', null)
+    notify('token-pair', null)
 
     expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
     expect(other.accessToken()).toBeUndefined()

@@ -8,16 +8,16 @@ export interface Cause {
   readonly caused_by?: Cause
 }
 
-type Headers = Readonly<Record<string, string | readonly string[]>>
+type HeaderFields = Readonly<Record<string, string | readonly string[]>>
 
 /** What Elasticsearch's clients make a `ResponseError` of: they build its message from `type` and `root_cause`. */
 export class ElasticsearchError extends Error {
   readonly status: number
   readonly causeToTell: Cause
   /** Sent as headers, and repeated in the body, as Elasticsearch does with `WWW-Authenticate`. */
-  readonly headers: Headers
+  readonly headers: HeaderFields
 
-  constructor(status: number, cause: Cause, headers: Headers = {}) {
+  constructor(status: number, cause: Cause, headers: HeaderFields = {}) {
     super(cause.reason)
     this.status = status
     this.causeToTell = cause
@@ -77,7 +77,7 @@ export function toElasticsearchError(error: unknown, report: (error: unknown) =>
 export const wrongCredentials =
   'unable to authenticate with provided credentials and anonymous access is not allowed for this request'
 
-function security(status: number, reason: string, headers: Headers = {}): ElasticsearchError {
+function security(status: number, reason: string, headers: HeaderFields = {}): ElasticsearchError {
   return new ElasticsearchError(status, { type: 'security_exception', reason }, headers)
 }
 

@@ -26,7 +26,7 @@ const names = ['grant_type', 'username', 'password', 'kerberos_ticket', 'scope',
 type Name = (typeof names)[number]
 type Fields = Readonly<Partial<Record<Name, string>>>
 
-interface Grant {
+interface GrantType {
   readonly required: readonly Name[]
   readonly forbidden: readonly Name[]
   readonly run: (fields: Fields, principal: Principal) => Promise<Answer>
@@ -46,7 +46,7 @@ export function createGrants(dependencies: GrantDependencies): Verb {
   }
 }
 
-function grantsOf({ tokens, authenticatePassword }: GrantDependencies): Readonly<Record<string, Grant>> {
+function grantsOf({ tokens, authenticatePassword }: GrantDependencies): Readonly<Record<string, GrantType>> {
   return {
     ...(authenticatePassword && {
       password: {
@@ -68,7 +68,7 @@ function grantsOf({ tokens, authenticatePassword }: GrantDependencies): Readonly
   }
 }
 
-function findFaults({ required, forbidden }: Grant, fields: Fields): readonly string[] {
+function findFaults({ required, forbidden }: GrantType, fields: Fields): readonly string[] {
   return [
     ...required.filter((name) => !fields[name]).map((name) => `${name} is missing`),
     ...forbidden

@@ -24,20 +24,20 @@ import { answerHeaders, mostTokens } from './route.ts'
  * (another media type, a browser's origin, a document that does not parse or validate, variables that do not fit) is
  * left to the long way, and nothing has been done then. `test/engines/fast-path.test.ts` compares the two.
  */
-export interface Shortcut {
+export interface FastPath {
   /** Whether a POST to the GraphQL endpoint with these headers may go the short way. */
   takes(headers: IncomingHttpHeaders): boolean
   /** The answer, or undefined if it must go the long way after all. */
-  answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<ShortAnswer | undefined>
+  answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<FastAnswer | undefined>
 }
 
-export interface ShortAnswer {
+export interface FastAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-export interface ShortcutDependencies {
+export interface FastPathDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
   readonly report: (error: unknown) => void
@@ -63,13 +63,13 @@ interface Params {
 /** Applications have a few dozen operations; the oldest is forgotten when there are more. */
 const mostPrepared = 500
 
-export function createShortcut({ schema, tokens, report }: ShortcutDependencies): Shortcut {
+export function createFastPath({ schema, tokens, report }: FastPathDependencies): FastPath {
   const present = createErrorPresenter(schema, report)
   const prepared = new Map<string, Prepared>()
 
   return { takes, answer }
 
-  async function answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<ShortAnswer | undefined> {
+  async function answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<FastAnswer | undefined> {
     const params = readParams(body)
     const plan = params && prepareOnce(params.query)
     if (params === undefined || plan === undefined || !isNamed(plan.operation, params.operationName)) return undefined
@@ -90,7 +90,7 @@ export function createShortcut({ schema, tokens, report }: ShortcutDependencies)
     return result.data === undefined ? undefined : write(result, headers.accept)
   }
 
-  function write(result: Outcome, accept: string | undefined): ShortAnswer {
+  function write(result: Outcome, accept: string | undefined): FastAnswer {
     const type = accept === graphqlType ? graphqlType : jsonType
     const headers: Record<string, string> = { 'content-type': `${type}; charset=utf-8`, ...answerHeaders }
     if (result.errors === undefined) return { status: 200, headers, body: JSON.stringify(result) }

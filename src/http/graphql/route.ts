@@ -38,8 +38,8 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
       tokens,
       caller: await authenticateHeader(tokens, request.headers.get('authorization')),
     }),
-    plugins: [narrowDoors(present)],
-    // All errors, also Yoga's own, are presented in one place: `narrowDoors`.
+    plugins: [useRequestLimits(present)],
+    // All errors, also Yoga's own, are presented in one place: `useRequestLimits`.
     maskedErrors: false,
     logging: false,
     graphiql: false,
@@ -64,7 +64,7 @@ export function isEventStream({ headers }: Response): boolean {
 }
 
 /** One plugin, because each costs microseconds at every request. */
-function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
+function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
   return {
     onRequestParse({ request, setRequestParser }) {
       // Yoga finds this out when it writes the answer: after a mutation has had its effect.
@@ -91,7 +91,7 @@ function narrowDoors(present: (error: unknown) => GraphQLError): Plugin {
       return {
         onSubscribeResult: ({ result, setResult }) => {
           if (!isAsyncIterable(result)) return
-          const results = withLastWords(result, present)
+          const results = endWithError(result, present)
           endWith(args.contextValue.request.signal, results)
           setResult(results)
         },
@@ -131,7 +131,7 @@ function isConditional({ selections }: SelectionSetNode): boolean {
  * A stream whose source breaks ends with an error that is presented like any other, and then completes: Yoga would
  * break the connection, and its reader would learn nothing.
  */
-function withLastWords(
+function endWithError(
   results: AsyncIterable<ExecutionResult>,
   present: (error: unknown) => GraphQLError,
 ): AsyncIterableIterator<ExecutionResult> {

@@ -5,7 +5,7 @@ import { answerHeaders } from '../graphql/route.ts'
 /** RFC 6749 §5.1 has both for whatever holds a token: `Pragma` is for caches of HTTP/1.0. */
 const headers = { ...answerHeaders, pragma: 'no-cache' } as const
 
-type Headers = Readonly<Record<string, string>>
+type HeaderFields = Readonly<Record<string, string>>
 
 /** RFC 6749 §5.2, and beside it: RFC 6750 §3.1 for whoever comes with an access token, §4.1.2.1 for what is our fault. */
 type ErrorCode =
@@ -88,11 +88,11 @@ const challenge = {
   'www-authenticate': 'Basic realm="invalidate-token", charset="UTF-8", Bearer realm="invalidate-token"',
 }
 
-function challengeBearer(error: ErrorCode, description: string): Headers {
+function challengeBearer(error: ErrorCode, description: string): HeaderFields {
   const said = `error="${error}", error_description="${description}"`
   return { 'www-authenticate': `Bearer realm="invalidate-token", ${said}` }
 }
 
-function refuse(status: number, error: ErrorCode, description: string, more: Headers = {}): Response {
+function refuse(status: number, error: ErrorCode, description: string, more: HeaderFields = {}): Response {
   return Response.json({ error, error_description: description }, { status, headers: { ...headers, ...more } })
 }

@@ -16,7 +16,7 @@ export async function introspect(tokens: Tokens, { form, caller, issuer }: FormR
   const token = requireParameter(form, 'token')
   const found = await tokens.introspect(token, caller).catch(asInactive)
   // §2.2: an answer about a token that is not active "SHOULD NOT include any additional information".
-  return answerJson(found.active ? { ...describe(found, issuer), ...typeOf(token) } : { active: false })
+  return answerJson(found.active ? { ...introspectionResponse(found, issuer), ...typeOf(token) } : { active: false })
 }
 
 /** Text that no token could be (control characters, half a megabyte) is not active either. */
@@ -26,7 +26,10 @@ function asInactive(error: unknown): Introspection {
 }
 
 /** §2.2's members, and of our own `realm_name` and `sid`: whose token it is, and the session, as GraphQL names them. */
-function describe({ session, scopes, clientId, issuedAt, expiresAt }: ActiveToken, issuer: string): object {
+function introspectionResponse(
+  { session, scopes, clientId, issuedAt, expiresAt }: ActiveToken,
+  issuer: string,
+): object {
   const { realm, username } = session.owner
   return {
     active: true,

@@ -22,11 +22,11 @@ export async function refresh(tokens: Tokens, { form, caller }: FormRequest): Pr
   const issuedTo = caller.kind === 'client' ? caller.clientId : undefined
   const answer = await tokens.refreshOnTerms(token, { issuedTo, scopes })
   if (answer.outcome !== 'refreshed') throw refusalOf(answer.reason)
-  return answerJson(describe(answer.pair))
+  return answerJson(tokenResponse(answer.pair))
 }
 
 /** §5.1. A new pair has all of the scopes that were granted, so whoever asked for fewer must read which (§3.3). */
-function describe({ accessToken, expiresInSeconds, refresh: refreshHalf, scopes }: IssuedPair): object {
+function tokenResponse({ accessToken, expiresInSeconds, refresh: refreshHalf, scopes }: IssuedPair): object {
   return {
     access_token: accessToken,
     token_type: 'Bearer',

@@ -15,12 +15,12 @@ import { requireParameter } from './form.ts'
  * `token_type_hint` is ignored (§2.1 allows it): a token says by itself what it is.
  */
 export async function revoke(tokens: Tokens, { form, caller }: FormRequest): Promise<Response> {
-  const target = readTarget(requireParameter(form, 'token'))
+  const target = targetOf(requireParameter(form, 'token'))
   if (target !== undefined) await end(tokens, target, caller)
   return answerEmpty(200)
 }
 
-function readTarget(token: string): InvalidationTarget | undefined {
+function targetOf(token: string): InvalidationTarget | undefined {
   const half = readToken(token)?.half
   return half && { kind: `${half}-token`, token }
 }

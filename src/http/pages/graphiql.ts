@@ -16,7 +16,7 @@ export interface GraphiqlPageOptions {
   readonly schema: GraphQLSchema
 }
 
-interface Page {
+interface RenderedPage {
   readonly gzipped: Uint8Array<ArrayBuffer>
   readonly fingerprint: string
   readonly policy: string
@@ -49,7 +49,7 @@ const decompress = promisify(gunzip)
  * The handler answers any request: ask `wantsPage` first.
  */
 export function createGraphiqlPage(options: GraphiqlPageOptions): (request: Request) => Promise<Response> {
-  let rendering: Promise<Page> | undefined
+  let rendering: Promise<RenderedPage> | undefined
   return async (request) => {
     rendering ??= renderPage(options)
     return answer(request, await rendering)
@@ -70,7 +70,7 @@ export function wantsPage(request: Request): boolean {
   return html > json
 }
 
-async function answer(request: Request, page: Page): Promise<Response> {
+async function answer(request: Request, page: RenderedPage): Promise<Response> {
   const gzipped = takesGzip(request)
   // A strong ETag names bytes, so each coding has its own (RFC 9110 §8.8.3.3).
   const etag = gzipped ? `"${page.fingerprint}-gzip"` : `"${page.fingerprint}"`
@@ -83,7 +83,7 @@ async function answer(request: Request, page: Page): Promise<Response> {
   return new Response(page.gzipped, { headers })
 }
 
-function pageHeaders(page: Page, etag: string): Headers {
+function pageHeaders(page: RenderedPage, etag: string): Headers {
   return new Headers({
     etag,
     'cache-control': 'no-cache',
@@ -123,7 +123,7 @@ function splitList(header: string | null): readonly string[] {
   return header === null ? [] : header.split(',').map((entry) => entry.trim())
 }
 
-async function renderPage(options: GraphiqlPageOptions): Promise<Page> {
+async function renderPage(options: GraphiqlPageOptions): Promise<RenderedPage> {
   // Imported here because it is 9 MB of source, which a service that nobody opens in a browser need not read.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
   const bare = renderGraphiQL({ title }).replace('</head>', `${style}</head>`)

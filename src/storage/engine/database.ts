@@ -1,7 +1,7 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type * as schema from '../schema.ts'
-import type { Announcements } from './notifications.ts'
+import type { Notifications } from './notifications.ts'
 
 /** Either engine, seen alike. */
 export type Db = PgDatabase<PgQueryResultHKT, typeof schema, ExtractTablesWithRelations<typeof schema>>
@@ -22,7 +22,7 @@ export interface Database {
   /** Resolves when the database answers a query now. */
   ping(): Promise<void>
   close(): Promise<void>
-  readonly announcements: Announcements
+  readonly notifications: Notifications
 }
 
 export type DatabaseLocation =

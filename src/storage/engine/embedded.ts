@@ -10,7 +10,7 @@ import type { Database, DatabaseOptions } from './database.ts'
 import { codeOf, evidence } from './errors.ts'
 import { lockFolder } from './folder-lock.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
-import { createLocalAnnouncements } from './notifications.ts'
+import { createLocalNotifications } from './notifications.ts'
 import { settleRestoredRows } from './restored.ts'
 
 /** @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_CONFIGURATION: the folder can't be used, or what is in it opened */
@@ -71,7 +71,7 @@ export function embeddedDatabase(
     db,
     description,
     migrations: [],
-    announcements: createLocalAnnouncements(),
+    notifications: createLocalNotifications(),
     statementName: (name) => name,
     // The embedded engine plans each statement anew, by the size that a table has.
     walker: db,

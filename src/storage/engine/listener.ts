@@ -10,7 +10,7 @@ export interface ListenerOptions {
   /** What this process itself sends along: it knows without being told. */
   readonly ownPayload: string
   /** Called at each notification of others, and after each connection: what came while there was none is in the log. */
-  readonly wake: () => void
+  readonly onChange: () => void
   /** Told once each time that the connection is lost. */
   readonly onLost: (error: Error) => void
   readonly heartbeatMs?: number
@@ -56,7 +56,7 @@ async function run(options: ListenerOptions, signal: AbortSignal): Promise<void>
 
 /** One connection's life. Rejects when it is lost. */
 async function listenOnce(options: ListenerOptions, signal: AbortSignal, onListening: () => void): Promise<void> {
-  const { directUrl, ownPayload, wake, heartbeatMs: everyMs = heartbeatMs } = options
+  const { directUrl, ownPayload, onChange, heartbeatMs: everyMs = heartbeatMs } = options
   const socket = new Socket()
   const end = () => socket.destroy()
   signal.addEventListener('abort', end)
@@ -73,16 +73,16 @@ async function listenOnce(options: ListenerOptions, signal: AbortSignal, onListe
     client.on('error', reject)
     client.on('end', () => reject(new Error('The connection was closed')))
   })
-  lost.catch(leaveToRace)
+  lost.catch(ignoreRejection)
   client.on('notification', ({ payload }) => {
-    if (payload !== ownPayload) wake()
+    if (payload !== ownPayload) onChange()
   })
   try {
     await Promise.race([client.connect(), lost])
     await Promise.race([client.query(`listen ${channel}`), lost])
     onListening()
     for (;;) {
-      wake()
+      onChange()
       await Promise.race([pause(everyMs, signal), lost])
       await Promise.race([assertListening(client), lost])
     }
@@ -104,6 +104,6 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-function leaveToRace(): void {
+function ignoreRejection(): void {
   // It is raced with each step; here it only must not count as unhandled.
 }

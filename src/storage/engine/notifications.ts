@@ -2,22 +2,22 @@
  * That the log may have something new, told to whoever follows it. Only a hint: nobody waits for it, its loss delays and
  * loses nothing, and what is new is read from the log.
  */
-export interface Announcements {
+export interface Notifications {
   /** After a commit that appended to the log. Returns at once. */
-  announce(): void
-  /** Calls `wake` at each announcement, and now and then without one. Answers the function that ends it. */
-  listen(wake: () => void): () => void
+  notify(): void
+  /** Calls `onChange` at each announcement, and now and then without one. Answers the function that ends it. */
+  listen(onChange: () => void): () => void
 }
 
 /** Within one process, which is all there is on the embedded engine. */
-export function createLocalAnnouncements(): Announcements {
-  const listeners = new Set<{ readonly wake: () => void }>()
+export function createLocalNotifications(): Notifications {
+  const listeners = new Set<{ readonly onChange: () => void }>()
   return {
-    announce: () => {
-      for (const { wake } of listeners) wake()
+    notify: () => {
+      for (const { onChange } of listeners) onChange()
     },
-    listen: (wake) => {
-      const listener = { wake }
+    listen: (onChange) => {
+      const listener = { onChange }
       listeners.add(listener)
       return () => {
         listeners.delete(listener)
@@ -26,11 +26,11 @@ export function createLocalAnnouncements(): Announcements {
   }
 }
 
-/** Under load other processes are told 50 times a second at most: a hint for each commit would tell them nothing more. */
-const restMs = 20
+/** Under load other processes are told 50 times a second at most: a hint for each commit would notify them nothing more. */
+const minIntervalMs = 20
 
-export interface Teller {
-  tell(): void
+export interface Notifier {
+  notify(): void
   /** Resolves when nothing is left to send: what was asked for last is not rested for. */
   finish(): Promise<void>
 }
@@ -39,13 +39,13 @@ export interface Teller {
  * Sends one hint for all that asked since the last was sent, one at a time. The first goes at once; a fault of it is
  * nobody's concern, because whoever follows looks at the log by themselves every few seconds.
  */
-export function createTeller(send: () => Promise<unknown>): Teller {
+export function createNotifier(send: () => Promise<unknown>): Notifier {
   let isBusy = false
   let isAsked = false
   let sending: Promise<unknown> = Promise.resolve()
-  return { tell, finish }
+  return { notify, finish }
 
-  function tell(): void {
+  function notify(): void {
     isAsked = true
     if (!isBusy) void sendAll()
   }
@@ -54,14 +54,14 @@ export function createTeller(send: () => Promise<unknown>): Teller {
     isBusy = true
     while (isAsked) {
       await sendOnce()
-      await new Promise((resolve) => setTimeout(resolve, restMs).unref())
+      await new Promise((resolve) => setTimeout(resolve, minIntervalMs).unref())
     }
     isBusy = false
   }
 
   function sendOnce(): Promise<unknown> {
     isAsked = false
-    sending = send().catch(leaveToPoll)
+    sending = send().catch(ignoreFailure)
     return sending
   }
 
@@ -71,6 +71,6 @@ export function createTeller(send: () => Promise<unknown>): Teller {
   }
 }
 
-function leaveToPoll(): void {
+function ignoreFailure(): void {
   // The database did not take it. Followers poll.
 }

@@ -7,7 +7,7 @@
  * "analyze". These statements read by key, so ways to walk a table, or to gather it for a join, are ruled out; what does
  * walk, a count of a realm, goes by `Database.walker`. (To compile a plan, as `jit` does, takes longer than any of ours.)
  */
-export const byKey = [
+export const keyLookupSettings = [
   'plan_cache_mode=force_generic_plan',
   'enable_seqscan=off',
   'enable_bitmapscan=off',

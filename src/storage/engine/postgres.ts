@@ -8,8 +8,8 @@ import type { Database, DatabaseOptions, PostgresLocation } from './database.ts'
 import { guardConnecting, guardOpening } from './errors.ts'
 import { channel, startListener } from './listener.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
-import { type Announcements, createLocalAnnouncements, createTeller } from './notifications.ts'
-import { byKey } from './planner-settings.ts'
+import { createLocalNotifications, createNotifier, type Notifications } from './notifications.ts'
+import { keyLookupSettings } from './planner-settings.ts'
 import { settleRestoredRows } from './restored.ts'
 
 const migrationLock = 7_236_541_002
@@ -19,24 +19,24 @@ export async function openPostgres(location: PostgresLocation, options: Database
   const migrations = await guardOpening(() => migratePostgres(directUrl))
   const isPooled = url !== directUrl
   // A pooler takes no settings; behind it each statement is planned anew, by the size that a table has then.
-  const pool = openPool(url, isPooled ? { max: 10 } : { max: 10, options: byKey }, options)
+  const pool = openPool(url, isPooled ? { max: 10 } : { max: 10, options: keyLookupSettings }, options)
   const db = drizzle(pool, { schema })
   const walkers = openPool(url, { max: 4 }, options)
   await guardOpening(() => settleRestoredRows({ db })).catch(async (error) => {
     await Promise.all([pool.end(), walkers.end()])
     throw error
   })
-  const announcements = openAnnouncements(pool, directUrl, options)
+  const notifications = openNotifications(pool, directUrl, options)
   return {
     db,
-    announcements,
+    notifications,
     migrations,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
     walker: drizzle(walkers, { schema }),
     ping: async () => void (await db.execute(sql`select 1`)),
     close: async () => {
-      await announcements.close()
+      await notifications.close()
       await Promise.all([pool.end(), walkers.end()])
     },
   }
@@ -63,25 +63,25 @@ function openPool(url: string, config: pg.PoolConfig, { onIdleError }: DatabaseO
 const pollEveryMs = 5_000
 
 /**
- * Announcements to this process at once, and to the others by NOTIFY: on the pool, after the commit, because a NOTIFY
+ * Notifications to this process at once, and to the others by NOTIFY: on the pool, after the commit, because a NOTIFY
  * within a transaction makes commits wait for each other. It need not outlive a crash, so it does not wait for the disk.
  * The connection that listens is there while somebody follows.
  */
-function openAnnouncements(
+function openNotifications(
   pool: pg.Pool,
   directUrl: string,
   { onIdleError }: DatabaseOptions,
-): Announcements & { close(): Promise<void> } {
-  const local = createLocalAnnouncements()
+): Notifications & { close(): Promise<void> } {
+  const local = createLocalNotifications()
   const ownPayload = randomUUID()
   // Without a parameter it is one message and no plan: half the work of telling.
   const hint = `select set_config('synchronous_commit', 'off', true), pg_notify('${channel}', '${ownPayload}')`
-  const { tell, finish } = createTeller(() => pool.query(hint))
+  const { notify: sendNotify, finish } = createNotifier(() => pool.query(hint))
   const listeners = new Set<() => Promise<void>>()
-  const listen = (wake: () => void) => {
-    const stopLocal = local.listen(wake)
-    const stopListener = startListener({ directUrl, ownPayload, wake, onLost: (error) => onIdleError?.(error) })
-    const poll = setInterval(wake, pollEveryMs).unref()
+  const listen = (onChange: () => void) => {
+    const stopLocal = local.listen(onChange)
+    const stopListener = startListener({ directUrl, ownPayload, onChange, onLost: (error) => onIdleError?.(error) })
+    const poll = setInterval(onChange, pollEveryMs).unref()
     const stop = async () => {
       stopLocal()
       clearInterval(poll)
@@ -91,16 +91,16 @@ function openAnnouncements(
     listeners.add(stop)
     return () => void stop()
   }
-  const announce = () => {
-    local.announce()
-    tell()
+  const notify = () => {
+    local.notify()
+    sendNotify()
   }
   const close = async () => {
     // A pool that ends forgets what it has not begun: a process that invalidates and goes would have told nobody.
     await finish()
     await Promise.all([...listeners].map((stop) => stop()))
   }
-  return { announce, listen, close }
+  return { notify, listen, close }
 }
 
 function describeUrl(url: string): string {

@@ -2,7 +2,7 @@ import type { Revocation } from '../revocation.ts'
 import type { RevocationLog } from '../revocation-log.ts'
 
 /** What was read at once: the step from one position of the log to the next. */
-export interface Batch {
+export interface FeedBatch {
   /** The cursor after it. */
   readonly cursor: string
   readonly revocations: readonly Revocation[]
@@ -14,7 +14,7 @@ export interface Feed {
    * Follows the log until the answer is called; `onBatch` is given each batch as it is read. Only what `settle` answers
    * afterwards says from where on.
    */
-  join(onBatch: (batch: Batch) => void): () => void
+  join(onBatch: (batch: FeedBatch) => void): () => void
   /**
    * A cursor at which the feed is, taken after this was called: what comes after it will be given to all who have joined.
    *
@@ -22,7 +22,7 @@ export interface Feed {
    */
   settle(): Promise<string>
   /** The batch after a cursor; undefined if there is none yet, or none any more: see `isAt`. */
-  after(cursor: string): Batch | undefined
+  after(cursor: string): FeedBatch | undefined
   /** Whether the feed stands at this cursor, so that the next batch comes after it. */
   isAt(cursor: string): boolean
 }
@@ -35,7 +35,7 @@ export const pageRows = 500
 /** What the feed remembers for readers that are slower than it; about 4 MB at the most. */
 export const mostRows = 8_192
 /** Under load the log is read this often at most. */
-const restMs = 10
+const minIntervalMs = 10
 const longestPauseMs = 2_000
 
 /**
@@ -77,10 +77,10 @@ interface Waiting {
 /** From the first who joins to the last who leaves. */
 class Follower {
   readonly #log: ReadableLog
-  readonly #members = new Set<{ readonly onBatch: (batch: Batch) => void }>()
+  readonly #members = new Set<{ readonly onBatch: (batch: FeedBatch) => void }>()
   readonly #stopListening: () => void
   /** Batches by the cursor that they come after, the oldest first. */
-  readonly #kept = new Map<string, Batch>()
+  readonly #kept = new Map<string, FeedBatch>()
   #keptRows = 0
   #position: string | undefined
   #asked = 0
@@ -91,10 +91,10 @@ class Follower {
 
   constructor(log: ReadableLog) {
     this.#log = log
-    this.#stopListening = log.listen(() => this.#wake())
+    this.#stopListening = log.listen(() => this.#requestRead())
   }
 
-  join(onBatch: (batch: Batch) => void, onEmpty: () => void): () => void {
+  join(onBatch: (batch: FeedBatch) => void, onEmpty: () => void): () => void {
     const member = { onBatch }
     this.#members.add(member)
     return () => {
@@ -112,11 +112,11 @@ class Follower {
   settle(): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ asked: this.#asked + 1, resolve, reject })
-      this.#wake()
+      this.#requestRead()
     })
   }
 
-  after(cursor: string): Batch | undefined {
+  after(cursor: string): FeedBatch | undefined {
     return this.#kept.get(cursor)
   }
 
@@ -124,7 +124,7 @@ class Follower {
     return cursor === this.#position
   }
 
-  #wake(): void {
+  #requestRead(): void {
     this.#asked++
     if (!this.#isReading) void this.#readOn()
   }
@@ -138,7 +138,7 @@ class Follower {
         served = asked
         this.#failures = 0
         for (const { resolve } of this.#takeWaiting(asked)) resolve(position)
-        if (served < this.#asked) await sleep(restMs)
+        if (served < this.#asked) await sleep(minIntervalMs)
       } catch (fault) {
         // Whoever waits is told. The others are not: for them it is a delay, and the storage reports its own faults.
         for (const { reject } of this.#takeWaiting(asked)) reject(fault)
@@ -164,7 +164,7 @@ class Follower {
     }
   }
 
-  #keep(before: string, batch: Batch): void {
+  #keep(before: string, batch: FeedBatch): void {
     this.#position = batch.cursor
     this.#kept.set(before, batch)
     this.#keptRows += weightOf(batch)
@@ -178,7 +178,7 @@ class Follower {
 }
 
 /** A batch without rows is a step of the snapshot, and takes memory too. */
-function weightOf({ revocations }: Batch): number {
+function weightOf({ revocations }: FeedBatch): number {
   return revocations.length + 1
 }
 

@@ -21,7 +21,7 @@ export class Stream<Value> implements AsyncIterableIterator<Value> {
     return this.#isOver
   }
 
-  /** For the source: resolves at the next `ring`, or at the end. It has looked in this same tick whether there is anything. */
+  /** For the source: resolves at the next `signal`, or at the end. It has looked in this same tick whether there is anything. */
   wait(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
@@ -29,7 +29,7 @@ export class Stream<Value> implements AsyncIterableIterator<Value> {
     })
   }
 
-  ring(): void {
+  signal(): void {
     this.#wake()
   }
 

@@ -1,12 +1,12 @@
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
 import type { ClientStore } from '../clients.ts'
-import { rememberStanding } from '../current-scopes.ts'
+import { watchScope } from '../current-scopes.ts'
 import type { Revocation } from '../revocation.ts'
 import type { LogPage, RevocationLog } from '../revocation-log.ts'
 import type { TokenStore } from '../store.ts'
 import { createFeed, type Feed, pageRows } from './feed.ts'
 import { Stream } from './stream.ts'
-import { createPages } from './watchers.ts'
+import { createWatchers } from './watchers.ts'
 
 /** What a follower of the log reads at once. */
 export interface FeedEvent {
@@ -33,10 +33,10 @@ export interface SubscriptionsDependencies {
   readonly clock: () => Date
 }
 
-export function createSubscriptions(mind: SubscriptionsDependencies): Subscriptions {
-  const { log } = mind
+export function createSubscriptions(dependencies: SubscriptionsDependencies): Subscriptions {
+  const { log } = dependencies
   const feed = createFeed(log)
-  const watch = createWatch(mind, feed)
+  const watch = createWatch(dependencies, feed)
   const streams = new Set<Stream<unknown>>()
   let hasEnded = false
 
@@ -52,7 +52,7 @@ export function createSubscriptions(mind: SubscriptionsDependencies): Subscripti
       const onEnd = (revocation: Revocation | undefined) => {
         ending ??= revocation
         if (ending === undefined) stream.end()
-        else stream.ring()
+        else stream.signal()
       }
       return begin(stream, async () => {
         await watch(stream, token, onEnd)
@@ -63,10 +63,10 @@ export function createSubscriptions(mind: SubscriptionsDependencies): Subscripti
       assertScope(caller, 'manage_token', 'follow the record of invalidations')
       const stream = new Stream<FeedEvent>()
       return begin(stream, async () => {
-        stream.onEnd(feed.join(() => stream.ring()))
+        stream.onEnd(feed.join(() => stream.signal()))
         // The right to follow ends with the token that gave it, and with the client behind it.
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
-        const mayFollow = await rememberStanding(mind, caller, 'manage_token')
+        const mayFollow = await watchScope(dependencies, caller, 'manage_token')
         const first = await log.readSince(after, { limit: pageRows, upTo: await feed.settle() })
         return follow({ feed, log, mayFollow }, stream, first)
       })
@@ -104,7 +104,7 @@ export function createSubscriptions(mind: SubscriptionsDependencies): Subscripti
  * takes its place, and only then the store is asked whether it had ended by then.
  */
 function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Feed) {
-  const pages = createPages()
+  const watchers = createWatchers()
   let leave: (() => void) | undefined
 
   return async (
@@ -122,15 +122,15 @@ function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Fee
     onEnd(await log.findEnding(pair))
   }
 
-  /** All pages together are one member of the feed. */
-  function add(page: Parameters<typeof pages.add>[0]): () => void {
-    const remove = pages.add(page)
+  /** All watchers together are one member of the feed. */
+  function add(watcher: Parameters<typeof watchers.add>[0]): () => void {
+    const remove = watchers.add(watcher)
     leave ??= feed.join(({ revocations }) => {
-      for (const revocation of revocations) pages.tell(revocation)
+      for (const revocation of revocations) watchers.notify(revocation)
     })
     return () => {
       remove()
-      if (pages.size > 0) return
+      if (watchers.size > 0) return
       leave?.()
       leave = undefined
     }

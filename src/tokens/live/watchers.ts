@@ -1,58 +1,59 @@
 import { covers, type RevocableToken, type Revocation } from '../revocation.ts'
 
 /** Somebody signed in who waits for the end of their access token. */
-export interface Page {
+export interface TokenWatcher {
   readonly token: RevocableToken
   readonly onEnd: (revocation: Revocation) => void
 }
 
 /**
- * The pages that wait, found without walking all of them: by realm, username and session, which every revocation names
- * as far as it reaches. One entry a page, whatever the revocation.
+ * The watchers that wait, found without walking all of them: by realm, username and session, which every revocation names
+ * as far as it reaches. One entry a watcher, whatever the revocation.
  */
-export interface Pages {
+export interface Watchers {
   /** Answers the function that takes it out again. */
-  add(page: Page): () => void
-  /** Tells every page whose token this revocation ends. */
-  tell(revocation: Revocation): void
+  add(watcher: TokenWatcher): () => void
+  /** Tells every watcher whose token this revocation ends. */
+  notify(revocation: Revocation): void
   readonly size: number
 }
 
-type Sessions = Map<number, Set<Page>>
+type Sessions = Map<number, Set<TokenWatcher>>
 
-export function createPages(): Pages {
+export function createWatchers(): Watchers {
   const realms = new Map<string, Map<string, Sessions>>()
   let size = 0
 
   return {
-    add(page) {
-      const { id, owner } = page.token.session
+    add(watcher) {
+      const { id, owner } = watcher.token.session
       const names = entry(realms, owner.realm, () => new Map<string, Sessions>())
       const sessions = entry(names, owner.username, (): Sessions => new Map())
-      const pages = entry(sessions, id, () => new Set<Page>())
-      pages.add(page)
+      const watchers = entry(sessions, id, () => new Set<TokenWatcher>())
+      watchers.add(watcher)
       size++
       return () => {
-        if (!pages.delete(page)) return
+        if (!watchers.delete(watcher)) return
         size--
         // What is empty goes, unless somebody has put another in its place.
-        if (pages.size === 0 && sessions.get(id) === pages) sessions.delete(id)
+        if (watchers.size === 0 && sessions.get(id) === watchers) sessions.delete(id)
         if (sessions.size === 0 && names.get(owner.username) === sessions) names.delete(owner.username)
         if (names.size === 0 && realms.get(owner.realm) === names) realms.delete(owner.realm)
       }
     },
-    tell(revocation) {
-      for (const page of [...reached(revocation)]) if (covers(revocation, page.token)) page.onEnd(revocation)
+    notify(revocation) {
+      for (const watcher of [...reached(revocation)]) if (covers(revocation, watcher.token)) watcher.onEnd(revocation)
     },
     get size() {
       return size
     },
   }
 
-  function* reached({ realm, username, sessionId }: Revocation): Iterable<Page> {
+  function* reached({ realm, username, sessionId }: Revocation): Iterable<TokenWatcher> {
     for (const names of realm === undefined ? realms.values() : present(realms.get(realm)))
       for (const sessions of username === undefined ? names.values() : present(names.get(username)))
-        for (const pages of sessionId === undefined ? sessions.values() : present(sessions.get(sessionId))) yield* pages
+        for (const watchers of sessionId === undefined ? sessions.values() : present(sessions.get(sessionId)))
+          yield* watchers
   }
 }
 
