@@ -8,7 +8,7 @@ import { RefreshPairDocument } from './operations.ts'
 import { type Connection, withoutToken } from './page.ts'
 
 /** Apollo Client with the page's token, a new one when it has expired, and an empty cache after a logout. */
-export function createClient(endpoint: string, login: Login): ApolloClient {
+function createClient(endpoint: string, login: Login): ApolloClient {
   const token = new SetContextLink((context) => {
     const accessToken = context['withoutToken'] ? undefined : login.accessToken()
     if (accessToken === undefined) return {}

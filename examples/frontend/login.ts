@@ -18,7 +18,7 @@ export interface PairStore {
 }
 
 /** Lasts until the page is left. */
-export function inMemory(): PairStore {
+function inMemory(): PairStore {
   let kept: Pair | undefined
   return {
     read: () => kept,

@@ -5,7 +5,7 @@ import { RefreshPairDocument } from './operations.ts'
 import { type Connection, withoutToken } from './page.ts'
 
 /** An urql client for one login, with the page's token, and a new one when it has expired. */
-export function createClient(endpoint: string, login: Login): Client {
+function createClient(endpoint: string, login: Login): Client {
   /** The access token that the service did not accept. */
   let refused = ''
   /** A client is for one login: what it has yet to send at the end goes without a token, not with the next owner's. */

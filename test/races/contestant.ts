@@ -5,7 +5,7 @@ import type { InvalidationCounts } from '../../src/tokens/store.ts'
 /** What the races end. */
 export type RaceTarget = SingleHalf | WholeSession | Sweep
 
-export type SingleHalf = Extract<InvalidationTarget, { readonly kind: 'access-token' | 'refresh-token' }>
+type SingleHalf = Extract<InvalidationTarget, { readonly kind: 'access-token' | 'refresh-token' }>
 
 /** The login of this pair: named by an administrator, or gone with a token by whoever holds it, who is nobody. */
 export interface WholeSession {

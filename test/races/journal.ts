@@ -28,7 +28,7 @@ export type Invalidated = Span & {
   readonly counts: InvalidationCounts | undefined
 }
 export type Looked = Span & { readonly kind: 'look'; readonly token: string; readonly isActive: boolean }
-export type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Contestant; readonly message: string }
+type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Contestant; readonly message: string }
 export type Entry = Issued | Refreshed | Invalidated | Looked | Failed
 
 export interface Journal {

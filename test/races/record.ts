@@ -28,7 +28,7 @@ export interface RoundRecord {
   readonly sightings: readonly Sighting[]
 }
 
-export interface Sighting {
+interface Sighting {
   readonly half: Half
   readonly isAlive: boolean
   readonly by: Looked | Refreshed | Invalidated

@@ -11,7 +11,7 @@ export interface ClientAnswer {
 }
 
 /** A status that is an answer to this caller, and not an error: Kibana's way with tokens that are gone. */
-export interface CallOptions {
+interface CallOptions {
   readonly ignore?: number[]
 }
 

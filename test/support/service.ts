@@ -15,7 +15,7 @@ import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Lifetimes } from '../../src/tokens/pair.ts'
 import { createTokens, type Tokens } from '../../src/tokens/tokens.ts'
 
-export type EngineSource =
+type EngineSource =
   | { readonly kind: 'pglite'; readonly path: string }
   | { readonly kind: 'postgres'; readonly url: string; readonly template: string }
 
@@ -26,7 +26,7 @@ declare module 'vitest' {
 }
 
 /** A clock that only the test moves. */
-export interface TestClock {
+interface TestClock {
   now(): Date
   advance(seconds: number): void
 }

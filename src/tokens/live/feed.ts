@@ -2,7 +2,7 @@ import type { Revocation } from '../revocation.ts'
 import type { RevocationLog } from '../revocation-log.ts'
 
 /** What was read at once: the step from one position of the log to the next. */
-export interface FeedBatch {
+interface FeedBatch {
   /** The cursor after it. */
   readonly cursor: string
   readonly revocations: readonly Revocation[]

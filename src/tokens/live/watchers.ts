@@ -1,7 +1,7 @@
 import { covers, type RevocableToken, type Revocation } from '../revocation.ts'
 
 /** Somebody signed in who waits for the end of their access token. */
-export interface TokenWatcher {
+interface TokenWatcher {
   readonly token: RevocableToken
   readonly onEnd: (revocation: Revocation) => void
 }
