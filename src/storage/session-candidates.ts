@@ -6,8 +6,9 @@ import type { Database } from './engine/database.ts'
 import { columnsOf, isOf, pairsOf, revocationsCovering } from './owner-scope.ts'
 
 /**
- * Which sessions may stand on a page: their ids, the newest first. Whether each is live is for their pairs to say; left
- * out is only what one look at the log shows to be over, so that nobody walks over a million that a sweep has ended.
+ * Asks which sessions may be on a page: their ids, newest first. The pairs of each decide later whether it is live. The
+ * candidates leave out only sessions that the log alone shows to be ended, so that a page does not read
+ * through a million sessions that a sweep has ended.
  */
 export interface CandidateQuestion<Scope extends OwnerScope = OwnerScope>
   extends Omit<SessionPage, 'scope' | 'before'> {
@@ -17,7 +18,10 @@ export interface CandidateQuestion<Scope extends OwnerScope = OwnerScope>
 
 export type OneOwner = Extract<OwnerScope, { readonly kind: 'realm-user' }>
 
-/** Of many owners in one statement, as a gateway asks for them. An owner's pairs are few: they are optimizationFence and sorted. */
+/**
+ * The candidates of many owners in one statement, as a gateway asks for them. An owner has few pairs: they are
+ * collected and sorted.
+ */
 export function prepareOwnerCandidates({
   db,
   statementName,
@@ -34,7 +38,7 @@ export function prepareOwnerCandidates({
         select pair.session_id from ${pairsOf(owner)} pair
         where pair.session_id < asked.before
           and (asked.include_ended or ${isOpen(sql`asked.at`)}
-            and (pair.session_id >= ${floor(covering)} or pair.session_id in ${spared(covering)}))
+            and (pair.session_id >= ${highestBound(covering)} or pair.session_id in ${sparedSessions(covering)}))
         group by pair.session_id order by pair.session_id desc limit asked.most
       ) candidate`,
       sql`true`,
@@ -58,45 +62,51 @@ export function prepareOwnerCandidates({
 }
 
 /**
- * Of a realm, or of a name in all realms, which may be many. Those of a name are optimizationFence and sorted.
+ * The candidates of a realm, or of a username in all realms; both may be many. The pairs of a username are collected
+ * and sorted.
  *
- * The realm's index has them in order: "group by" reads it until the page is full, where "distinct" would gather the
- * whole realm first. A limit that is written out, and no parameter, tells the planner so.
+ * The realm's index has its sessions in order: "group by" reads it until the page is full, where "distinct" would
+ * collect the whole realm first. The limit is a literal and not a parameter, so that the planner knows this.
  */
 export async function listCandidates({ db }: Database, question: CandidateQuestion): Promise<readonly number[]> {
   const { scope, includeEnded, before, limit, at } = question
   const owner = columnsOf(scope)
   const covering = revocationsCovering(owner)
-  const open = isOpen(sql`${at.toISOString()}::timestamptz`)
+  const isPairOpen = isOpen(sql`${at.toISOString()}::timestamptz`)
   const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, owner)} ${scope.kind === 'realm' ? sql`` : optimizationFence})`
-  const arm = (conditions: SQL) => sql`(
+  const candidatesWhere = (conditions: SQL) => sql`(
     select pair.session_id from ${pairs} pair
     where pair.session_id < ${before} and ${conditions}
     group by pair.session_id order by pair.session_id desc limit ${sql.raw(String(limit))})`
-  const arms = includeEnded
-    ? [arm(sql`true`)]
+  const branches = includeEnded
+    ? [candidatesWhere(sql`true`)]
     : [
-        arm(sql`${open} and pair.session_id >= ${floor(covering)}`),
-        arm(sql`${open} and pair.session_id < ${floor(covering)} and pair.session_id in ${spared(covering)}`),
+        candidatesWhere(sql`${isPairOpen} and pair.session_id >= ${highestBound(covering)}`),
+        candidatesWhere(
+          sql`${isPairOpen} and pair.session_id < ${highestBound(covering)} and pair.session_id in ${sparedSessions(covering)}`,
+        ),
       ]
   const rows = await db
     .select({ id: sql`session_id`.mapWith(Number) })
-    .from(sql`(${sql.join(arms, sql` union all `)}) candidates`)
+    .from(sql`(${sql.join(branches, sql` union all `)}) candidates`)
     .orderBy(sql`session_id desc`)
     .limit(limit)
   return rows.map(({ id }) => id)
 }
 
-/** Sessions below it were ended, all but those that are spared. */
-function floor(covering: SQL): SQL {
+/** The highest bound: every session with a lower id was ended, except those spared. */
+function highestBound(covering: SQL): SQL {
   return sql`(select coalesce(max(bound), 0) from ${covering} covering)`
 }
 
-function spared(covering: SQL): SQL {
+function sparedSessions(covering: SQL): SQL {
   return sql`(select spared_session_id from ${covering} covering where spared_session_id is not null)`
 }
 
-/** Whoever logs in and out all day, token by token, leaves thousands behind: one by one they are not to be asked about. */
+/**
+ * Whether a pair is not expired and no revocation names its session or every half of it. An owner who logs in and out
+ * all day, token by token, leaves thousands of sessions: without this condition each would be read on its own.
+ */
 function isOpen(at: SQL): SQL {
   const isEnded = (half: SQL) => sql`exists (
     select from revocations ended where ended.pair_id = pair.id and ended.selector = ${half} ${optimizationFence})`
