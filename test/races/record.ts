@@ -114,8 +114,8 @@ export function mustEnd(record: RoundRecord, sweep: Swept, { login }: Half): boo
  * Whether this sweep can have ended this login: it covers the login, and was not answered before the login was sent.
  *
  * A sweep turns its instant into a bound in the order of logins, where logins that run at the same time come in any
- * order. So a login that was sent after the instant can be covered only if another login was sent before the instant and
- * was not yet answered when this one was sent: this one may then come first in the order.
+ * order. So a login that was sent after the instant can be covered only if another login was sent before the instant
+ * and was not yet answered when this one was sent: this one may then come first in the order.
  */
 export function mayEnd(record: RoundRecord, sweep: Swept, { login }: Half): boolean {
   const { target } = sweep
