@@ -1,19 +1,19 @@
 import type { OwnerScope } from '../../src/tokens/owner.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
-import type { Contestant, HandedOut, RaceTarget, WholeSession } from './contestant.ts'
+import type { IssuedPair, RaceTarget, SessionSweep, Subject } from './subject.ts'
 
 const adminSecret = 'a-secret-for-races-of-32-characters'
 const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
 
-/** A service process and the way to ask it. */
-export interface HttpContestant extends Contestant {
+/** A service process, and the methods that call it over HTTP. */
+export interface HttpSubject extends Subject {
   readonly service: RunningService
 }
 
 /** Starts the service in a process of its own on this database. */
-export async function startContestant(databaseUrl: string): Promise<HttpContestant> {
+export async function startSubject(databaseUrl: string): Promise<HttpSubject> {
   const service = await startProcess({ DATABASE_URL: databaseUrl, ADMIN_SECRET: adminSecret })
-  return { service, ...createHttpContestant(service.url) }
+  return { service, ...createHttpSubject(service.url) }
 }
 
 const documents = {
@@ -44,50 +44,49 @@ interface GraphqlResponse<Answer> {
   readonly errors?: readonly { readonly extensions?: { readonly code?: string } }[]
 }
 
-interface Question {
+interface GraphqlCall {
   readonly query: string
   readonly variables: unknown
-  /** The `Authorization` header; null to be nobody. */
+  /** The `Authorization` header; null sends no credentials. */
   readonly as?: string | null
 }
 
-function createHttpContestant(url: string): Contestant {
+function createHttpSubject(url: string): Subject {
   return {
     issue: async ({ realm, username }) => {
       const input = { realmName: realm, username, scopes: ['manage_token'] }
-      return handedOut(await ask<PairAnswer>(url, { query: documents.issue, variables: { input } }))
+      return issuedPair(await send<PairAnswer>(url, { query: documents.issue, variables: { input } }))
     },
     refresh: async (refreshToken) => {
-      const question = { query: documents.refresh, variables: { input: { refreshToken } } }
-      const answer = await ask<PairAnswer | { readonly code: string }>(url, question)
-      return 'code' in answer ? undefined : handedOut(answer)
+      const call = { query: documents.refresh, variables: { input: { refreshToken } } }
+      const answer = await send<PairAnswer | { readonly code: string }>(url, call)
+      return 'code' in answer ? undefined : issuedPair(answer)
     },
     invalidate: async (target) => {
-      const answer = await tryAsk<InvalidationAnswer>(url, { query: documents.invalidate, ...requestOf(target) })
-      if (answer === undefined && keepsOne(target)) return undefined
+      const answer = await trySend<InvalidationAnswer>(url, { query: documents.invalidate, ...requestOf(target) })
+      if (answer === undefined && keepsSession(target)) return undefined
       if (answer === undefined) throw new Error('Not authenticated')
       if (answer.errorCount !== 0) throw new Error(`${answer.errorCount} tokens could not be ended`)
       return { invalidated: answer.invalidatedTokens, previouslyInvalidated: answer.previouslyInvalidatedTokens }
     },
     isActive: async (token) => {
-      const question = { query: documents.introspect, variables: { token } }
-      return (await ask<{ readonly active: boolean }>(url, question)).active
+      const call = { query: documents.introspect, variables: { token } }
+      return (await send<{ readonly active: boolean }>(url, call)).active
     },
   }
 }
 
-async function ask<Answer>(url: string, question: Question): Promise<Answer> {
-  const answer = await tryAsk<Answer>(url, question)
+async function send<Answer>(url: string, call: GraphqlCall): Promise<Answer> {
+  const answer = await trySend<Answer>(url, call)
   if (answer === undefined) throw new Error('Not authenticated')
   return answer
 }
 
 /**
- * Every answer but a plain one throws: what it did is then unknown. `fetch` keeps its connections alive.
- *
- * Undefined: the credentials are not valid (any more).
+ * Answers undefined if the service refuses the credentials. Every other error throws: whether the operation took effect
+ * is then unknown. `fetch` keeps its connections alive.
  */
-async function tryAsk<Answer>(url: string, { query, variables, as = authorization }: Question) {
+async function trySend<Answer>(url: string, { query, variables, as = authorization }: GraphqlCall) {
   const response = await fetch(url, {
     method: 'POST',
     headers: {
@@ -105,15 +104,15 @@ async function tryAsk<Answer>(url: string, { query, variables, as = authorizatio
   return data.answer
 }
 
-function handedOut({ accessToken, refreshToken, session }: PairAnswer): HandedOut {
+function issuedPair({ accessToken, refreshToken, session }: PairAnswer): IssuedPair {
   return { access: accessToken, refresh: refreshToken, session: session.id }
 }
 
-function keepsOne(target: RaceTarget): boolean {
+function keepsSession(target: RaceTarget): boolean {
   return target.kind === 'owner' && target.keeping !== undefined
 }
 
-function requestOf(target: RaceTarget): Pick<Question, 'variables' | 'as'> {
+function requestOf(target: RaceTarget): Pick<GraphqlCall, 'variables' | 'as'> {
   switch (target.kind) {
     case 'access-token':
       return { variables: { input: { token: target.token } } }
@@ -132,7 +131,7 @@ function requestOf(target: RaceTarget): Pick<Question, 'variables' | 'as'> {
   }
 }
 
-function sessionRequest({ pair, by }: WholeSession): Pick<Question, 'variables' | 'as'> {
+function sessionRequest({ pair, by }: SessionSweep): Pick<GraphqlCall, 'variables' | 'as'> {
   if (by === 'id') return { variables: { input: { session: pair.session } } }
   const input = by === 'access' ? { token: pair.access } : { refreshToken: pair.refresh }
   return { variables: { input, options: { wholeSession: true } }, as: null }

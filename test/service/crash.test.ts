@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
-import type { Contestant } from '../races/contestant.ts'
-import { type HttpContestant, startContestant } from '../races/http.ts'
+import { type HttpSubject, startSubject } from '../races/http.ts'
+import type { Subject } from '../races/subject.ts'
 import { type PostgresSettings, type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/processes.ts'
 
@@ -36,8 +36,8 @@ const workers = 16
 /** Far more than are ended before the crash is there, or no request would be under way. */
 const pairs = 500
 
-async function issueTargets(contestant: Contestant): Promise<Target[]> {
-  const issue = () => contestant.issue({ realm: 'staff', username: 'alice' })
+async function issueTargets(subject: Subject): Promise<Target[]> {
+  const issue = () => subject.issue({ realm: 'staff', username: 'alice' })
   const issued = await Promise.all(Array.from({ length: pairs }, issue))
   return issued.flatMap(({ access, refresh }): Target[] => [
     { kind: 'access-token', token: access },
@@ -46,12 +46,12 @@ async function issueTargets(contestant: Contestant): Promise<Target[]> {
 }
 
 /** Sixteen at once end tokens until `crash`, which comes when so many were acknowledged, has left each without an answer. */
-async function endUnderCrash(contestant: Contestant, crash: () => Promise<unknown>): Promise<Journal> {
-  const journal: Journal = { acknowledged: [], unknown: [], untouched: await issueTargets(contestant) }
+async function endUnderCrash(subject: Subject, crash: () => Promise<unknown>): Promise<Journal> {
+  const journal: Journal = { acknowledged: [], unknown: [], untouched: await issueTargets(subject) }
   const crashAfter = 40 + Math.floor(Math.random() * 100)
   const work = async (): Promise<void> => {
     for (let target = journal.untouched.pop(); target !== undefined; target = journal.untouched.pop()) {
-      const counts = await contestant.invalidate(target).catch(() => undefined)
+      const counts = await subject.invalidate(target).catch(() => undefined)
       if (counts === undefined) return void journal.unknown.push(target)
       expect(counts).toEqual({ invalidated: 1, previouslyInvalidated: 0 })
       journal.acknowledged.push(target)
@@ -66,10 +66,10 @@ async function endUnderCrash(contestant: Contestant, crash: () => Promise<unknow
 }
 
 /** Nothing that was acknowledged is lost; what is unknown was done wholly or not at all, and a repeat finishes it. */
-async function expectNothingLost(contestant: Contestant, { acknowledged, unknown, untouched }: Journal): Promise<void> {
+async function expectNothingLost(subject: Subject, { acknowledged, unknown, untouched }: Journal): Promise<void> {
   const repeat = async (target: Target) => {
-    const wasActive = await contestant.isActive(target.token)
-    const counts = await contestant.invalidate(target)
+    const wasActive = await subject.isActive(target.token)
+    const counts = await subject.invalidate(target)
     return `${wasActive ? 'active' : 'inactive'}, then ${counts?.invalidated}/${counts?.previouslyInvalidated}`
   }
   const repeatAll = async (targets: readonly Target[]) => new Set(await Promise.all(targets.map(repeat)))
@@ -85,40 +85,40 @@ test('kill -9 of the service under load loses no acknowledged invalidation, and 
   timeout: timeoutMs,
 }, async () => {
   await openDatabase(durable)
-  let contestant: HttpContestant = await startContestant(databaseUrl)
+  let subject: HttpSubject = await startSubject(databaseUrl)
 
   for (let crash = 0; crash < crashes; crash++) {
-    const { service } = contestant
-    const journal = await endUnderCrash(contestant, () => service.end('SIGKILL'))
-    contestant = await startContestant(databaseUrl)
-    await expectNothingLost(contestant, journal)
+    const { service } = subject
+    const journal = await endUnderCrash(subject, () => service.end('SIGKILL'))
+    subject = await startSubject(databaseUrl)
+    await expectNothingLost(subject, journal)
   }
 
-  await contestant.service.end()
+  await subject.service.end()
 })
 
 test('kill -9 of Postgres under load loses no acknowledged invalidation, and the service goes on by itself', {
   timeout: timeoutMs,
 }, async () => {
   await openDatabase(durable)
-  const contestant = await startContestant(databaseUrl)
+  const subject = await startSubject(databaseUrl)
 
   for (let crash = 0; crash < crashes; crash++) {
-    const journal = await endUnderCrash(contestant, () => postgres.kill())
+    const journal = await endUnderCrash(subject, () => postgres.kill())
     await postgres.restart()
-    await expectNothingLost(contestant, journal)
+    await expectNothingLost(subject, journal)
   }
 
-  await contestant.service.end()
+  await subject.service.end()
 })
 
 test.runIf(chosenCrashes !== undefined)('a server that acknowledges before its log is on disk is caught', async () => {
   await openDatabase(careless)
-  const contestant = await startContestant(databaseUrl)
-  const journal = await endUnderCrash(contestant, () => postgres.kill())
+  const subject = await startSubject(databaseUrl)
+  const journal = await endUnderCrash(subject, () => postgres.kill())
   await postgres.restart()
 
-  await expect(expectNothingLost(contestant, journal)).rejects.toThrow('inactive, then 0/1')
+  await expect(expectNothingLost(subject, journal)).rejects.toThrow('inactive, then 0/1')
 
-  await contestant.service.end()
+  await subject.service.end()
 })
