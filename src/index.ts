@@ -23,6 +23,7 @@ export {
   type ListedClient,
   mintClientSecret,
 } from './tokens/clients.ts'
+export type { InvalidationCounts, ListableScope, Revocation, SweepScope } from './tokens/coverage.ts'
 export type { TokensDependencies } from './tokens/dependencies.ts'
 export { type ErrorCode, TokenServiceError } from './tokens/errors.ts'
 export type { Introspection } from './tokens/introspect.ts'
@@ -32,14 +33,14 @@ export type {
   InvalidationOptions,
   InvalidationTarget,
 } from './tokens/invalidate.ts'
+export type { InvalidationReason } from './tokens/invalidation-reasons.ts'
 export type { IssueRequest } from './tokens/issue.ts'
 export type { FeedEvent } from './tokens/live/subscriptions.ts'
 export type { Owner, OwnerScope } from './tokens/owner.ts'
 export type { IssuedPair, Lifetimes } from './tokens/pair.ts'
 export type { RefreshAnswer, RefreshRefusal, RefreshTerms, TermsNotMet } from './tokens/refresh.ts'
-export type { InvalidationReason, Revocation } from './tokens/revocation.ts'
 export type { LogPage, RevocationLog } from './tokens/revocation-log.ts'
 export type { RevocationsRequest } from './tokens/revocations.ts'
 export type { SessionsRequest } from './tokens/sessions.ts'
-export type { Device, InvalidationCounts, Session, StoredSession, TokenStore } from './tokens/store.ts'
+export type { Device, Session, StoredSession, TokenStore } from './tokens/store.ts'
 export { createTokens, type Tokens } from './tokens/tokens.ts'

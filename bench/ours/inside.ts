@@ -8,7 +8,7 @@ import { prepareInvalidateHalves } from '../../src/storage/invalidate-half.ts'
 import { prepareInvalidateScope } from '../../src/storage/invalidate-scope.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import * as schema from '../../src/storage/schema.ts'
-import type { InvalidationCounts } from '../../src/tokens/store.ts'
+import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import { readToken } from '../../src/tokens/token.ts'
 
 /**
@@ -77,7 +77,7 @@ export async function invalidateRealm(client: pg.Client, walker: pg.Client, real
     return answer
   })
   const invalidateScope = prepareInvalidateScope(databaseOn(watched, walker))
-  const end = (name: string) => invalidateScope({ kind: 'owner', scope: { kind: 'realm', realm: name } }, by())
+  const end = (name: string) => invalidateScope({ kind: 'sweep', scope: { kind: 'realm', realm: name } }, by())
   // The log was emptied just now, for which Postgres forgets plans: one that ends nobody has them made again.
   await end(`not ${realm}`)
   effectMs = undefined

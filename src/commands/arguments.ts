@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { type ServiceScope, serviceScopes } from '../tokens/caller.ts'
 import { parseInstant } from '../tokens/instant.ts'
-import { type InvalidationReason, invalidationReasons } from '../tokens/revocation.ts'
+import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
 
 /** An option that may stand there once: of `--realm a --realm b` only b would end, and it would look like both. */
 export function once<Value>(read: (text: string) => Value): (text: string, previous: Value | undefined) => Value {

@@ -10,7 +10,7 @@ import {
   readClientId,
   readClientSecret,
 } from '../tokens/clients.ts'
-import type { InvalidationReason } from '../tokens/revocation.ts'
+import type { InvalidationReason } from '../tokens/invalidation-reasons.ts'
 import { readScopes } from './arguments.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { InvalidationAnswer, InvalidationOptions, InvalidationTarget } from '../tokens/invalidate.ts'
-import { type InvalidationReason, invalidationReasons } from '../tokens/revocation.ts'
+import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
 import { readToken } from '../tokens/token.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { once, readId, readInstant, readReason, readValue } from './arguments.ts'

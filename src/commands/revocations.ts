@@ -1,10 +1,7 @@
 import { type Command, Option } from 'commander'
-import {
-  type InvalidationReason,
-  initiatingEntity,
-  invalidationReasons,
-  type Revocation,
-} from '../tokens/revocation.ts'
+import type { Revocation } from '../tokens/coverage.ts'
+import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
+import { initiatingEntity } from '../tokens/revocation-access.ts'
 import { once, readId, readLimit, readReason, readValue } from './arguments.ts'
 import { formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'

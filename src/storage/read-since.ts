@@ -23,6 +23,8 @@ interface JsonRow {
   readonly reason: string | null
   readonly comment: string | null
   readonly xid: string
+  readonly client_id: string | null
+  readonly everything: boolean | null
 }
 
 /** The log at one moment: its position, and a page of its rows. */
@@ -173,5 +175,7 @@ function readRow(row: JsonRow): RevocationRow {
     reason: row.reason,
     comment: row.comment,
     xid: row.xid,
+    clientId: row.client_id,
+    everything: row.everything,
   }
 }

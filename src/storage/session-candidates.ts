@@ -1,22 +1,31 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { OwnerScope } from '../tokens/owner.ts'
+import type { ListableScope } from '../tokens/coverage.ts'
 import type { SessionPage } from '../tokens/store.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
-import { columnsOf, isOf, pairsOf, revocationsCovering } from './owner-scope.ts'
+import {
+  byClientIndex,
+  clientIndexKey,
+  columnsOf,
+  isBelow,
+  isFrom,
+  isOf,
+  pairsOf,
+  revocationsCovering,
+} from './sweep-scope.ts'
 
 /**
  * Asks which sessions may be on a page: their ids, newest first. The pairs of each decide later whether it is live. The
  * candidates leave out only sessions that the log alone shows to be ended, so that a page does not read
  * through a million sessions that a sweep has ended.
  */
-export interface CandidateQuestion<Scope extends OwnerScope = OwnerScope>
+export interface CandidateQuestion<Scope extends ListableScope = ListableScope>
   extends Omit<SessionPage, 'scope' | 'before'> {
   readonly scope: Scope
   readonly before: number
 }
 
-export type OneOwner = Extract<OwnerScope, { readonly kind: 'realm-user' }>
+export type OneOwner = Extract<ListableScope, { readonly kind: 'realm-user' }>
 
 /**
  * The candidates of many owners in one statement, as a gateway asks for them. An owner has few pairs: they are
@@ -27,7 +36,7 @@ export function prepareOwnerCandidates({
   statementName,
 }: Database): (questions: readonly CandidateQuestion<OneOwner>[]) => Promise<readonly (readonly number[])[]> {
   const owner = { realm: sql`asked.realm`, username: sql`asked.username` }
-  const covering = revocationsCovering(owner)
+  const covering = revocationsCovering({ ...owner, clientId: null })
   const statement = db
     .select({ place: sql`asked.place`.mapWith(Number), id: sql`candidate.session_id`.mapWith(Number) })
     .from(sql`unnest(${list('realms', 'text')}, ${list('usernames', 'text')}, ${list('befores', 'bigint')},
@@ -62,26 +71,29 @@ export function prepareOwnerCandidates({
 }
 
 /**
- * The candidates of a realm, or of a username in all realms; both may be many. The pairs of a username are collected
- * and sorted.
+ * The candidates of a realm, of a username in all realms, or of a client; all may be many. The pairs of a username are
+ * collected and sorted.
  *
- * The realm's index has its sessions in order: "group by" reads it until the page is full, where "distinct" would
- * collect the whole realm first. The limit is a literal and not a parameter, so that the planner knows this.
+ * The indexes of realms and clients have sessions in order: "group by" reads them until the page is full, where "distinct"
+ * would collect the whole scope first. The limit is a literal and not a parameter, so that the planner knows this.
  */
 export async function listCandidates({ db }: Database, question: CandidateQuestion): Promise<readonly number[]> {
   const { scope, includeEnded, before, limit, at } = question
-  const owner = columnsOf(scope)
-  const covering = revocationsCovering(owner)
+  const columns = columnsOf(scope)
+  const covering = revocationsCovering(columns)
   const isPairOpen = isOpen(sql`${at.toISOString()}::timestamptz`)
-  const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, owner)} ${scope.kind === 'realm' ? sql`` : optimizationFence})`
+  const isSorted = scope.kind === 'realm' || scope.kind === 'client'
+  const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, columns)} ${isSorted ? sql`` : optimizationFence})`
+  const group = scope.kind === 'client' ? clientIndexKey : sql`pair.session_id`
+  const order = scope.kind === 'client' ? byClientIndex : sql`pair.session_id desc`
   const candidatesWhere = (conditions: SQL) => sql`(
     select pair.session_id from ${pairs} pair
-    where pair.session_id < ${before} and ${conditions}
-    group by pair.session_id order by pair.session_id desc limit ${sql.raw(String(limit))})`
+    where ${isBelow(before)} and ${conditions}
+    group by ${group} order by ${order} limit ${sql.raw(String(limit))})`
   const branches = includeEnded
     ? [candidatesWhere(sql`true`)]
     : [
-        candidatesWhere(sql`${isPairOpen} and pair.session_id >= ${highestBound(covering)}`),
+        candidatesWhere(sql`${isPairOpen} and ${isFrom(highestBound(covering))}`),
         candidatesWhere(
           sql`${isPairOpen} and pair.session_id < ${highestBound(covering)} and pair.session_id in ${sparedSessions(covering)}`,
         ),
@@ -104,8 +116,12 @@ function sparedSessions(covering: SQL): SQL {
 }
 
 /**
- * Whether a pair is not expired and no revocation names its session or every half of it. An owner who logs in and out
- * all day, token by token, leaves thousands of sessions: without this condition each would be read on its own.
+ * Whether a pair is not expired, its client's sessions were not ended, and no revocation names its session or every half
+ * of it. An owner who logs in and out all day, token by token, leaves thousands of sessions: without this condition each
+ * would be read on its own.
+ *
+ * Restates a part of the rule of the view `token_pair_states`, which decides in the end. `test/engines/rule.test.ts`
+ * compares the lists with the view.
  */
 function isOpen(at: SQL): SQL {
   const isEnded = (half: SQL) => sql`exists (
@@ -113,5 +129,8 @@ function isOpen(at: SQL): SQL {
   return sql`pair.expires_at > ${at}
     and not exists (
       select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id ${optimizationFence})
+    and not exists (
+      select from revocations ended where ended.client_id = pair.client_id and ended.bound > pair.session_id
+        and ended.spared_session_id is distinct from pair.session_id ${optimizationFence})
     and (not ${isEnded(sql`'access_token'`)} or pair.has_refresh and not ${isEnded(sql`'refresh_token'`)})`
 }

@@ -1,5 +1,6 @@
+import type { SweepScope } from './coverage.ts'
 import { TokenServiceError } from './errors.ts'
-import { type Owner, type OwnerScope, subjectOf } from './owner.ts'
+import { type Owner, subjectOf } from './owner.ts'
 import type { Session } from './store.ts'
 import type { PairKey } from './token.ts'
 
@@ -133,7 +134,7 @@ export function mayAccess(caller: Caller, owner: Owner): boolean {
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
  */
-export function assertMayAccess(caller: Caller, scope: OwnerScope | undefined, action: string): void {
+export function assertMayAccess(caller: Caller, scope: SweepScope | undefined, action: string): void {
   if (scope?.kind === 'realm-user' && mayAccess(caller, scope)) return
   assertScope(caller, 'manage_token', action)
 }

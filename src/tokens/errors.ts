@@ -6,6 +6,7 @@ export const errorCodes = {
   ERR_BAD_INPUT: 'The request cannot mean anything; mend it before sending it again.',
   ERR_UNAUTHENTICATED: 'Credentials are missing where some are needed, or wrong.',
   ERR_FORBIDDEN: 'The caller is known and may not do this.',
+  ERR_MORE_THAN_EXPECTED: 'More tokens would end than the caller expected; nothing was changed.',
   ERR_STORAGE_UNAVAILABLE: 'The database did not answer, so the outcome is unknown; repeating the request is safe.',
   ERR_CONFIGURATION: 'The settings are wrong; the message names every fault.',
   ERR_DATA_DIR_IN_USE: 'Another process has the embedded database open.',

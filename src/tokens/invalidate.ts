@@ -1,10 +1,11 @@
 import { assertMayAccess, assertScope, type Caller, callerLabel, currentSessionOf, mayAccess } from './caller.ts'
+import type { InvalidationCounts, SweepScope } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
-import { badInput, type OwnerScope, readOwnerScope, readText, readTokenText } from './owner.ts'
+import type { InvalidationReason } from './invalidation-reasons.ts'
+import { badInput, type OwnerScope, readName, readOwnerScope, readText, readTokenText } from './owner.ts'
 import { findPresented, sessionOf } from './pair.ts'
-import type { InvalidationReason } from './revocation.ts'
-import type { Attribution, HalfInvalidation, InvalidationCounts, InvalidationScope } from './store.ts'
+import type { Attribution, HalfInvalidation, InvalidationScope } from './store.ts'
 import { type Half, readToken } from './token.ts'
 
 /** What to invalidate. The variants correspond to the selectors of the log. */
@@ -13,16 +14,24 @@ export type InvalidationTarget =
   | { readonly kind: 'refresh-token'; readonly token: string }
   | { readonly kind: 'session'; readonly id: number }
   | { readonly kind: 'owner'; readonly scope: OwnerScope }
+  /** Everything that this client created, for itself and for owners. */
+  | { readonly kind: 'client'; readonly clientId: string }
+  | { readonly kind: 'everything' }
 
 export interface InvalidationOptions {
   /** With a token: invalidate its whole session, as RFC 7009 §2.1 suggests. */
   readonly wholeSession?: boolean
   /** With a token: only if this client created the token's session (RFC 7009 §2.1). */
   readonly issuedTo?: string | undefined
-  /** With an owner: all sessions except the caller's own. */
+  /** With an owner, a client or everything: all sessions except the caller's own. */
   readonly keepCurrentSession?: boolean
-  /** With an owner: only sessions that began before this time, with all their refreshed pairs. */
+  /** With an owner, a client or everything: only sessions that began before this time, with all their refreshed pairs. */
   readonly issuedBefore?: Date | undefined
+  /**
+   * With an owner, a client or everything: refuse, and change nothing, if more tokens than this would end. They are counted
+   * just before: what logs in between the count and the revocation ends as well.
+   */
+  readonly expectAtMost?: number | undefined
   /** Count what would be invalidated, and change nothing. */
   readonly dryRun?: boolean
   readonly reason?: InvalidationReason | undefined
@@ -107,8 +116,15 @@ async function invalidateTarget(
     case 'owner': {
       const scope = readOwnerScope(target.scope)
       assertMayAccess(request.caller, scope, 'invalidate the tokens of an owner')
-      return invalidateScope(dependencies, ownerScope(scope, request), request)
+      return sweep(dependencies, scope, request)
     }
+    case 'client': {
+      assertScope(request.caller, 'manage_token', 'invalidate all that a client created')
+      return sweep(dependencies, { kind: 'client', clientId: readName('clientId', target.clientId) }, request)
+    }
+    case 'everything':
+      assertScope(request.caller, 'manage_token', 'invalidate all tokens')
+      return sweep(dependencies, { kind: 'everything' }, request)
     default:
       return target satisfies never
   }
@@ -165,10 +181,30 @@ async function invalidateSession(
  * An `issuedBefore` in the future is passed on unchanged, although every session that exists now began before it. If
  * the sweep has to wait until after that time, a session that began after it must not be invalidated.
  */
-function ownerScope(scope: OwnerScope, { options, caller }: InvalidationRequest): InvalidationScope {
-  const { issuedBefore, keepCurrentSession } = options
-  const sparedSessionId = keepCurrentSession ? currentSessionOf(caller).id : undefined
-  return { kind: 'owner', scope, issuedBefore, sparedSessionId }
+async function sweep(
+  dependencies: TokensDependencies,
+  scope: SweepScope,
+  request: InvalidationRequest,
+): Promise<InvalidationOutcome> {
+  const { issuedBefore, keepCurrentSession, expectAtMost, dryRun } = request.options
+  const sparedSessionId = keepCurrentSession ? currentSessionOf(request.caller).id : undefined
+  const asked = { kind: 'sweep', scope, issuedBefore, sparedSessionId } as const
+  if (expectAtMost !== undefined && !dryRun) await assertAtMost(dependencies, asked, expectAtMost)
+  return invalidateScope(dependencies, asked, request)
+}
+
+/** @throws TokenServiceError ERR_MORE_THAN_EXPECTED */
+async function assertAtMost(
+  { store, clock }: TokensDependencies,
+  scope: InvalidationScope,
+  expectAtMost: number,
+): Promise<void> {
+  const { invalidated } = await store.countScope(scope, clock())
+  if (invalidated <= expectAtMost) return
+  throw new TokenServiceError(
+    'ERR_MORE_THAN_EXPECTED',
+    `Expected at most ${expectAtMost} tokens to end, and it would be ${invalidated}: nothing was changed.`,
+  )
 }
 
 async function invalidateScope(
@@ -192,10 +228,21 @@ function assertOptionsFit(target: InvalidationTarget, options: InvalidationOptio
     )
   if (options.issuedTo !== undefined && !isToken)
     throw badInput('Expected `issuedTo` only with `token` or `refreshToken`: nothing else was issued to a client')
-  if (options.keepCurrentSession && target.kind !== 'owner')
-    throw badInput('Expected `keepCurrentSession` only with `owner`: nothing else reaches another session')
-  if (options.issuedBefore !== undefined && target.kind !== 'owner')
-    throw badInput('Expected `issuedBefore` only with `owner`: a token or session is ended whenever it was issued')
+  const isSweep = target.kind === 'owner' || target.kind === 'client' || target.kind === 'everything'
+  if (options.keepCurrentSession && !isSweep)
+    throw badInput(
+      'Expected `keepCurrentSession` only with `owner`, `client` or `everything`: nothing else reaches another session',
+    )
+  if (options.issuedBefore !== undefined && !isSweep)
+    throw badInput(
+      'Expected `issuedBefore` only with `owner`, `client` or `everything`: a token or session is ended whenever it was issued',
+    )
+  if (options.expectAtMost !== undefined && !isSweep)
+    throw badInput(
+      'Expected `expectAtMost` only with `owner`, `client` or `everything`: nothing else ends an unknown number of tokens',
+    )
+  if (options.expectAtMost !== undefined && !(Number.isSafeInteger(options.expectAtMost) && options.expectAtMost >= 0))
+    throw badInput('Expected `expectAtMost` to be a whole number from 0 up')
   // GraphQL refuses an invalid date. A program that calls this module may pass one.
   if (Number.isNaN(options.issuedBefore?.getTime())) throw badInput('Expected `issuedBefore` to be a valid `Date`')
 }

@@ -1,7 +1,7 @@
 import type { TokensDependencies } from './dependencies.ts'
 import { readTokenText } from './owner.ts'
 import { findPresented, type IssuedPair, newHalves, sessionOf, slotFor, toIssuedPair } from './pair.ts'
-import { systemCaller } from './revocation.ts'
+import { systemCaller } from './revocation-access.ts'
 import type { Spent, StoredPair } from './store.ts'
 import { mintSalt, type PresentedToken, readToken } from './token.ts'
 

@@ -1,5 +1,4 @@
-import type { OwnerScope } from './owner.ts'
-import type { Revocation } from './revocation.ts'
+import type { ListableScope, Revocation } from './coverage.ts'
 import type { PairKey } from './token.ts'
 
 /**
@@ -56,7 +55,7 @@ export interface LogPage {
 
 export interface RevocationPage {
   /** Only revocations that name this owner, or an owner in this realm, or this username in any realm. */
-  readonly scope: OwnerScope | undefined
+  readonly scope: ListableScope | undefined
   readonly sessionId: number | undefined
   readonly reason: string | undefined
   /** Only revocations older than this revision. */

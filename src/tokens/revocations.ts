@@ -1,18 +1,20 @@
 import { assertMayAccess, type Caller, hasScope, mayAccess } from './caller.ts'
+import type { ListableScope, Revocation } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
-import { type OwnerScope, readOwnerScope } from './owner.ts'
-import type { InvalidationReason, Revocation } from './revocation.ts'
+import type { InvalidationReason } from './invalidation-reasons.ts'
+import type { OwnerScope } from './owner.ts'
+import { assertPageLimit, readListableScope } from './requests.ts'
 
 export interface RevocationsRequest {
   /**
    * Only revocations that name this owner. Left out: all of them, or the caller's own if the caller may not see all.
    */
-  readonly scope?: OwnerScope | undefined
+  readonly scope?: ListableScope | undefined
   readonly sessionId?: number | undefined
   readonly reason?: InvalidationReason | undefined
   /** Only revocations older than this revision. */
   readonly before?: number | undefined
-  /** 1 to 1000. */
+  /** How many: 1 to 1,000. */
   readonly limit: number
 }
 
@@ -22,10 +24,11 @@ export async function listRevocations(
   request: RevocationsRequest,
   caller: Caller,
 ): Promise<readonly Revocation[]> {
-  const requestedScope = request.scope === undefined ? undefined : readOwnerScope(request.scope)
+  const requestedScope = request.scope === undefined ? undefined : readListableScope(request.scope)
   const scope = requestedScope ?? ownScopeOf(caller)
   assertMayAccess(caller, scope, 'see the record of invalidations')
   const { sessionId, reason, before, limit } = request
+  assertPageLimit(limit)
   return dependencies.log.list({ scope, sessionId, reason, before, limit })
 }
 

@@ -1,17 +1,19 @@
 import { assertMayAccess, type Caller, mayAccess } from './caller.ts'
+import type { ListableScope } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
-import { type OwnerScope, readOwnerScope } from './owner.ts'
+import type { OwnerScope } from './owner.ts'
+import { assertPageLimit, readListableScope } from './requests.ts'
 import type { StoredSession } from './store.ts'
 
 export interface SessionsRequest {
   /** Whose sessions; the caller's own if left out. */
-  readonly scope?: OwnerScope
+  readonly scope?: ListableScope
   /** Also sessions that have ended, as long as their rows are kept. */
   readonly includeEnded?: boolean
   /** Only sessions older than the one with this id. */
   readonly before?: number | undefined
-  /** 1 to 100. */
+  /** How many: 1 to 1,000. */
   readonly limit: number
 }
 
@@ -21,9 +23,10 @@ export async function listSessions(
   request: SessionsRequest,
   caller: Caller,
 ): Promise<readonly StoredSession[]> {
-  const scope = request.scope === undefined ? ownScope(caller) : readOwnerScope(request.scope)
+  const scope = request.scope === undefined ? ownScope(caller) : readListableScope(request.scope)
   assertMayAccess(caller, scope, 'see the sessions of others')
   const { includeEnded = false, before, limit } = request
+  assertPageLimit(limit)
   return dependencies.store.listSessions({ scope, includeEnded, before, limit, at: dependencies.clock() })
 }
 

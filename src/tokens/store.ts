@@ -1,4 +1,5 @@
-import type { Owner, OwnerScope } from './owner.ts'
+import type { InvalidationCounts, ListableScope, SweepScope } from './coverage.ts'
+import type { Owner } from './owner.ts'
 import type { HalfReference, PairKey } from './token.ts'
 
 /**
@@ -43,23 +44,17 @@ export interface Attribution {
   readonly comment?: string | undefined
 }
 
-/** Counts of halves: a pair counts as two. */
-export interface InvalidationCounts {
-  readonly invalidated: number
-  readonly previouslyInvalidated: number
-}
-
 /** `revision` is the revision of the row in the log. */
 export type HalfInvalidation =
   | { readonly outcome: 'newly'; readonly revision: number }
   | { readonly outcome: 'previously' | 'unknown' }
 
-/** What a sweep covers: one session, or all sessions of an owner scope. */
+/** What one revocation ends: a session, or all sessions in a scope. */
 export type InvalidationScope =
   | { readonly kind: 'session'; readonly session: Session }
   | {
-      readonly kind: 'owner'
-      readonly scope: OwnerScope
+      readonly kind: 'sweep'
+      readonly scope: SweepScope
       /** Only sessions that began before this time; all if left out. */
       readonly issuedBefore?: Date | undefined
       readonly sparedSessionId?: number | undefined
@@ -97,7 +92,7 @@ export interface StoredSession extends Session {
 }
 
 export interface SessionPage {
-  readonly scope: OwnerScope
+  readonly scope: ListableScope
   /** Also sessions without any valid token. */
   readonly includeEnded: boolean
   /** Only sessions older than the one with this id. */

@@ -1,7 +1,7 @@
+import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { RefreshRefusal } from '../../src/tokens/refresh.ts'
-import type { InvalidationCounts } from '../../src/tokens/store.ts'
 
 /**
  * A token's life as design.md §4 tells it, without a database: what every verb must answer next.

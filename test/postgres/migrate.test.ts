@@ -120,7 +120,7 @@ test('tokens that are out, and what was revoked of them, outlive an upgrade', as
   })
   const log = await createRevocationLog(database).list(wholeLog)
   expect(log).toMatchObject([{ revision: 3, realm: 'staff', username: 'alice', sessionId: 1 }])
-  const scope = { kind: 'owner', scope: { kind: 'realm', realm: 'staff' } } as const
+  const scope = { kind: 'sweep', scope: { kind: 'realm', realm: 'staff' } } as const
   expect(await store.invalidateScope(scope, { at, caller: 'client:admin' })).toMatchObject({
     invalidated: 3,
     previouslyInvalidated: 1,

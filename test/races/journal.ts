@@ -1,5 +1,5 @@
+import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
-import type { InvalidationCounts } from '../../src/tokens/store.ts'
 import type { IssuedPair, RaceTarget, Subject } from './subject.ts'
 
 /**

@@ -1,5 +1,5 @@
+import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
-import type { InvalidationCounts } from '../../src/tokens/store.ts'
 import type { Entry, Introspected, Invalidated, Issued, Refreshed } from './journal.ts'
 import type { OwnerSweep, RaceTarget, SessionSweep } from './subject.ts'
 

@@ -1,6 +1,6 @@
+import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
-import type { InvalidationCounts } from '../../src/tokens/store.ts'
 
 /** What an invalidation in the races ends. */
 export type RaceTarget = HalfTarget | SessionSweep | OwnerSweep

@@ -20,7 +20,7 @@
  * The feed keeps the last batches, by the cursor that they come after. A follower that is too slow no longer finds its
  * next batch there and reads the log instead. So memory is bounded however slow a follower is.
  */
-import type { Revocation } from '../revocation.ts'
+import type { Revocation } from '../coverage.ts'
 import type { RevocationLog } from '../revocation-log.ts'
 
 /** One page that the feed has read: the step from one position of the log to the next. */

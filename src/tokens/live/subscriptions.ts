@@ -13,8 +13,8 @@
  */
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
 import type { ClientStore } from '../clients.ts'
+import type { Revocation } from '../coverage.ts'
 import { watchScope } from '../current-scopes.ts'
-import type { Revocation } from '../revocation.ts'
 import type { LogPage, RevocationLog } from '../revocation-log.ts'
 import type { TokenStore } from '../store.ts'
 import { createFeed, type Feed, pageRows } from './feed.ts'
@@ -127,10 +127,10 @@ function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Fee
 
   return async (
     stream: Stream<unknown>,
-    { pair, session, expiresAt }: ActiveToken,
+    { pair, session, expiresAt, clientId }: ActiveToken,
     onEnd: (revocation: Revocation | undefined) => void,
   ): Promise<void> => {
-    stream.onEnd(add({ token: { half: 'access', pairId: pair.id, session }, onEnd }))
+    stream.onEnd(add({ token: { half: 'access', pairId: pair.id, session, clientId }, onEnd }))
     const expiry = setTimeout(onEnd, expiresAt.getTime() - clock().getTime(), undefined).unref()
     stream.onEnd(() => clearTimeout(expiry))
 

@@ -10,7 +10,7 @@
  * covers. So a revocation is compared only with the watchers that it may cover, not with all. Each watcher has one
  * entry, and an empty level is deleted.
  */
-import { covers, type RevocableToken, type Revocation } from '../revocation.ts'
+import { covers, type RevocableToken, type Revocation } from '../coverage.ts'
 
 /** A caller that waits for the end of its access token. */
 export interface TokenWatcher {
