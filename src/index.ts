@@ -1,6 +1,6 @@
 /**
- * invalidate-token as a module, at three heights: the verbs (`createTokens`), a fetch handler to mount anywhere
- * (`createHandler`), and the whole service (`startService`).
+ * The package entry of invalidate-token as a module. It can be used at three levels: the operations on tokens
+ * (`createTokens`), a fetch handler to mount in any server (`createHandler`), and the whole service (`startService`).
  */
 export { type Config, readConfig } from './config.ts'
 export type { OptionalDirective } from './graph/optional-directives.ts'

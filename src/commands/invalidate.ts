@@ -31,10 +31,10 @@ export function defineInvalidate(program: Command): void {
     )
     .option('--token-stdin', 'the access or refresh token on standard input')
     .option('--session <id>', 'one login, with all that was refreshed from it', once(readId))
-    .option('--realm <name>', 'everybody in a realm', once(readValue))
+    .option('--realm <name>', 'all owners in a realm', once(readValue))
     .option('--username <name>', 'this name in every realm; with --realm this one owner', once(readValue))
     .addOption(
-      new Option('--whole-session', 'with --token-stdin: the whole login that the token is of').conflicts([
+      new Option('--whole-session', 'with --token-stdin: the whole login that the token belongs to').conflicts([
         'session',
         'realm',
         'username',
@@ -63,7 +63,7 @@ async function invalidate(options: InvalidateOptions): Promise<Answer> {
   })
 }
 
-/** Exactly one selector: what is forgotten must not widen what is meant. */
+/** Exactly one selector is required: a forgotten option must not make the invalidation cover more than was meant. */
 async function readSelector({ tokenStdin, session, realm, username }: InvalidateOptions): Promise<InvalidationTarget> {
   const scope = readScope(realm, username)
   const given = [tokenStdin, session, scope].filter((selector) => selector !== undefined)
@@ -82,24 +82,26 @@ async function readTokenSelector(): Promise<InvalidationTarget> {
   const token = await readSecret('a token')
   const presented = readToken(token)
   if (presented === undefined)
-    throw unknown('What is on standard input is no token of this service, or not all of one.')
+    throw unknown('The text on standard input is not a token of this service, or not a complete one.')
   return { kind: `${presented.half}-token`, token }
 }
 
-/** Where nothing was counted: whether that is because there is nothing of that name. */
+/** Called if nothing was counted. Throws if the reason is that the session or the token is unknown. */
 async function assertKnown(tokens: Tokens, target: InvalidationTarget): Promise<void> {
   switch (target.kind) {
     case 'owner':
       return
     case 'session':
       if ((await tokens.findSession(target.id, currentOperator())) === undefined)
-        throw unknown(`There is no session ${target.id}, or none any more.`)
+        throw unknown(`There is no session ${target.id}, or it was deleted after it had expired.`)
       return
     case 'access-token':
     case 'refresh-token': {
-      const alone = await tokens.invalidate(target, currentOperator(), { dryRun: true })
-      if (alone.invalidated + alone.previouslyInvalidated === 0)
-        throw unknown('This token is not known: it is of another service, or was let go some time after it expired.')
+      const counted = await tokens.invalidate(target, currentOperator(), { dryRun: true })
+      if (counted.invalidated + counted.previouslyInvalidated === 0)
+        throw unknown(
+          'This token is not known: it belongs to another service, or was deleted some time after it had expired.',
+        )
       return
     }
     default:
@@ -116,7 +118,7 @@ function readOptions({ wholeSession, dryRun, issuedBefore, reason, comment }: In
 }
 
 interface Context extends Pick<InvalidateOptions, 'dryRun'> {
-  /** Where: whoever forgot DATABASE_URL is to see it. */
+  /** Shown so that an operator who forgot to set DATABASE_URL notices which database was used. */
   readonly database: string
 }
 

@@ -237,7 +237,7 @@ describe('a client', () => {
 
     expect([status, stderr]).toEqual([
       1,
-      `The client ${id} has a secret that could not be written to standard output, and nobody knows it: give it another one with --replace.\n`,
+      `The client ${id} has a secret that could not be written to standard output, so it is lost: give the client another one with --replace.\n`,
     ])
   })
 
@@ -339,7 +339,10 @@ describe('invalidate', () => {
     }
     expect([asJson.code, asJson.stdout]).toEqual([3, ''])
     expect(JSON.parse(asJson.stderr)).toEqual({
-      error: { code: 'ERR_UNKNOWN', message: 'There is no session 999999999, or none any more. Nothing was changed.' },
+      error: {
+        code: 'ERR_UNKNOWN',
+        message: 'There is no session 999999999, or it was deleted after it had expired. Nothing was changed.',
+      },
     })
   })
 })
@@ -404,10 +407,7 @@ test('an answer that does not fit on the disk is one sentence, and no success', 
     encoding: 'utf8',
   })
 
-  expect([status, stderr]).toEqual([
-    1,
-    expect.stringMatching(/^What there is to say can't be written .* ENOSPC: .*\n$/),
-  ])
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^The answer can't be written .* ENOSPC: .*\n$/)])
 })
 
 test('wrong usage is told before a database is opened, and a token on the command line is not repeated', async () => {
