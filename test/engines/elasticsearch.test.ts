@@ -523,7 +523,7 @@ describe('getting a token', () => {
     )
 
     expect(again).toMatchObject(
-      rfc('unauthorized_client', 'client_credentials are of a client: authenticate by Basic or ApiKey'),
+      rfc('unauthorized_client', 'the client_credentials grant is for clients: authenticate by Basic or ApiKey'),
     )
   })
 

@@ -35,7 +35,7 @@ async function goLong(body: string | Uint8Array<ArrayBuffer>, headers: Headers):
 
 async function goShort(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer | undefined> {
   const bytes = Buffer.from(body)
-  if (!fastPath.takes({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
+  if (!fastPath.accepts({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
   return fastPath.answer(headers, bytes)
 }
 

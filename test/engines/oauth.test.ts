@@ -531,7 +531,7 @@ describe('refreshing (RFC 6749 §6)', () => {
   })
 
   const refusals: [name: string, said: string, token: () => Promise<string>][] = [
-    ['an access token', 'no refresh token', async () => (await issue()).accessToken],
+    ['an access token', 'Not a refresh token', async () => (await issue()).accessToken],
     ['an expired one', 'has expired', () => prepare(async () => service.clock.advance(86_400))],
     ['a revoked one', 'was revoked', () => prepare((token) => revoke({ token }))],
     ['one that was used before', 'was used before', () => prepare(spendAndWait)],

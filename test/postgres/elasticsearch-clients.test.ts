@@ -26,7 +26,7 @@ beforeAll(async () => {
   const authenticatePassword = async (username: string, password: string) =>
     username === 'alice' && password === 'open sesame' ? { ...alice, scopes: ['read'] } : undefined
   const handler = createHandler({ tokens, report, authenticatePassword, assertReady: database.ping })
-  const fastPath = { takes: () => false, answer: async () => undefined }
+  const fastPath = { accepts: () => false, answer: async () => undefined }
   server = await startServer({ handler, fastPath, report, port: 0, host: '127.0.0.1' })
 })
 beforeEach(() => service.clear())
