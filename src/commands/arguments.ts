@@ -40,6 +40,12 @@ export function readLimit(text: string): number {
   throw new InvalidArgumentError('Expected a whole number from 1 to 1000.')
 }
 
+/** A number of tokens. */
+export function readCount(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Expected a whole number from 0 up.')
+}
+
 /** An instant with an offset. */
 export function readInstant(text: string): Date {
   const instant = parseInstant(text)
