@@ -115,16 +115,13 @@ test('kill -9 of Postgres under load loses no acknowledged invalidation, and the
   await subject.service.end()
 })
 
-test.runIf(chosenCrashes !== undefined)(
-  'a Postgres that acknowledges before its log is on disk is caught',
-  async () => {
-    await openDatabase(notDurable)
-    const subject = await startSubject(databaseUrl)
-    const outcome = await endUnderCrash(subject, () => postgres.kill())
-    await postgres.restart()
+test.runIf(chosenCrashes !== undefined)('a server that acknowledges before its log is on disk is caught', async () => {
+  await openDatabase(notDurable)
+  const subject = await startSubject(databaseUrl)
+  const outcome = await endUnderCrash(subject, () => postgres.kill())
+  await postgres.restart()
 
-    await expect(expectNothingLost(subject, outcome)).rejects.toThrow('inactive, then 0/1')
+  await expect(expectNothingLost(subject, outcome)).rejects.toThrow('inactive, then 0/1')
 
-    await subject.service.end()
-  },
-)
+  await subject.service.end()
+})
