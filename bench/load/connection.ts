@@ -7,7 +7,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** A closeAtEnd-alive connection with one request in flight. */
+/** A keep-alive connection with one request in flight. */
 export interface Connection {
   /** Sends a whole request, head and body, and resolves with its answer. */
   send(request: string): Promise<Answer>
