@@ -12,7 +12,7 @@ type Command = fc.AsyncCommand<Life, TestService>
 const realms = ['staff', 'guests'] as const
 const usernames = ['alice', 'bob'] as const
 
-/** All commands; some are directed, as chance alone would hardly ever come to them. */
+/** All commands. Some set up a situation on purpose, since random commands alone would almost never reach it. */
 export function commandArbitraries(): fc.Arbitrary<Command>[] {
   const owner = fc.record({ realm: fc.constantFrom(...realms), username: fc.constantFrom(...usernames) })
   const scope: fc.Arbitrary<OwnerScope> = fc.oneof(
@@ -29,7 +29,7 @@ export function commandArbitraries(): fc.Arbitrary<Command>[] {
     [4, fc.tuple(nth, half).map(([n, which]) => invalidateHalf(n, which))],
     [2, fc.tuple(nth, half).map(([n, which]) => introspect(n, which))],
     [5, scope.map(sweep)],
-    [2, fc.tuple(nth, half, fc.boolean()).map(([n, which, isByName]) => sweepUsedUp(n, which, isByName))],
+    [2, fc.tuple(nth, half, fc.boolean()).map(([n, which, isByName]) => sweepInactive(n, which, isByName))],
     [2, fc.tuple(nth, fc.integer({ min: 0, max: graceSeconds - 1 })).map(([n, seconds]) => replayInside(n, seconds))],
     [2, fc.tuple(nth, fc.constantFrom(0, 1, 300)).map(([n, seconds]) => replayOutside(n, seconds))],
     [1, fc.tuple(nth, fc.constantFrom(0, 1, 300)).map(([n, seconds]) => refreshExpired(n, seconds))],
@@ -38,12 +38,12 @@ export function commandArbitraries(): fc.Arbitrary<Command>[] {
   return weighted.flatMap(([weight, command]) => Array.from({ length: weight }, () => command))
 }
 
-/** Forgets all tokens, so that a run begins with an empty log. Faster than truncating, for so few rows. */
+/** Deletes all tokens, so that a run begins with an empty log. For so few rows this is faster than `truncate`. */
 export async function forgetAll({ database: { db } }: TestService): Promise<void> {
   for (const table of [revocations, spentRefreshTokens, tokenPairs]) await db.delete(table)
 }
 
-/** Every half is as alive as the model has it. */
+/** Compares every half with the model: both agree on whether it is active. */
 export async function compareAll(life: Life, service: TestService): Promise<void> {
   await Promise.all(
     life.pairs.flatMap((pair) =>
@@ -70,7 +70,7 @@ function refreshAny(nth: number): Command {
   return onPair(`refresh any ${nth}`, nth, ({ pairs }) => pairs, refresh)
 }
 
-/** An ancestor whose successor may be an ancestor itself by now. */
+/** Refreshes with a spent token within the grace window. Its successor may be spent as well by now. */
 function replayInside(nth: number, seconds: number): Command {
   return onPair(`replay ${nth} within the window after ${seconds} s`, nth, spendable, async (life, service, pair) => {
     if (pair.spent === undefined) await refresh(life, service, pair)
@@ -126,11 +126,11 @@ function sweep(scope: OwnerScope): Command {
   })
 }
 
-/** A pair without a live half is covered by a sweep and not ended by it: named alone, its halves still count as new. */
-function sweepUsedUp(nth: number, half: Half, isByName: boolean): Command {
-  const way = isByName ? 'named' : 'expired'
+/** A pair without a live half is covered by a sweep but not counted: ended singly later, its halves count as new. */
+function sweepInactive(nth: number, half: Half, isByName: boolean): Command {
+  const cause = isByName ? 'invalidated' : 'expired'
   return onPair(
-    `sweep ${nth} when its access token is ${way}, name ${half}`,
+    `sweep ${nth} when its access token is ${cause}, then invalidate ${half}`,
     nth,
     uncovered,
     async (life, service, pair) => {
@@ -162,7 +162,7 @@ async function invalidate(life: Life, service: TestService, pair: Pair, half: Ha
 async function sweepScope(life: Life, service: TestService, scope: OwnerScope): Promise<void> {
   const expected = life.sweep(scope)
   expect(await service.tokens.invalidate({ kind: 'owner', scope }, admin)).toMatchObject({ ...expected, errors: [] })
-  expect(await lastRecorded(service)).toEqual(expected)
+  expect(await newestCounts(service)).toEqual(expected)
 }
 
 async function refresh(life: Life, service: TestService, pair: Pair): Promise<void> {
@@ -182,7 +182,7 @@ async function refresh(life: Life, service: TestService, pair: Pair): Promise<vo
     }
     case 'refused':
       expect(answer).toEqual({ outcome: 'refused', reason: prediction.reason })
-      if (prediction.ended !== undefined) expect(await lastRecorded(service)).toEqual(prediction.ended)
+      if (prediction.ended !== undefined) expect(await newestCounts(service)).toEqual(prediction.ended)
       return
     default:
       return prediction satisfies never
@@ -200,7 +200,7 @@ async function compareHalf(life: Life, service: TestService, pair: Pair, half: H
   expect({ half, active }).toEqual({ half, active: life.isLive(pair, half) })
 }
 
-async function lastRecorded(service: TestService): Promise<unknown> {
+async function newestCounts(service: TestService): Promise<unknown> {
   const { invalidated, previouslyInvalidated } = revocations
   const newest = service.database.db.select({ invalidated, previouslyInvalidated }).from(revocations)
   return (await newest.orderBy(desc(revocations.revision)).limit(1))[0]
@@ -211,7 +211,7 @@ function pass(life: Life, service: TestService, seconds: number): void {
   service.clock.advance(seconds)
 }
 
-/** Pairs whose refresh token was, or could now be, spent: what a replay needs. */
+/** Pairs whose refresh token is spent, or can be spent now: a replay needs one of them. */
 function spendable({ pairs, isLive }: Life): readonly Pair[] {
   return pairs.filter((pair) => pair.spent !== undefined || isLive(pair, 'refresh'))
 }
