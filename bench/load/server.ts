@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openSweeper } from '../../test/support/processes.ts'
+import { openSweeper } from '../../scripts/lib/processes.ts'
 import type { Closable } from '../stage.ts'
 
 /** A server under test, in a process of its own. */

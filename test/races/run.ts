@@ -1,4 +1,4 @@
-import { startPostgres } from '../support/postgres.ts'
+import { startPostgres } from '../../scripts/lib/postgres.ts'
 import type { Contestant } from './contestant.ts'
 import { startContestant } from './http.ts'
 import type { Options } from './options.ts'

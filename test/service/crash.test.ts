@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'vitest'
+import { type PostgresSettings, type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
+import { until } from '../../scripts/lib/processes.ts'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { Contestant } from '../races/contestant.ts'
 import { type HttpContestant, startContestant } from '../races/http.ts'
-import { type PostgresSettings, type RunningPostgres, startPostgres } from '../support/postgres.ts'
-import { until } from '../support/processes.ts'
 
 /** `CRASHES=50 npx vitest run test/service/crash.test.ts` crashes so often, and shows that the test can fail. */
 const chosenCrashes = process.env['CRASHES']
