@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres } from '../scripts/lib/postgres.ts'
-import { openSweeper } from '../scripts/lib/processes.ts'
+import { openCleaner } from '../scripts/lib/processes.ts'
 import type { Sample } from './contender.ts'
 import { createChapters, selectGroups } from './goals.ts'
 import { buildServers } from './load/build.ts'
@@ -66,7 +66,7 @@ async function openStage(options: Options): Promise<Stage> {
   progress.say('building the service')
   buildServers()
   const folder = mkdtempSync(join(tmpdir(), 'invalidate-token-bench-'))
-  closing.keep({ close: openSweeper(folder).sweep })
+  closing.keep({ close: openCleaner(folder).clean })
   progress.say('starting PostgreSQL')
   const postgres = await openPostgres(closing)
   return { options, postgres, progress, folder, keep: closing.keep }

@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Clears up behind this program when it ends, in whatever way. */
-export interface Sweeper {
-  /** Names the one program to end as well, instead of the one named before; `undefined` once it has ended by itself. */
+/** Removes a folder, and ends one process, when this program ends, however it ends. */
+export interface Cleaner {
+  /** Sets the process to end; it replaces the one set before. `undefined`: it has ended by itself. */
   watch(pid: number | undefined): void
-  /** Clears up now; answers when all is gone. To be called once. */
-  sweep(): Promise<void>
+  /** Cleans up now and resolves when that is done. Call it once. */
+  clean(): Promise<void>
 }
 
-interface Row {
+interface ProcessRow {
   readonly pid: number
   readonly parent: number
   /** First letter as in `ps`: T stopped, Z ended but not yet reaped. */
@@ -19,10 +19,11 @@ interface Row {
 }
 
 /**
- * Reads pids, one a line, until its input ends, as it does however its writer dies. Then ends the last pid named, if any,
- * by SIGQUIT (PostgreSQL's "immediate" shutdown, which takes its children along), by SIGKILL after 10 s; and the folder.
+ * Reads pids, one a line, until its input ends. The input ends however the writing process dies. Then the script ends
+ * the process of the last pid, if there is one: by SIGQUIT (PostgreSQL's "immediate" shutdown, which ends its children
+ * too), and by SIGKILL after 10 s. Then it removes the folder.
  */
-const sweeping = `
+const cleanUp = `
 pid=
 while read -r line; do pid=$line; done
 if [ -n "$pid" ]; then
@@ -35,12 +36,12 @@ rm -rf "$1"
 `
 
 /**
- * Opens a sweeper for `folder`: a shell of its own session that waits for our end of a pipe to close.
+ * Opens a cleaner for `folder`: a shell in a session of its own that waits until our end of a pipe closes.
  *
- * An exit handler would not do: none is run at SIGKILL, at SIGTERM by default, or when vitest ends a worker.
+ * An exit handler is not enough: none runs at SIGKILL, at SIGTERM by default, or when vitest ends a worker.
  */
-export function openSweeper(folder: string): Sweeper {
-  const shell = spawn('/bin/sh', ['-c', sweeping, 'sweeper', folder], {
+export function openCleaner(folder: string): Cleaner {
+  const shell = spawn('/bin/sh', ['-c', cleanUp, 'cleaner', folder], {
     cwd: '/',
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -50,7 +51,7 @@ export function openSweeper(folder: string): Sweeper {
     watch: (pid) => {
       shell.stdin.write(`${pid ?? ''}\n`)
     },
-    sweep: async () => {
+    clean: async () => {
       shell.ref()
       shell.stdin.end()
       await once(shell, 'exit')
@@ -58,30 +59,33 @@ export function openSweeper(folder: string): Sweeper {
   }
 }
 
-/** Lists the children of `parent`, which was sent SIGSTOP: waits until it stands, so that the list stays true. */
+/** Lists the children of `parent`, which was sent SIGSTOP. Waits until it has stopped: then the list stays correct. */
 export async function listChildren(parent: number): Promise<readonly number[]> {
-  const stands = await until(() => listProcesses().some(({ pid, state }) => pid === parent && state.startsWith('T')))
-  if (!stands) throw new Error(`Process ${parent} did not stop within 30 s of SIGSTOP: see what holds it in the kernel`)
+  const hasStopped = await until(() =>
+    listProcesses().some(({ pid, state }) => pid === parent && state.startsWith('T')),
+  )
+  if (!hasStopped)
+    throw new Error(`Process ${parent} did not stop within 30 s of SIGSTOP: see what holds it in the kernel`)
   return listProcesses().flatMap((row) => (row.parent === parent ? [row.pid] : []))
 }
 
-/** Whether `pid` still runs. A zombie does not: in a container whose first program reaps nobody, it stays for ever. */
+/** Whether `pid` still runs. A zombie does not: if a container's first process reaps none, it stays for ever. */
 export function isAlive(pid: number): boolean {
   return listProcesses().some((row) => row.pid === pid && !row.state.startsWith('Z'))
 }
 
-/** Asks every 10 ms; answers true as soon as it is so, false when `seconds` have passed. */
-export async function until(isSo: () => boolean | Promise<boolean>, seconds = 30): Promise<boolean> {
+/** Checks every 10 ms; answers true as soon as `isMet` does, and false when `seconds` have passed. */
+export async function until(isMet: () => boolean | Promise<boolean>, seconds = 30): Promise<boolean> {
   const deadline = performance.now() + seconds * 1_000
-  while (!(await isSo())) {
+  while (!(await isMet())) {
     if (performance.now() > deadline) return false
     await sleep(10)
   }
   return true
 }
 
-/** From `/proc` on Linux, as slim container images have no `ps`. */
-function listProcesses(): readonly Row[] {
+/** From `/proc` on Linux, because slim container images have no `ps`. */
+function listProcesses(): readonly ProcessRow[] {
   if (process.platform === 'linux')
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -97,13 +101,13 @@ function listProcesses(): readonly Row[] {
     })
 }
 
-/** `/proc/PID/stat` is "pid (name) state parent …", where the name may itself hold blanks and brackets. */
-function readProcess(pid: string): readonly Row[] {
+/** `/proc/PID/stat` is "pid (name) state parent …". The name itself may contain blanks and brackets. */
+function readProcess(pid: string): readonly ProcessRow[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const [state = '', parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return [{ pid: Number(pid), parent: Number(parent), state }]
   } catch {
-    return [] // ended since the folder was read
+    return [] // the process ended after the folder was read
   }
 }
