@@ -53,7 +53,7 @@ interface Launched {
 /**
  * Starts a temporary PostgreSQL in a new folder below the system's temp folder; resolves when queries work.
  *
- * Works as root too: the server then runs as `postgres` or `nobody`. `fsync` is off unless `settings` has it: it
+ * Works as root too: the server then runs as `postgres` or `nobody`. `fsync` is off unless `settings` sets it: it
  * guards against power cuts only, and committed data survives `kill` without it. However this program ends, even by
  * SIGKILL, the server is ended and its folder removed. POSIX only.
  *
