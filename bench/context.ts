@@ -1,4 +1,4 @@
-import type { RunningPostgres } from '../test/support/postgres.ts'
+import type { RunningPostgres } from '../scripts/lib/postgres.ts'
 import type { Options } from './options.ts'
 import type { Progress } from './progress.ts'
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { findPostgres } from '../test/support/postgres-binaries.ts'
+import { findPostgres } from '../scripts/lib/postgres-binaries.ts'
 
 /** The circumstances of a measurement, without which its numbers mean nothing. */
 export interface Machine {

@@ -2,8 +2,8 @@ import { mkdtempSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startPostgres } from '../test/support/postgres.ts'
-import { openSweeper } from '../test/support/processes.ts'
+import { startPostgres } from '../scripts/lib/postgres.ts'
+import { openCleaner } from '../scripts/lib/processes.ts'
 import type { Sample } from './contender.ts'
 import { type BenchContext, type Cleanup, createCleanup } from './context.ts'
 import { createGoalGroups, selectGroups } from './goals.ts'
@@ -67,7 +67,7 @@ async function openContext(options: Options): Promise<BenchContext> {
   progress.say('building the service')
   buildServers()
   const folder = mkdtempSync(join(tmpdir(), 'invalidate-token-bench-'))
-  cleanup.closeAtEnd({ close: openSweeper(folder).sweep })
+  cleanup.closeAtEnd({ close: openCleaner(folder).clean })
   progress.say('starting PostgreSQL')
   const postgres = await openPostgres(cleanup)
   return { options, postgres, progress, folder, closeAtEnd: cleanup.closeAtEnd }

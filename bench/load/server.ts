@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openSweeper } from '../../test/support/processes.ts'
+import { openCleaner } from '../../scripts/lib/processes.ts'
 import type { Closable } from '../context.ts'
 
 /** A measured server, in its own process. */
@@ -26,23 +26,23 @@ export interface Program {
  */
 export async function startServer({ name, args, environment }: Program): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'invalidate-token-bench-'))
-  const sweeper = openSweeper(folder)
+  const cleaner = openCleaner(folder)
   const child = spawn(process.execPath, args, {
     cwd: folder,
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  sweeper.watch(child.pid)
-  const ended = once(child, 'exit').then(() => sweeper.watch(undefined))
+  cleaner.watch(child.pid)
+  const ended = once(child, 'exit').then(() => cleaner.watch(undefined))
   const close = async () => {
     child.kill('SIGTERM')
     await ended
-    await sweeper.sweep()
+    await cleaner.clean()
   }
   try {
     return { pid: child.pid ?? 0, origin: new URL(await readUrl(name, child, ended)), close }
   } catch (error) {
-    await sweeper.sweep()
+    await cleaner.clean()
     throw error
   }
 }

@@ -8,7 +8,7 @@ import { prepareInvalidateHalves } from '../../src/storage/invalidate-half.ts'
 import { prepareInvalidateScope } from '../../src/storage/invalidate-scope.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import * as schema from '../../src/storage/schema.ts'
-import type { InvalidationCounts } from '../../src/tokens/store.ts'
+import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import { readToken } from '../../src/tokens/token.ts'
 
 /**

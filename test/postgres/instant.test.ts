@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { until } from '../../scripts/lib/processes.ts'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
-import { until } from '../support/processes.ts'
 import { admin, openTestService, type TestService } from '../support/service.ts'
 
 let service: TestService

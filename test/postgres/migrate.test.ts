@@ -9,12 +9,12 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { openDatabase } from '../../src/storage/engine/open.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { clients, tokenPairs } from '../../src/storage/schema.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 
 let postgres: RunningPostgres
 beforeAll(async () => {

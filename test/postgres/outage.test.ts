@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/engine/database.ts'
@@ -9,7 +10,6 @@ import { createTokenStore } from '../../src/storage/token-store.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
 import { post, postJson } from '../support/oauth.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { adminSecret, asAdmin, ask } from '../support/service.ts'
 
 let postgres: RunningPostgres

@@ -1,4 +1,4 @@
-import { startPostgres } from '../support/postgres.ts'
+import { startPostgres } from '../../scripts/lib/postgres.ts'
 import { createControlTable, withPool } from './control-table.ts'
 import { controls } from './controls.ts'
 import { startSubject } from './http.ts'

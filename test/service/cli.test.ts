@@ -5,8 +5,8 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { subscribe } from '../support/event-stream.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type CommandEnd, type RunningService, runCommand, spawnBin, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres

@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { createLogin, type Login, type LoginEnd, type Pair } from '../../examples/frontend/login.ts'
 import { createPage, type Page } from '../../examples/frontend/page.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { type Details, type Frontend, first, frontends, logIn } from '../support/frontends.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
 const secret = 'a-secret-for-tests-of-32-characters'

@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from 'vitest'
+import { type PostgresSettings, type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
+import { until } from '../../scripts/lib/processes.ts'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import { type HttpSubject, startSubject } from '../races/http.ts'
 import type { Subject } from '../races/subject.ts'
-import { type PostgresSettings, type RunningPostgres, startPostgres } from '../support/postgres.ts'
-import { until } from '../support/processes.ts'
 
 /** `CRASHES=50 npx vitest run test/service/crash.test.ts` crashes 50 times, and also shows that the test can fail. */
 const chosenCrashes = process.env['CRASHES']

@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres

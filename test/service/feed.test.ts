@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { type EventStream, readEvents, subscribe } from '../support/event-stream.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 import { startProxy, type TcpProxy } from '../support/proxy.ts'
 

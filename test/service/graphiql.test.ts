@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import {
   chromiumPath,
   type OpenPage,
@@ -10,7 +11,6 @@ import {
   writeHeaders,
   writeQuery,
 } from '../support/graphiql.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres

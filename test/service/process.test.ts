@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { runProcess, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres

@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isExecutableDefinitionNode, parse, validate } from 'graphql'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { readConfig } from '../../src/config.ts'
 import { createSchema } from '../../src/graph/schema.ts'
 import { errorCodes } from '../../src/tokens/errors.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { startProcess } from '../support/process.ts'
 
 let readme: string
