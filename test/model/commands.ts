@@ -2,7 +2,10 @@ import { desc } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
-import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { ClientCaller } from '../../src/tokens/caller.ts'
+import type { SweepScope } from '../../src/tokens/coverage.ts'
+import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { admin, type TestService } from '../support/service.ts'
 import { accessTokenSeconds, graceSeconds, type Half, type Life, type Pair, refreshTokenSeconds } from './life.ts'
@@ -11,19 +14,28 @@ type Command = fc.AsyncCommand<Life, TestService>
 
 const realms = ['staff', 'guests'] as const
 const usernames = ['alice', 'bob'] as const
+const clients = ['web', 'app'] as const
 
 /** All commands. Some set up a situation on purpose, since random commands alone would almost never reach it. */
 export function commandArbitraries(): fc.Arbitrary<Command>[] {
   const owner = fc.record({ realm: fc.constantFrom(...realms), username: fc.constantFrom(...usernames) })
-  const scope: fc.Arbitrary<OwnerScope> = fc.oneof(
+  const client = fc.constantFrom(...clients)
+  const scope: fc.Arbitrary<SweepScope> = fc.oneof(
     owner.map(({ realm }) => ({ kind: 'realm', realm }) as const),
     owner.map(({ username }) => ({ kind: 'username', username }) as const),
     owner.map((each) => ({ kind: 'realm-user', ...each }) as const),
+    client.map((clientId) => ({ kind: 'client', clientId }) as const),
+    fc.constant({ kind: 'everything' } as const),
   )
   const nth = fc.nat(1000)
   const half = fc.constantFrom<Half>('access', 'refresh')
   const weighted: readonly (readonly [weight: number, command: fc.Arbitrary<Command>])[] = [
-    [9, fc.tuple(owner, fc.boolean(), fc.boolean()).map(([each, one, other]) => issue(each, one && other))],
+    [
+      9,
+      fc
+        .tuple(owner, client, fc.boolean(), fc.boolean())
+        .map(([each, by, one, other]) => issue(each, by, one && other)),
+    ],
     [5, nth.map(refreshNewest)],
     [1, nth.map(refreshAny)],
     [4, fc.tuple(nth, half).map(([n, which]) => invalidateHalf(n, which))],
@@ -52,12 +64,13 @@ export async function compareAll(life: Life, service: TestService): Promise<void
   )
 }
 
-function issue(owner: Owner, withoutRefreshToken: boolean): Command {
-  return command(`issue to ${owner.realm}/${owner.username}${withoutRefreshToken ? ', access only' : ''}`, {
+function issue(owner: Owner, client: string, withoutRefreshToken: boolean): Command {
+  const caller: ClientCaller = { kind: 'client', clientId: client, scopes: ['create_token'] }
+  return command(`${client} issues to ${owner.realm}/${owner.username}${withoutRefreshToken ? ', access only' : ''}`, {
     run: async (life, service) => {
-      const tokens = await service.tokens.issue({ owner, withoutRefreshToken }, admin)
+      const tokens = await service.tokens.issue({ owner, withoutRefreshToken }, caller)
       assertLifetimes(service, tokens)
-      life.add(tokens)
+      life.add(tokens, client)
     },
   })
 }
@@ -120,7 +133,7 @@ function introspect(nth: number, half: Half): Command {
   )
 }
 
-function sweep(scope: OwnerScope): Command {
+function sweep(scope: SweepScope): Command {
   return command(`sweep ${Object.values(scope).join(' ')}`, {
     run: (life, service) => sweepScope(life, service, scope),
   })
@@ -159,10 +172,14 @@ async function invalidate(life: Life, service: TestService, pair: Pair, half: Ha
   await compareHalf(life, service, pair, half)
 }
 
-async function sweepScope(life: Life, service: TestService, scope: OwnerScope): Promise<void> {
+async function sweepScope(life: Life, service: TestService, scope: SweepScope): Promise<void> {
   const expected = life.sweep(scope)
-  expect(await service.tokens.invalidate({ kind: 'owner', scope }, admin)).toMatchObject({ ...expected, errors: [] })
+  expect(await service.tokens.invalidate(targetOf(scope), admin)).toMatchObject({ ...expected, errors: [] })
   expect(await newestCounts(service)).toEqual(expected)
+}
+
+function targetOf(scope: SweepScope): InvalidationTarget {
+  return scope.kind === 'client' || scope.kind === 'everything' ? scope : { kind: 'owner', scope }
 }
 
 async function refresh(life: Life, service: TestService, pair: Pair): Promise<void> {
@@ -174,7 +191,7 @@ async function refresh(life: Life, service: TestService, pair: Pair): Promise<vo
       expect(life.pairs.map(({ tokens }) => tokens.accessToken)).not.toContain(answer.pair.accessToken)
       expect(answer.pair).toMatchObject({ session: pair.tokens.session, scopes: pair.tokens.scopes })
       assertLifetimes(service, answer.pair)
-      return life.add(answer.pair, pair)
+      return life.add(answer.pair, pair.client, pair)
     case 'replay': {
       const { tokens, expiresAt } = prediction.successor
       const expiresInSeconds = Math.max(0, (expiresAt.access - life.now()) / 1000)

@@ -1,5 +1,5 @@
-import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
-import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { InvalidationCounts, SweepScope } from '../../src/tokens/coverage.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { RefreshRefusal } from '../../src/tokens/refresh.ts'
 
@@ -14,12 +14,12 @@ export interface Life {
   now(): number
   advance(seconds: number): void
   /** Adds a pair that was issued now: for a new session, or for the refresh token of `ancestor`. */
-  add(tokens: IssuedPair, ancestor?: Pair): void
+  add(tokens: IssuedPair, client: string, ancestor?: Pair): void
   isLive(pair: Pair, half: Half): boolean
   /** Predicts the answer to a refresh. A reuse ends the session: `ended` is what it must count. */
   refresh(pair: Pair): RefreshPrediction
   invalidate(pair: Pair, half: Half): InvalidationCounts
-  sweep(scope: OwnerScope): InvalidationCounts
+  sweep(scope: SweepScope): InvalidationCounts
 }
 
 export type Half = 'access' | 'refresh'
@@ -32,6 +32,8 @@ export type RefreshPrediction =
 export interface Pair {
   readonly tokens: IssuedPair
   readonly owner: Owner
+  /** The client that created its session. */
+  readonly client: string
   /** The id of its session. */
   readonly session: number
   readonly expiresAt: Readonly<Record<Half, number>>
@@ -78,10 +80,11 @@ export function createLife(): Life {
     advance: (seconds) => {
       now += seconds * 1000
     },
-    add: (tokens, ancestor) => {
+    add: (tokens, client, ancestor) => {
       const pair: Pair = {
         tokens,
         owner: tokens.session.owner,
+        client,
         session: tokens.session.id,
         expiresAt: { access: now + accessTokenSeconds * 1000, refresh: now + refreshTokenSeconds * 1000 },
         hasRefresh: tokens.refresh !== undefined,
@@ -109,11 +112,11 @@ export function createLife(): Life {
       pair.single.add(half)
       return { invalidated: 1, previouslyInvalidated: 0 }
     },
-    sweep: (scope) => cover(pairs.filter(({ owner }) => isIn(scope, owner))),
+    sweep: (scope) => cover(pairs.filter((pair) => isIn(scope, pair))),
   }
 }
 
-function isIn(scope: OwnerScope, { realm, username }: Owner): boolean {
+function isIn(scope: SweepScope, { owner: { realm, username }, client }: Pair): boolean {
   switch (scope.kind) {
     case 'realm':
       return scope.realm === realm
@@ -121,6 +124,10 @@ function isIn(scope: OwnerScope, { realm, username }: Owner): boolean {
       return scope.username === username
     case 'realm-user':
       return scope.realm === realm && scope.username === username
+    case 'client':
+      return scope.clientId === client
+    case 'everything':
+      return true
     default:
       return scope satisfies never
   }

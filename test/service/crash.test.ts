@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type PostgresSettings, type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { until } from '../../scripts/lib/processes.ts'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
-import { type HttpSubject, startSubject } from '../races/http.ts'
+import { addClients, type HttpSubject, startSubject } from '../races/http.ts'
 import type { Subject } from '../races/subject.ts'
 
 /** `CRASHES=50 npx vitest run test/service/crash.test.ts` crashes 50 times, and also shows that the test can fail. */
@@ -37,7 +37,7 @@ const workers = 16
 const pairs = 500
 
 async function issueTargets(subject: Subject): Promise<Target[]> {
-  const issue = () => subject.issue({ realm: 'staff', username: 'alice' })
+  const issue = () => subject.issue({ realm: 'staff', username: 'alice', client: 'races-web' })
   const issued = await Promise.all(Array.from({ length: pairs }, issue))
   return issued.flatMap(({ access, refresh }): Target[] => [
     { kind: 'access-token', token: access },
@@ -89,6 +89,7 @@ test('kill -9 of the service under load loses no acknowledged invalidation, and 
 }, async () => {
   await openDatabase(durable)
   let subject: HttpSubject = await startSubject(databaseUrl)
+  await addClients(databaseUrl)
 
   for (let crash = 0; crash < crashes; crash++) {
     const { service } = subject
@@ -105,6 +106,7 @@ test('kill -9 of Postgres under load loses no acknowledged invalidation, and the
 }, async () => {
   await openDatabase(durable)
   const subject = await startSubject(databaseUrl)
+  await addClients(databaseUrl)
 
   for (let crash = 0; crash < crashes; crash++) {
     const outcome = await endUnderCrash(subject, () => postgres.kill())
@@ -118,6 +120,7 @@ test('kill -9 of Postgres under load loses no acknowledged invalidation, and the
 test.runIf(chosenCrashes !== undefined)('a server that acknowledges before its log is on disk is caught', async () => {
   await openDatabase(notDurable)
   const subject = await startSubject(databaseUrl)
+  await addClients(databaseUrl)
   const outcome = await endUnderCrash(subject, () => postgres.kill())
   await postgres.restart()
 
