@@ -3,7 +3,7 @@ import { openDatabase } from '../src/storage/engine/open.ts'
 import { schemaPath, statementsPath } from '../test/golden/files.ts'
 import { createStatementsFile } from '../test/golden/samples.ts'
 import { createSchemaFile, findDumpObstacle } from '../test/golden/schema.ts'
-import { startPostgres } from '../test/support/postgres.ts'
+import { startPostgres } from './lib/postgres.ts'
 
 const postgres = await startPostgres()
 try {

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { run } from './commands/program.ts'
 
-// Whoever reads along may go, or their disk be full: that ends no service. A command learns it from the write itself.
+// The reader of the output may go away, or its disk may be full. Without these listeners that would end the service. A
+// command learns of it from the result of its own write.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 
 process.exitCode = await run(process.argv.slice(2))

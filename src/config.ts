@@ -6,30 +6,32 @@ import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/
 import { TokenServiceError } from './tokens/errors.ts'
 import type { Lifetimes } from './tokens/pair.ts'
 
+/** The settings of the service. */
 export interface Config {
   readonly port: number
   readonly host: string
-  /** The origin that OAuth clients know us by. */
+  /** The origin under which OAuth clients reach this service. */
   readonly publicUrl: string | undefined
   readonly database: DatabaseLocation
-  /** The admin client's secret; without it one is made at the first start. */
+  /** The admin client's secret; if undefined, a secret is generated at the first start. */
   readonly adminSecret: string | undefined
   readonly lifetimes: Lifetimes
-  /** How long the record of a revocation is kept at least. */
+  /** How many days the log keeps a revocation at least. */
   readonly revocationDays: number
-  /** What the subgraph's SDL tells a composer beside the schema itself. */
+  /** Optional directives that the subgraph's SDL contains for the composer. */
   readonly federationDirectives: readonly OptionalDirective[]
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The process's environment over a `.env` file in the working folder: what is exported wins. */
+/** The process's environment and a `.env` file in the working folder. If both set a variable, the environment wins. */
 export function readEnvironment(): Environment {
   return { ...readEnvFile('.env'), ...process.env }
 }
 
 /**
- * Settings from an environment. All faults are named at once, so that nobody mends them one start at a time.
+ * Reads the settings from an environment. The error names all faults at once, so that an operator can correct them
+ * together and not one at each start.
  *
  * @throws TokenServiceError ERR_CONFIGURATION
  */
@@ -62,21 +64,23 @@ export function readConfig(environment: Environment): Config {
     ['These settings are wrong:', ...faults.map((fault) => `  - ${fault}`)].join('\n'),
   )
 
-  function wholeNumber(name: string, fallback: number, least: number, most: number): number {
+  function wholeNumber(name: string, fallback: number, min: number, max: number): number {
     const raw = text(name)
     if (raw === undefined) return fallback
     const value = /^\d{1,9}$/.test(raw) ? Number(raw) : Number.NaN
-    if (value >= least && value <= most) return value
-    faults.push(`${name} must be a whole number from ${least} to ${most}, got \`${raw}\``)
+    if (value >= min && value <= max) return value
+    faults.push(`${name} must be a whole number from ${min} to ${max}, got \`${raw}\``)
     return fallback
   }
 
-  /** RFC 8414 §3 finds the metadata of an issuer with a path elsewhere than at ours. */
+  /**
+   * A path is refused: RFC 8414 §3 puts the metadata of an issuer with a path at another URL than the one served here.
+   */
   function readPublicUrl(): string | undefined {
     const raw = text('PUBLIC_URL')
     if (raw === undefined) return undefined
     const { protocol, origin, href } = URL.canParse(raw) ? new URL(raw) : noUrl
-    // The value is not repeated: by mistake it may hold a password.
+    // The message does not repeat the value: by mistake it may contain a password.
     if (!/^https?:$/.test(protocol) || href !== `${origin}/`)
       faults.push('PUBLIC_URL must be an origin like https://tokens.example.com, without a path')
     return origin
@@ -87,7 +91,7 @@ export function readConfig(environment: Environment): Config {
     const directUrl = postgresUrl('DATABASE_DIRECT_URL')
     if (directUrl !== undefined && url === undefined)
       faults.push(
-        'DATABASE_DIRECT_URL is set without DATABASE_URL: it is the way around a pooler that DATABASE_URL leads to',
+        'DATABASE_DIRECT_URL is set without DATABASE_URL: it is the direct connection to a database that DATABASE_URL reaches by a pooler',
       )
     if (url === undefined) return { kind: 'embedded', folder: text('DATA_DIR') ?? '.data' }
     return { kind: 'postgres', url, directUrl: directUrl ?? url }
@@ -96,7 +100,7 @@ export function readConfig(environment: Environment): Config {
   function postgresUrl(name: string): string | undefined {
     const raw = text(name)
     if (raw === undefined) return undefined
-    // The value is not repeated: it usually holds a password.
+    // The message does not repeat the value: it usually contains a password.
     if (!/^postgres(ql)?:$/.test(URL.canParse(raw) ? new URL(raw).protocol : ''))
       faults.push(`${name} must look like postgres://user:password@host:5432/database`)
     return raw
@@ -111,10 +115,10 @@ export function readConfig(environment: Environment): Config {
 
   function readDirectives(): readonly OptionalDirective[] {
     const names = text('FEDERATION_DIRECTIVES')?.split(/\s*,\s*/) ?? []
-    const strays = names.filter((name) => !optionalDirectives.some((directive) => directive === name))
-    if (strays.length > 0)
+    const unknownNames = names.filter((name) => !optionalDirectives.some((directive) => directive === name))
+    if (unknownNames.length > 0)
       faults.push(
-        `FEDERATION_DIRECTIVES must be some of ${optionalDirectives.join(', ')}, with commas between, got \`${strays.join(', ')}\``,
+        `FEDERATION_DIRECTIVES must be some of ${optionalDirectives.join(', ')}, with commas between, got \`${unknownNames.join(', ')}\``,
       )
     return optionalDirectives.filter((directive) => names.includes(directive))
   }
@@ -127,6 +131,6 @@ function readEnvFile(path: string): Environment {
     return parseEnv(readFileSync(path, 'utf8'))
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
-    throw new TokenServiceError('ERR_CONFIGURATION', `The file ${path} is there and can't be read.`, error)
+    throw new TokenServiceError('ERR_CONFIGURATION', `The file ${path} exists but can't be read.`, error)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * invalidate-token as a module, at three heights: the verbs (`createTokens`), a fetch handler to mount anywhere
- * (`createHandler`), and the whole service (`startService`).
+ * The package entry of invalidate-token as a module. It can be used at three levels: the operations on tokens
+ * (`createTokens`), a fetch handler to mount in any server (`createHandler`), and the whole service (`startService`).
  */
 export { type Config, readConfig } from './config.ts'
 export type { OptionalDirective } from './graph/optional-directives.ts'
@@ -23,6 +23,7 @@ export {
   type ListedClient,
   mintClientSecret,
 } from './tokens/clients.ts'
+export type { InvalidationCounts, ListableScope, Revocation, SweepScope } from './tokens/coverage.ts'
 export type { TokensDependencies } from './tokens/dependencies.ts'
 export { type ErrorCode, TokenServiceError } from './tokens/errors.ts'
 export type { Introspection } from './tokens/introspect.ts'
@@ -32,14 +33,14 @@ export type {
   InvalidationOptions,
   InvalidationTarget,
 } from './tokens/invalidate.ts'
+export type { InvalidationReason } from './tokens/invalidation-reasons.ts'
 export type { IssueRequest } from './tokens/issue.ts'
 export type { FeedEvent } from './tokens/live/subscriptions.ts'
 export type { Owner, OwnerScope } from './tokens/owner.ts'
 export type { IssuedPair, Lifetimes } from './tokens/pair.ts'
 export type { RefreshAnswer, RefreshRefusal, RefreshTerms, TermsNotMet } from './tokens/refresh.ts'
-export type { InvalidationReason, Revocation } from './tokens/revocation.ts'
 export type { LogPage, RevocationLog } from './tokens/revocation-log.ts'
 export type { RevocationsRequest } from './tokens/revocations.ts'
 export type { SessionsRequest } from './tokens/sessions.ts'
-export type { Device, InvalidationCounts, Session, StoredSession, TokenStore } from './tokens/store.ts'
+export type { Device, Session, StoredSession, TokenStore } from './tokens/store.ts'
 export { createTokens, type Tokens } from './tokens/tokens.ts'

@@ -9,19 +9,23 @@ import { createLogger, type Logger } from './telemetry.ts'
 import { openTokenService } from './token-service.ts'
 import { adminScopes, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
 
+/** A running service. */
 export interface Service {
-  /** Where GraphQL and GraphiQL are. */
+  /** The URL of GraphQL and GraphiQL. */
   readonly url: string
-  /** What the tokens are kept in, for people. */
+  /** A description of the database, for operators. */
   readonly database: string
-  /** Only at the first start on an empty database: the one time that it can be read. */
+  /** Set only at the first start on an empty database. Only its digest is stored, so it can't be read again. */
   readonly newAdminSecret: string | undefined
-  /** Takes no new requests, ends streams, finishes what is under way, closes the database. A second call joins the first. */
+  /**
+   * Accepts no new requests, ends streams, finishes the requests that are under way, and closes the database. A second
+   * call answers the promise of the first.
+   */
   stop(): Promise<void>
 }
 
 /**
- * Starts the whole: database, migrations, admin client, HTTP.
+ * Starts the whole service: database, migrations, admin client, HTTP server. This is the composition root.
  *
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION (the port is taken)
  */
@@ -51,7 +55,7 @@ export async function startService(config: Config, logger: Logger = createLogger
     const server = await startServer({ handler, fastPath, report, port: config.port, host: config.host })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
-    // Last, because a secret that was made and then not shown is lost.
+    // The last step: if a later step failed, a new secret would be stored but never shown.
     const newAdminSecret = await ensureAdmin(clients, config.adminSecret)
     return { url: `${server.origin}/graphql`, database: database.description, newAdminSecret, stop }
   } catch (error) {
@@ -60,13 +64,14 @@ export async function startService(config: Config, logger: Logger = createLogger
   }
 }
 
-/** Closes in reverse order, each even if one before it failed. */
+/** Closes in reverse order. If one fails, the others are closed nevertheless. */
 async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void> {
   const faults: unknown[] = []
   for (const close of opened.toReversed()) await close().catch((fault: unknown) => faults.push(fault))
   if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed')
 }
 
+/** Whether the service can take requests: it is not stopping, and the database answers. */
 function createReadiness(database: Database) {
   let hasEnded = false
   return {
@@ -80,7 +85,7 @@ function createReadiness(database: Database) {
   }
 }
 
-/** Answers the secret if it was made just now. */
+/** Makes sure that the admin client exists. Answers its secret if this call has generated and stored it. */
 async function ensureAdmin(clients: ClientStore, configured: string | undefined): Promise<string | undefined> {
   const secret = configured ?? mintClientSecret()
   const admin = { id: 'admin', secretDigest: digestClientSecret(secret), scopes: adminScopes }
@@ -89,6 +94,7 @@ async function ensureAdmin(clients: ClientStore, configured: string | undefined)
   return undefined
 }
 
+/** Runs the function at the first call. All calls answer the same promise. */
 function once(run: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined
   return () => {

@@ -4,8 +4,8 @@ import { tokenLookalike } from './tokens/token.ts'
 export type { Logger }
 
 /**
- * JSON lines, one for each event. The last thing before a line leaves: whatever looks like a token is taken out. No
- * token should have come so far; this is for the messages of strangers.
+ * A logger that writes one line of JSON for each event. Just before a line is written, any text that looks like a token
+ * is replaced. Our own messages contain no tokens; this protects against error messages of other software.
  */
 export function createLogger(write: (line: string) => void = (line) => void process.stderr.write(line)): Logger {
   return pino(

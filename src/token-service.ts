@@ -7,7 +7,7 @@ import { createTokenStore } from './storage/token-store.ts'
 import type { ClientStore } from './tokens/clients.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 
-/** The verbs on an open database: what the service and the commands have in common. */
+/** The operations on tokens with an open database: the part that the service and the commands share. */
 export interface TokenService {
   readonly database: Database
   readonly clients: ClientStore
@@ -19,7 +19,8 @@ export interface TokenServiceOptions extends DatabaseOptions {
 }
 
 /**
- * Opens the database, brings its tables up to date and puts the verbs on it. The caller closes the database.
+ * Opens the database, brings its tables up to date and creates the operations on it. The caller must close the
+ * database.
  *
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION
  */

@@ -1,9 +1,12 @@
 import { InvalidArgumentError } from 'commander'
 import { type ServiceScope, serviceScopes } from '../tokens/caller.ts'
 import { parseInstant } from '../tokens/instant.ts'
-import { type InvalidationReason, invalidationReasons } from '../tokens/revocation.ts'
+import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
 
-/** An option that may stand there once: of `--realm a --realm b` only b would end, and it would look like both. */
+/**
+ * Reads an option that may be given only once. Otherwise `--realm a --realm b` would invalidate only the tokens of b,
+ * and the operator would believe that it covers both.
+ */
 export function once<Value>(read: (text: string) => Value): (text: string, previous: Value | undefined) => Value {
   return (text, previous) => {
     if (previous !== undefined) throw new InvalidArgumentError('It is given more than once, and takes one value.')
@@ -12,10 +15,11 @@ export function once<Value>(read: (text: string) => Value): (text: string, previ
 }
 
 /**
- * Text as an option's value.
+ * Reads text as the value of an option.
  *
- * In a script, `--username $NAME` with an empty NAME swallows the option behind it: `--comment $NOTE --dry-run` would
- * end in earnest what was to be counted. So what looks like an option is no value.
+ * In a script, an empty shell variable makes an option take the next option as its value. With an empty NOTE,
+ * `--comment $NOTE --dry-run` would invalidate the tokens that it should only count. So text that looks like an option
+ * is refused.
  */
 export function readValue(text: string): string {
   if (text === '') throw new InvalidArgumentError('It is empty; is a variable of the shell not set?')
@@ -29,25 +33,33 @@ export function readId(text: string): number {
   throw new InvalidArgumentError('An id is a whole number.')
 }
 
+/** The number of rows to show. */
 export function readLimit(text: string): number {
   const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
   if (limit >= 1 && limit <= 1000) return limit
   throw new InvalidArgumentError('Expected a whole number from 1 to 1000.')
 }
 
+/** A number of tokens. */
+export function readCount(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Expected a whole number from 0 up.')
+}
+
+/** An instant with an offset. */
 export function readInstant(text: string): Date {
   const instant = parseInstant(text)
   if (instant !== undefined) return instant
   throw new InvalidArgumentError('Expected an instant as RFC 3339 writes it, for example 2026-11-21T09:30:00Z.')
 }
 
-/** In our spelling or in GraphQL's, `CREDENTIAL_COMPROMISE`. */
+/** A reason, as the log spells it (`credential-compromise`) or as GraphQL does (`CREDENTIAL_COMPROMISE`). */
 export function readReason(text: string): InvalidationReason {
   const named = /^[A-Z_]+$/.test(text) ? text.toLowerCase().replaceAll('_', '-') : text
   return readChoice(invalidationReasons, named)
 }
 
-/** One more scope, as `--scope` is repeated. */
+/** Adds a scope to those of the previous `--scope` options. */
 export function readScopes(text: string, previous: readonly ServiceScope[] = []): readonly ServiceScope[] {
   return [...new Set([...previous, readChoice(serviceScopes, text)])]
 }

@@ -10,7 +10,7 @@ import {
   readClientId,
   readClientSecret,
 } from '../tokens/clients.ts'
-import type { InvalidationReason } from '../tokens/revocation.ts'
+import type { InvalidationReason } from '../tokens/invalidation-reasons.ts'
 import { readScopes } from './arguments.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
@@ -38,7 +38,7 @@ function defineCreate(client: Command): void {
     .command('create')
     .summary('add a client, or replace its secret')
     .description(
-      'Adds a client and prints its secret, this once: only a digest of it is kept.\nThe id is 1 to 100 visible ASCII characters without a colon.',
+      'Adds a client and prints its secret. It is shown only now: the database keeps a digest of it.\nThe id is 1 to 100 visible ASCII characters without a colon.',
     )
     .argument('<id>', 'names the client, for example login')
     .addOption(
@@ -48,13 +48,13 @@ function defineCreate(client: Command): void {
         .makeOptionMandatory(),
     )
     .option('--secret-stdin', 'read its secret from standard input: 32 to 512 visible ASCII characters')
-    .option('--replace', 'give a client that is there a new secret and these scopes, enable it, and end its own tokens')
+    .option('--replace', 'give an existing client a new secret and these scopes, enable it, and end its own tokens')
     .option(...jsonOption)
     .action(async (id: string, options: CreateOptions) => print(await create(id, options), options))
 }
 
 async function create(named: string, { scope, secretStdin = false, replace = false }: CreateOptions): Promise<Answer> {
-  // One that is there has its id already, whatever it looks like.
+  // An existing client keeps its id, even if the rules would refuse that id for a new client.
   const id = replace ? named : readClientId(named)
   const secret = secretStdin ? readClientSecret(await readSecret('a client’s secret')) : mintClientSecret()
   const client = { id, secretDigest: digestClientSecret(secret), scopes: scope }
@@ -77,7 +77,10 @@ async function replaceClient(service: TokenService, client: Client): Promise<num
   return endOwnTokens(service, client.id, 'credential-change')
 }
 
-/** Whoever stole a client's secret may hold tokens that it bought for the client itself. Answers how many ended. */
+/**
+ * Invalidates the tokens that the client has created for itself: a thief of its secret may have created some of them.
+ * Answers the number of tokens.
+ */
 async function endOwnTokens({ tokens }: TokenService, username: string, reason: InvalidationReason): Promise<number> {
   const target = { kind: 'owner', scope: { kind: 'realm-user', realm: clientRealm, username } } as const
   return (await tokens.invalidate(target, currentOperator(), { reason })).invalidated
@@ -85,7 +88,7 @@ async function endOwnTokens({ tokens }: TokenService, username: string, reason: 
 
 interface Changed {
   readonly database: string
-  /** Undefined for a new client, which has had none. */
+  /** Undefined for a new client, which had no tokens. */
   readonly invalidatedTokens: number | undefined
 }
 
@@ -113,7 +116,7 @@ function row(name: string, value: string): string {
 function lostSecret(id: string): CommandFault {
   return new CommandFault(
     'ERR_OUTPUT',
-    `The client ${id} has a secret that could not be written to standard output, and nobody knows it: give it another one with --replace.`,
+    `The client ${id} has a secret that could not be written to standard output, so it is lost: give the client another one with --replace.`,
   )
 }
 
@@ -132,7 +135,7 @@ function defineList(client: Command): void {
   client
     .command('list')
     .summary('show all clients')
-    .description('Shows all clients, the oldest first, also those that are disabled.')
+    .description('Shows all clients, also disabled ones, the oldest first.')
     .option(...jsonOption)
     .action(async (options: OutputOptions) => {
       const answer = await withTokenService(async ({ clients, database }) => {
@@ -145,7 +148,7 @@ function defineList(client: Command): void {
 }
 
 function noClient(database: string): string {
-  return `There is no client yet in ${database}: \`serve\` makes the client admin at its first start.`
+  return `There is no client yet in ${database}: \`serve\` creates the client admin at its first start.`
 }
 
 function describeList(listed: readonly ListedClient[]): string {
@@ -165,9 +168,9 @@ function toJson(client: ListedClient) {
 function defineDisable(client: Command): void {
   client
     .command('disable')
-    .summary('shut a client out')
+    .summary('disable a client')
     .description(
-      'Shuts a client out: from its next request on it is unknown, and its own tokens are ended. A `revocationFeed` that it has open tells nothing more.\nSessions that it created for owners live on: end them by realm or username with `invalidate`. `client create --replace` enables it again.',
+      'Disables a client: its next request fails to authenticate, and its own tokens are ended. A `revocationFeed` that it has open sends no more events.\nSessions that it created for owners live on: end them by realm or username with `invalidate`. `client create --replace` enables it again.',
     )
     .argument('<id>', 'names the client')
     .option(...jsonOption)
@@ -181,6 +184,6 @@ async function disable(service: TokenService, id: string): Promise<Answer> {
   if (disabledAt === undefined) throw unknownClient(id)
   const invalidatedTokens = await endOwnTokens(service, id, 'account-disabled')
   const changed = { invalidatedTokens, database: service.database.description }
-  const said = `The client ${id} is disabled since ${disabledAt.toISOString()}. Sessions that it created for owners live on: end them by realm or username with \`invalidate\`.`
-  return { text: [said, '', ...describeChange(changed)].join('\n'), json: { id, disabledAt, ...changed } }
+  const summary = `The client ${id} is disabled since ${disabledAt.toISOString()}. Sessions that it created for owners live on: end them by realm or username with \`invalidate\`.`
+  return { text: [summary, '', ...describeChange(changed)].join('\n'), json: { id, disabledAt, ...changed } }
 }

@@ -2,10 +2,10 @@ import { CommanderError } from 'commander'
 import { TokenServiceError } from '../tokens/errors.ts'
 import { tokenLookalike } from '../tokens/token.ts'
 
-/** What a command ends with, for the shell. */
+/** The exit codes of the commands. */
 export const exitCodes = { done: 0, failed: 1, wrongUsage: 2, unknown: 3 } as const
 
-/** What can go wrong at the command line and nowhere else, with what it ends in. */
+/** The codes of the errors that only commands have, with their exit codes. */
 const faults = {
   ERR_USAGE: exitCodes.wrongUsage,
   ERR_UNKNOWN: exitCodes.unknown,
@@ -13,7 +13,7 @@ const faults = {
   ERR_OUTPUT: exitCodes.failed,
 } as const
 
-/** Its message is for the operator: what was found and what to do, and nothing secret. */
+/** An error of a command. Its message tells the operator what was found and what to do, and contains nothing secret. */
 export class CommandFault extends Error {
   override readonly name = 'CommandFault'
   readonly code: keyof typeof faults
@@ -30,7 +30,10 @@ interface Description {
   readonly exitCode: number
 }
 
-/** A fault that has a sentence for people needs no stack, only what is behind it; anything else is ours and does. */
+/**
+ * The error as the operator sees it. An expected error has a message for operators and is shown without its stack, at
+ * most with the message of its cause. Any other error is a defect of this program and is shown with its stack.
+ */
 export function describeFault(error: unknown): Description {
   if (error instanceof CommandFault) return { code: error.code, message: error.message, exitCode: faults[error.code] }
   if (error instanceof CommanderError)
@@ -46,14 +49,17 @@ export function describeFault(error: unknown): Description {
   return { code: 'ERR_UNEXPECTED', message: withoutTokens(message), exitCode: exitCodes.failed }
 }
 
-/** For the words of strangers. In ours there is none, but there are names, and `units_production` must stay one. */
+/**
+ * Removes tokens from messages of other software. It is not applied to our own messages: they contain no tokens, but
+ * they contain names such as `units_production`, which must not be changed.
+ */
 function withoutTokens(message: string): string {
   return message.replace(tokenLookalike, '[token]')
 }
 
 /**
- * Commander's words, without what was given: the value of a slip may be a secret. What looks like the name of a command
- * or an option is repeated, because without it nobody finds the slip.
+ * Commander's message, without the values that were given: a mistyped value may be a secret. Text that looks like the
+ * name of a command or an option is repeated, because the operator needs it to find the mistake.
  */
 function describeUsage({ message }: CommanderError): string {
   const sentence = message
@@ -64,6 +70,7 @@ function describeUsage({ message }: CommanderError): string {
   return `${/[.?]$/.test(sentence) ? sentence : `${sentence}.`} See --help.`
 }
 
+/** The name in a command or an option; `…` if it does not look like a name. */
 function nameOf(given: string): string {
   const [name = ''] = given.split('=')
   return /^(--[a-z-]{1,30}|[a-z-]{1,20})$/.test(name) ? name : '…'

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
 import type { InvalidationAnswer, InvalidationOptions, InvalidationTarget } from '../tokens/invalidate.ts'
-import { type InvalidationReason, invalidationReasons } from '../tokens/revocation.ts'
+import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
 import { readToken } from '../tokens/token.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { once, readId, readInstant, readReason, readValue } from './arguments.ts'
+import { once, readCount, readId, readInstant, readReason, readValue } from './arguments.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'
@@ -15,8 +15,11 @@ interface InvalidateOptions extends OutputOptions {
   readonly session?: number
   readonly realm?: string
   readonly username?: string
+  readonly client?: string
+  readonly everything?: boolean
   readonly wholeSession?: boolean
   readonly issuedBefore?: Date
+  readonly expectAtMost?: number
   readonly dryRun?: boolean
   readonly reason?: InvalidationReason
   readonly comment?: string
@@ -27,22 +30,31 @@ export function defineInvalidate(program: Command): void {
     .command('invalidate')
     .summary('end tokens, at once')
     .description(
-      'Ends tokens and says how many: those of one selector, which is --token-stdin, or --session, or --realm and --username, one of them or both.\nA token is never an argument: `invalidate --token-stdin < file`, or paste it when you are asked.',
+      'Ends tokens and says how many: those of one selector, which is --token-stdin, --session, --client, --everything, or --realm and --username, one of them or both.\nA token is never an argument: `invalidate --token-stdin < file`, or paste it when you are asked.',
     )
     .option('--token-stdin', 'the access or refresh token on standard input')
     .option('--session <id>', 'one login, with all that was refreshed from it', once(readId))
-    .option('--realm <name>', 'everybody in a realm', once(readValue))
+    .option('--realm <name>', 'all owners in a realm', once(readValue))
     .option('--username <name>', 'this name in every realm; with --realm this one owner', once(readValue))
+    .option('--client <id>', 'all sessions that this client created', once(readValue))
+    .option('--everything', 'all sessions')
     .addOption(
-      new Option('--whole-session', 'with --token-stdin: the whole login that the token is of').conflicts([
+      new Option('--whole-session', 'with --token-stdin: the whole login that the token belongs to').conflicts([
         'session',
         'realm',
         'username',
+        'client',
+        'everything',
       ]),
     )
     .addOption(
-      new Option('--issued-before <instant>', 'with --realm, --username: only logins made before it (RFC 3339)')
+      new Option('--issued-before <instant>', 'all but --token-stdin, --session: only logins made before it (RFC 3339)')
         .argParser(once(readInstant))
+        .conflicts(['tokenStdin', 'session']),
+    )
+    .addOption(
+      new Option('--expect-at-most <number>', 'likewise: refuse to end more tokens than this')
+        .argParser(once(readCount))
         .conflicts(['tokenStdin', 'session']),
     )
     .option('--dry-run', 'count what would end, and change nothing')
@@ -63,18 +75,21 @@ async function invalidate(options: InvalidateOptions): Promise<Answer> {
   })
 }
 
-/** Exactly one selector: what is forgotten must not widen what is meant. */
-async function readSelector({ tokenStdin, session, realm, username }: InvalidateOptions): Promise<InvalidationTarget> {
-  const scope = readScope(realm, username)
-  const given = [tokenStdin, session, scope].filter((selector) => selector !== undefined)
+/** Exactly one selector is required: a forgotten option must not make the invalidation cover more than was meant. */
+async function readSelector(options: InvalidateOptions): Promise<InvalidationTarget> {
+  const { tokenStdin, session, client, everything } = options
+  const scope = readScope(options.realm, options.username)
+  const given = [tokenStdin, session, client, everything, scope].filter((selector) => selector !== undefined)
   if (given.length === 1) {
     if (session !== undefined) return { kind: 'session', id: session }
+    if (client !== undefined) return { kind: 'client', clientId: client }
+    if (everything !== undefined) return { kind: 'everything' }
     if (scope !== undefined) return { kind: 'owner', scope }
     return readTokenSelector()
   }
   throw new CommandFault(
     'ERR_USAGE',
-    `Expected one of --token-stdin, --session, or --realm and --username, got ${given.length === 0 ? 'none' : given.length}.`,
+    `Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got ${given.length === 0 ? 'none' : given.length}.`,
   )
 }
 
@@ -82,24 +97,28 @@ async function readTokenSelector(): Promise<InvalidationTarget> {
   const token = await readSecret('a token')
   const presented = readToken(token)
   if (presented === undefined)
-    throw unknown('What is on standard input is no token of this service, or not all of one.')
+    throw unknown('The text on standard input is not a token of this service, or not a complete one.')
   return { kind: `${presented.half}-token`, token }
 }
 
-/** Where nothing was counted: whether that is because there is nothing of that name. */
+/** Called if nothing was counted. Throws if the reason is that the session or the token is unknown. */
 async function assertKnown(tokens: Tokens, target: InvalidationTarget): Promise<void> {
   switch (target.kind) {
     case 'owner':
+    case 'client':
+    case 'everything':
       return
     case 'session':
       if ((await tokens.findSession(target.id, currentOperator())) === undefined)
-        throw unknown(`There is no session ${target.id}, or none any more.`)
+        throw unknown(`There is no session ${target.id}, or it was deleted after it had expired.`)
       return
     case 'access-token':
     case 'refresh-token': {
-      const alone = await tokens.invalidate(target, currentOperator(), { dryRun: true })
-      if (alone.invalidated + alone.previouslyInvalidated === 0)
-        throw unknown('This token is not known: it is of another service, or was let go some time after it expired.')
+      const counted = await tokens.invalidate(target, currentOperator(), { dryRun: true })
+      if (counted.invalidated + counted.previouslyInvalidated === 0)
+        throw unknown(
+          'This token is not known: it belongs to another service, or was deleted some time after it had expired.',
+        )
       return
     }
     default:
@@ -111,12 +130,13 @@ function unknown(message: string): CommandFault {
   return new CommandFault('ERR_UNKNOWN', `${message} Nothing was changed.`)
 }
 
-function readOptions({ wholeSession, dryRun, issuedBefore, reason, comment }: InvalidateOptions): InvalidationOptions {
-  return { wholeSession: wholeSession ?? false, dryRun: dryRun ?? false, issuedBefore, reason, comment }
+function readOptions(given: InvalidateOptions): InvalidationOptions {
+  const { wholeSession = false, dryRun = false, issuedBefore, expectAtMost, reason, comment } = given
+  return { wholeSession, dryRun, issuedBefore, expectAtMost, reason, comment }
 }
 
 interface Context extends Pick<InvalidateOptions, 'dryRun'> {
-  /** Where: whoever forgot DATABASE_URL is to see it. */
+  /** Shown so that an operator who forgot to set DATABASE_URL notices which database was used. */
   readonly database: string
 }
 

@@ -8,7 +8,7 @@ export function defineMigrate(program: Command): void {
     .command('migrate')
     .summary('bring the tables up to date')
     .description(
-      'Brings the tables up to date and says what it applied; makes the embedded database where there is none.\nSafe to repeat, and beside running services; several at once wait for each other.',
+      'Brings the tables up to date and says what it applied; creates the embedded database if there is none.\nSafe to repeat, and beside running services; several at once wait for each other.',
     )
     .option(...jsonOption)
     .action(async (options: OutputOptions) =>
@@ -16,7 +16,7 @@ export function defineMigrate(program: Command): void {
     )
 }
 
-/** Opening has done it. */
+/** Opening the database has already applied the migrations. */
 function formatMigrations({ description: database, migrations }: TokenService['database']): Answer {
   const text =
     migrations.length === 0 ? `Up to date: ${database}` : [`Applied to ${database}:`, ...migrations].join('\n  ')

@@ -2,39 +2,36 @@ import { fstatSync, statSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { CommandFault } from './fault.ts'
 
-/** What every command can be asked for. */
+/** The options that every command has. */
 export interface OutputOptions {
   readonly json?: boolean
 }
 
 export const jsonOption = ['--json', 'one JSON document on stdout, and errors as JSON on stderr'] as const
 
-/** What a command has to say, for people and for programs. */
+/** The answer of a command: text for operators, JSON for programs. */
 export interface Answer {
   readonly text: string
   readonly json: unknown
-  /** What is wrong if nobody gets to read it; unset where it can be asked for again. */
+  /** The error to report if the answer could not be written. Unset if the operator can simply run the command again. */
   readonly ifLost?: CommandFault | undefined
 }
 
 /**
- * Prints an answer, and resolves once it is written. Whoever read along may go, as in `revocations | head`: only what is
- * said once must not get lost.
+ * Prints an answer, and resolves once it is written. A reader that has closed the pipe, as in `revocations | head`, is
+ * not an error, unless the answer can't be had again (`ifLost`).
  *
  * @throws CommandFault
  */
 export async function print({ text, json, ifLost }: Answer, options: OutputOptions): Promise<void> {
-  if (ifLost !== undefined && isNowhere()) throw ifLost
+  if (ifLost !== undefined && isDiscarded()) throw ifLost
   try {
     await write(options.json ? `${JSON.stringify(json)}\n` : `${text}\n`)
   } catch (error) {
     if (ifLost !== undefined) throw ifLost
     if (!(error instanceof Error) || !('code' in error)) throw error
     if (error.code !== 'EPIPE')
-      throw new CommandFault(
-        'ERR_OUTPUT',
-        `What there is to say can't be written to standard output: ${error.message}.`,
-      )
+      throw new CommandFault('ERR_OUTPUT', `The answer can't be written to standard output: ${error.message}.`)
   }
 }
 
@@ -44,13 +41,13 @@ function write(text: string): Promise<void> {
   })
 }
 
-/** Where standard output is closed (`>&-`), Node has put /dev/null in its place, and no write will ever fail. */
-function isNowhere(): boolean {
+/** If standard output is closed (`>&-`), Node replaces it with /dev/null, and no write ever fails. */
+function isDiscarded(): boolean {
   const output = fstatSync(process.stdout.fd)
   return output.isCharacterDevice() && output.rdev === statSync(devNull).rdev
 }
 
-/** Columns as wide as what stands in them, two spaces apart. */
+/** Formats rows as columns. Each column is as wide as its widest cell; two spaces separate them. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(toPrintable))
   const widths = cells.reduce<readonly number[]>(
@@ -67,7 +64,7 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-/** What strangers have named must not move the cursor, or turn the direction of the text. */
+/** Names come from untrusted input. They must not move the terminal's cursor or change the direction of the text. */
 function toPrintable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
 }

@@ -8,11 +8,11 @@ import { defineMigrate } from './migrate.ts'
 import { defineRevocations } from './revocations.ts'
 import { defineServe } from './serve.ts'
 
-/** Runs the command that `args` name, and answers the exit code. `serve` has answered once it is ready. */
+/** Runs the command that `args` name, and answers the exit code. For `serve` it answers once the service is ready. */
 export async function run(args: readonly string[]): Promise<number> {
   try {
     refuseSecrets(args)
-    refuseGarbage(args)
+    refuseInvalidUtf8(args)
     await createProgram().parseAsync(args, { from: 'user' })
     return exitCodes.done
   } catch (error) {
@@ -25,7 +25,7 @@ function createProgram(): Command {
     .description('Ends tokens: at once, everywhere, and with an exact account of what was ended.')
     .version(readVersion())
     .exitOverride()
-    // Faults are reported in one place, in the form that was asked for.
+    // `report` writes all errors, as text or as JSON.
     .configureOutput({ outputError: () => undefined })
     .addHelpText('afterAll', afterHelp)
   defineServe(program)
@@ -44,38 +44,44 @@ Exit codes:
   3  what was named is not known: a token, a session, a client (\`invalidate\`, \`client\`)
 
 Settings come from the environment, or a .env file in the working folder, as the
-README has them: DATABASE_URL, or DATA_DIR for the embedded database, which one
-process at a time may open and only \`serve\` and \`migrate\` make. Every command
+README describes: DATABASE_URL, or DATA_DIR for the embedded database, which one
+process at a time may open and only \`serve\` and \`migrate\` create. Every command
 brings the tables up to date first.`
 
-/** A token is never an argument: there it is for every process to see, and in the shell's history for good. */
+/** A token must not be an argument: other processes could see it there, and the shell would keep it in its history. */
 function refuseSecrets(args: readonly string[]): void {
-  if (!args.some((arg) => holdsToken(arg) || holdsPackedToken(arg))) return
+  if (!args.some((arg) => holdsToken(arg) || containsEncodedToken(arg))) return
   throw new CommandFault(
     'ERR_USAGE',
-    'There is a token or a client’s secret on the command line. It is in the shell’s history now, and the list of processes has shown it, so take it for stolen: invalidate the token with `invalidate --token-stdin`, or replace the secret with `client create <id> --replace`.',
+    'There is a token or a client’s secret on the command line. It is in the shell’s history now, and the list of processes has shown it, so treat it as stolen: invalidate the token with `invalidate --token-stdin`, or replace the secret with `client create <id> --replace`.',
   )
 }
 
-/** In base64, as `Authorization: Basic …` has it. Four letters are three bytes: from one of four places on they fit. */
-function holdsPackedToken(text: string): boolean {
+/**
+ * Whether text contains a token in base64, as in `Authorization: Basic …`. Four letters encode three bytes, so one of
+ * four consecutive offsets is the start of such a group, and decoding from there gives the original bytes.
+ */
+function containsEncodedToken(text: string): boolean {
   const words = text.match(/[\w+/-]{40,}/g) ?? []
   return words.some((word) =>
-    [0, 1, 2, 3].some((place) => holdsToken(Buffer.from(word.slice(place), 'base64').toString('latin1'))),
+    [0, 1, 2, 3].some((offset) => holdsToken(Buffer.from(word.slice(offset), 'base64').toString('latin1'))),
   )
 }
 
-/** Node has put U+FFFD where the bytes of an argument are no text: it would name another realm than was meant. */
-function refuseGarbage(args: readonly string[]): void {
+/**
+ * Node replaces bytes of an argument that are not UTF-8 with U+FFFD. The argument would then name another realm than
+ * the operator meant.
+ */
+function refuseInvalidUtf8(args: readonly string[]): void {
   if (args.some((arg) => arg.includes('\u{fffd}')))
-    throw new CommandFault('ERR_USAGE', 'Expected arguments in UTF-8, got bytes that are none, or U+FFFD.')
+    throw new CommandFault('ERR_USAGE', 'Expected arguments in UTF-8, got other bytes, or U+FFFD.')
 }
 
 function isHelp(error: unknown): error is CommanderError {
   return error instanceof CommanderError && /^commander\.(help|helpDisplayed|version)$/.test(error.code)
 }
 
-/** Help that was not asked for says that a command is missing. */
+/** Commander also shows help if the command is missing. That is wrong usage. */
 function exitCodeOfHelp({ exitCode }: CommanderError): number {
   return exitCode === 0 ? exitCodes.done : exitCodes.wrongUsage
 }

@@ -1,10 +1,7 @@
 import { type Command, Option } from 'commander'
-import {
-  type InvalidationReason,
-  initiatingEntity,
-  invalidationReasons,
-  type Revocation,
-} from '../tokens/revocation.ts'
+import type { Revocation } from '../tokens/coverage.ts'
+import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
+import { initiatingEntity } from '../tokens/revocation-access.ts'
 import { once, readId, readLimit, readReason, readValue } from './arguments.ts'
 import { formatTable, jsonOption, type OutputOptions, print } from './output.ts'
 import { readScope } from './scope.ts'
@@ -19,7 +16,7 @@ interface RevocationsOptions extends OutputOptions {
   readonly limit?: number
 }
 
-const usualLimit = 20
+const defaultLimit = 20
 
 export function defineRevocations(program: Command): void {
   program
@@ -32,8 +29,8 @@ export function defineRevocations(program: Command): void {
     .addOption(
       new Option('--reason <reason>', 'those for this reason').choices(invalidationReasons).argParser(once(readReason)),
     )
-    .option('--before <id>', 'those older than this revocation: how to read on', once(readId))
-    .option('--limit <number>', `how many: 1 to 1000 (default: ${usualLimit})`, once(readLimit))
+    .option('--before <id>', 'those older than this revocation: the next page', once(readId))
+    .option('--limit <number>', `how many: 1 to 1000 (default: ${defaultLimit})`, once(readLimit))
     .option(...jsonOption)
     .action(async (options: RevocationsOptions) => {
       const request = readRequest(options)
@@ -41,13 +38,13 @@ export function defineRevocations(program: Command): void {
         const listed = await tokens.listRevocations(request, currentOperator())
         const text =
           listed.length === 0 ? `There is no such revocation in ${database.description}.` : formatRevocations(listed)
-        return { text: text + readOn(listed, request.limit), json: listed.map(toJson) }
+        return { text: text + nextPageHint(listed, request.limit), json: listed.map(toJson) }
       })
       await print(answer, options)
     })
 }
 
-function readRequest({ realm, username, session, reason, before, limit = usualLimit }: RevocationsOptions) {
+function readRequest({ realm, username, session, reason, before, limit = defaultLimit }: RevocationsOptions) {
   return { scope: readScope(realm, username), sessionId: session, reason, before, limit }
 }
 
@@ -68,8 +65,8 @@ function formatRevocations(listed: readonly Revocation[]): string {
   return formatTable([heads, ...rows])
 }
 
-/** A page that is full may not be all. */
-function readOn(listed: readonly Revocation[], limit: number): string {
+/** A hint for the next page, if this page is full and so there may be more. */
+function nextPageHint(listed: readonly Revocation[], limit: number): string {
   const last = listed[limit - 1]
   return last === undefined ? '' : `\n\nOlder ones: --before ${last.revision}`
 }
@@ -78,7 +75,7 @@ function toText(number: number | undefined): string {
   return number === undefined ? '' : String(number)
 }
 
-/** All that is known of it, under the names that GraphQL has for it. */
+/** All fields of a revocation, with the names that GraphQL has for them. */
 function toJson(revocation: Revocation) {
   const { revision, selector, realm, username, at, caller, reason, comment, counts } = revocation
   return {

@@ -1,6 +1,6 @@
 import type { OwnerScope } from '../tokens/owner.ts'
 
-/** Whom `--realm` and `--username` name together; undefined if neither was given. */
+/** The scope that `--realm` and `--username` name together; undefined if neither was given. */
 export function readScope(realm: string | undefined, username: string | undefined): OwnerScope | undefined {
   if (realm !== undefined && username !== undefined) return { kind: 'realm-user', realm, username }
   if (realm !== undefined) return { kind: 'realm', realm }

@@ -9,14 +9,14 @@ export function defineServe(program: Command): void {
     .command('serve')
     .summary('serve GraphQL and GraphiQL')
     .description(
-      'Serves GraphQL and GraphiQL until SIGTERM or SIGINT.\nAt the first start on an empty database it makes the client `admin` and prints its secret, this once.',
+      'Serves GraphQL and GraphiQL until SIGTERM or SIGINT.\nAt the first start on an empty database it creates the client `admin` and prints its secret, only this once.',
     )
     .option(...jsonOption)
     .action(serve)
 }
 
 async function serve(options: OutputOptions): Promise<void> {
-  // Here and not above, because GraphQL takes longer to load than the other commands to run.
+  // Imported here and not at the top: loading GraphQL takes longer than running any of the other commands.
   const { startService } = await import('../service.ts')
   const service = await startService(readConfig(readEnvironment()))
   stopOnSignals(service, options)
@@ -40,7 +40,7 @@ function stopOnSignals(service: Service, { json = false }: OutputOptions): void 
 
 const lostSecret = new CommandFault(
   'ERR_OUTPUT',
-  'The client admin was made, and its secret could not be written to standard output, so nobody knows it: start with ADMIN_SECRET set.',
+  'The client admin was created, but its secret could not be written to standard output, so it is lost: start with ADMIN_SECRET set.',
 )
 
 function announce({ url, database, newAdminSecret }: Service): Answer {

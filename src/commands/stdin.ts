@@ -2,23 +2,23 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { CommandFault } from './fault.ts'
 
-/** Where secrets come from, and where people are asked for them. */
+/** The streams that a secret is read from, and that the prompt is written to. */
 export interface SecretSource {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly stderr: Pick<NodeJS.WritableStream, 'write'>
 }
 
-/** More than any token or secret has. */
-const longest = 4096
+/** More characters than any token or secret has. */
+const maxLength = 4096
 
 /**
- * The one secret on standard input, without white space around it. At a terminal it is asked for on stderr, and what is
- * typed is not shown.
+ * Reads one secret from standard input, without the white space around it. At a terminal it prompts on stderr and does
+ * not show what is typed.
  *
- * @param what for people: "a token"
+ * @param what names the secret in messages, for example "a token"
  */
 export async function readSecret(what: string, source: SecretSource = process): Promise<string> {
-  const text = source.stdin.isTTY ? await askUnseen(what, source) : await readAll(what, source)
+  const text = source.stdin.isTTY ? await prompt(what, source) : await readAll(what, source)
   const secret = text.trim()
   if (secret === '') throw usage(`Expected ${what} on standard input, and it is empty.`)
   if (/\s/.test(secret)) throw usage(`Expected ${what} on standard input and nothing else, got more than one word.`)
@@ -30,14 +30,15 @@ async function readAll(what: string, { stdin }: SecretSource): Promise<string> {
   stdin.setEncoding('utf8')
   for await (const part of stdin) {
     text += String(part)
-    if (text.length > longest) throw usage(`Expected ${what} on standard input, got more than ${longest} characters.`)
+    if (text.length > maxLength)
+      throw usage(`Expected ${what} on standard input, got more than ${maxLength} characters.`)
   }
   return text
 }
 
-async function askUnseen(what: string, { stdin, stderr }: SecretSource): Promise<string> {
-  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const lines = createInterface({ input: stdin, output: unseen, terminal: true, historySize: 0 })
+async function prompt(what: string, { stdin, stderr }: SecretSource): Promise<string> {
+  const discarded = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input: stdin, output: discarded, terminal: true, historySize: 0 })
   lines.once('SIGINT', () => {
     lines.close()
     process.kill(process.pid, 'SIGINT')

@@ -4,8 +4,9 @@ import { openTokenService, type TokenService, type TokenServiceOptions } from '.
 import type { OperatorCaller } from '../tokens/caller.ts'
 
 /**
- * Opens the database that the settings name for as long as `use` takes. It is closed when this answers, and other
- * processes have been told of what was done. An embedded one is made only where `mustExist` is false.
+ * Opens the database that the settings name, for as long as `use` takes. When this function answers, the database is
+ * closed and other processes have been notified of the changes. An embedded database is created only if `mustExist` is
+ * false.
  *
  * @throws TokenServiceError ERR_CONFIGURATION, ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE
  */
@@ -21,12 +22,12 @@ export async function withTokenService<Answer>(
   }
 }
 
-/** Whoever runs the command, by the name of their account. */
+/** The operator who runs the command, named by their account on the machine. */
 export function currentOperator(): OperatorCaller {
   return { kind: 'operator', name: accountName() }
 }
 
-/** In a container a process may have a number that no account has. */
+/** In a container a process may run with a user id that belongs to no account. */
 function accountName(): string {
   try {
     return userInfo().username

@@ -26,6 +26,8 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
       return { code: 'UNAUTHENTICATED', http: { status: 401, headers: { 'www-authenticate': challenge } } }
     case 'ERR_FORBIDDEN':
       return { code: 'FORBIDDEN', http: { status: 403 } }
+    case 'ERR_MORE_THAN_EXPECTED':
+      return { code: 'MORE_THAN_EXPECTED', http: { status: 409, spec: true } }
     case 'ERR_STORAGE_UNAVAILABLE':
       // Never a 401: clients throw good tokens away for it.
       return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }

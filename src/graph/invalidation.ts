@@ -4,8 +4,8 @@ import type {
   InvalidationOptions,
   InvalidationTarget,
 } from '../tokens/invalidate.ts'
+import type { InvalidationReason } from '../tokens/invalidation-reasons.ts'
 import { badInput } from '../tokens/owner.ts'
-import type { InvalidationReason } from '../tokens/revocation.ts'
 import type { Builder } from './builder.ts'
 import { readId } from './connection.ts'
 import { type OwnerInputRef, readOwnerInput } from './owner.ts'

@@ -1,10 +1,6 @@
-import {
-  initiatingEntity,
-  invalidationReasons,
-  mayReadCounts,
-  mayReadDetails,
-  type Revocation,
-} from '../tokens/revocation.ts'
+import type { Revocation } from '../tokens/coverage.ts'
+import { invalidationReasons } from '../tokens/invalidation-reasons.ts'
+import { initiatingEntity, mayReadCounts, mayReadDetails } from '../tokens/revocation-access.ts'
 import type { Builder } from './builder.ts'
 import { readId } from './connection.ts'
 import { declareEntity } from './federation.ts'
@@ -27,6 +23,8 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
       REFRESH_TOKEN: { value: 'refresh-token', description: 'One refresh token.' },
       SESSION: { value: 'session', description: 'One login, with all that was refreshed from it.' },
       OWNER: { value: 'owner', description: 'All logins of an owner, of a realm, or of a name in all realms.' },
+      CLIENT: { value: 'client', description: 'All logins that one client created.' },
+      EVERYTHING: { value: 'everything', description: 'All logins.' },
     } as const,
   })
   const entity = builder.enumType('InitiatingEntity', {

@@ -1,4 +1,4 @@
-import type { Revocation } from '../tokens/revocation.ts'
+import type { Revocation } from '../tokens/coverage.ts'
 import type { Builder } from './builder.ts'
 import { pageArguments, readId, readPage } from './connection.ts'
 import { type OwnerInputRef, readOwnerInput } from './owner.ts'

@@ -1,5 +1,5 @@
 /**
- * The guard's package entry. The guard itself (the part inside a gateway that refuses invalidated tokens) is not built
- * yet; the entry is here so that its address never changes.
+ * The package entry of the guard: the part inside a gateway that refuses invalidated tokens. The guard is not
+ * implemented yet. The entry exists already so that its import path never changes.
  */
 export {}

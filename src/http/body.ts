@@ -1,12 +1,12 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 
-/** More than the largest request that means something here needs, and too little to keep a server busy. */
-export const mostBodyBytes = 64 * 1024
-/** How much of what comes beyond that is let go by. */
-const mostDrainedBytes = 16 * 1024 * 1024
+/** The longest body that is read. Every valid request is shorter, and this much does not keep the server busy. */
+export const maxBodyBytes = 64 * 1024
+/** How many bytes of a longer body are read and discarded (see `drain`). */
+const maxDrainedBytes = 16 * 1024 * 1024
 
-/** A request that is refused for its form, before anybody looks at what it says. The message is for its sender. */
+/** A request whose form is wrong: it is refused before its content is interpreted. The message is for the client. */
 export class UnreadableRequest extends Error {
   readonly status: 400 | 413 | 415
 
@@ -17,15 +17,18 @@ export class UnreadableRequest extends Error {
 }
 
 /**
- * The body of a request as text, unpacked if it came as gzip.
+ * Reads the body of a request as text, and decompresses gzip.
  *
- * Read here and not by Yoga because Yoga pipes every body through a counting stream (twice the cost of a request)
- * and replaces ill-formed UTF-8, by which two names become one.
+ * It is read here and not by Yoga for two reasons. Yoga pipes every body through a counting stream, which doubles the
+ * cost of a request. And it replaces ill-formed UTF-8, so that two different names could become equal.
  *
  * @throws UnreadableRequest
  */
 export async function readText(request: Request): Promise<string> {
-  const bytes = await unpack(await readBytes(request).catch(breakOff), request.headers.get('content-encoding'))
+  const bytes = await decompress(
+    await readBytes(request).catch(rejectIncomplete),
+    request.headers.get('content-encoding'),
+  )
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
@@ -33,7 +36,7 @@ export async function readText(request: Request): Promise<string> {
   }
 }
 
-/** @throws UnreadableRequest, which does not repeat what the parser stumbled over */
+/** @throws UnreadableRequest; its message does not repeat the text that could not be parsed */
 export function readJson<Value>(text: string, where: string): Value {
   try {
     return JSON.parse(text)
@@ -42,30 +45,30 @@ export function readJson<Value>(text: string, where: string): Value {
   }
 }
 
-/** What `{ … }` is read to. */
+/** Whether a value parsed from JSON is an object: `{ … }`. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**
- * How many members all objects of a JSON text have together. More than were read means that one was named twice, of
- * which `JSON.parse` keeps the last without a word.
+ * Counts the members of all objects in a JSON text together. If there are more than were read, a name appears twice:
+ * `JSON.parse` silently keeps the last one.
  */
 export function countMembers(json: string): number {
   return json.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').split(':').length - 1
 }
 
-/** Its sender went away in the middle: no fault of ours, and nobody reads the answer. */
-function breakOff(error: unknown): never {
+/** The client disconnected in the middle of its body. That is no fault of the server, so it is not reported as one. */
+function rejectIncomplete(error: unknown): never {
   if (error instanceof UnreadableRequest) throw error
-  throw new UnreadableRequest(400, 'Expected the whole body, and it broke off')
+  throw new UnreadableRequest(400, 'Expected the whole body, but the connection ended before its end')
 }
 
 async function readBytes(request: Request): Promise<Uint8Array> {
-  const announced = request.headers.get('content-length')
-  // Where it is a number, the HTTP parser sees to it that the body is as long as announced.
-  if (announced !== null && /^\d+$/.test(announced)) {
-    if (Number(announced) > mostBodyBytes) throw tooLarge()
+  const contentLength = request.headers.get('content-length')
+  // If it is a number, the HTTP parser guarantees that the body has this length.
+  if (contentLength !== null && /^\d+$/.test(contentLength)) {
+    if (Number(contentLength) > maxBodyBytes) throw tooLarge()
     return new Uint8Array(await request.arrayBuffer())
   }
   return request.body === null ? new Uint8Array() : collect(request.body)
@@ -78,7 +81,7 @@ async function collect(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
     const { done, value } = await reader.read()
     if (done) return Buffer.concat(parts)
     length += value.byteLength
-    if (length > mostBodyBytes) {
+    if (length > maxBodyBytes) {
       void drain(reader).catch(() => undefined)
       throw tooLarge()
     }
@@ -86,9 +89,12 @@ async function collect(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   }
 }
 
-/** Reads on while the answer goes out: a sender who is cut off does not read it, and sends the same again. */
+/**
+ * Reads and discards the rest of the body while the answer is sent. A client whose connection is closed too early does
+ * not read the answer and sends the same request again.
+ */
 async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  for (let length = 0; length < mostDrainedBytes; ) {
+  for (let length = 0; length < maxDrainedBytes; ) {
     const { done, value } = await reader.read()
     if (done) return
     length += value.byteLength
@@ -96,16 +102,16 @@ async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<v
   await reader.cancel()
 }
 
-const gunzipped = promisify(gunzip)
+const gunzipAsync = promisify(gunzip)
 
-/** A few bytes of gzip can stand for gigabytes: the limit is on what comes out. */
-async function unpack(bytes: Uint8Array, encoding: string | null): Promise<Uint8Array> {
+/** A few bytes of gzip can expand to gigabytes, so the limit applies to the output. */
+async function decompress(bytes: Uint8Array, encoding: string | null): Promise<Uint8Array> {
   const name = encoding?.trim().toLowerCase() ?? 'identity'
   if (name === 'identity' || bytes.byteLength === 0) return bytes
   if (name !== 'gzip' && name !== 'x-gzip')
     throw new UnreadableRequest(415, 'Expected `Content-Encoding` to be gzip or identity')
   try {
-    return await gunzipped(bytes, { maxOutputLength: mostBodyBytes })
+    return await gunzipAsync(bytes, { maxOutputLength: maxBodyBytes })
   } catch (error) {
     if (error instanceof RangeError) throw tooLarge()
     throw new UnreadableRequest(400, 'Expected the body to be gzip, as `Content-Encoding` says')
@@ -113,5 +119,5 @@ async function unpack(bytes: Uint8Array, encoding: string | null): Promise<Uint8
 }
 
 function tooLarge(): UnreadableRequest {
-  return new UnreadableRequest(413, `Expected a body of at most ${mostBodyBytes} bytes`)
+  return new UnreadableRequest(413, `Expected a body of at most ${maxBodyBytes} bytes`)
 }

@@ -4,13 +4,13 @@ import { TokenServiceError } from '../tokens/errors.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 
 /**
- * What an `Authorization` header presents; undefined when there is none.
+ * Reads the credentials of an `Authorization` header; undefined when there is no header.
  *
  *     Bearer <access token>                  RFC 6750 §2.1
  *     Basic  <base64 of id:secret>           RFC 7617
  *     ApiKey <base64 of id:secret>           Elasticsearch
  *
- * A header that can't be read is an error: whoever sends one means to be somebody, and is not nobody instead.
+ * A header that can't be read is an error: its sender wants to authenticate, so it must not become anonymous.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
@@ -28,22 +28,22 @@ function readCredentials(header: string | null): Credentials | undefined {
   }
 }
 
-/** Who makes a request with this `Authorization` header: nobody in particular when there is none. */
+/** The caller of a request with this `Authorization` header: anonymous when there is no header. */
 export async function authenticateHeader(tokens: Tokens, header: string | null): Promise<Caller> {
   const credentials = readCredentials(header)
   return credentials === undefined ? anonymous : tokens.authenticate(credentials)
 }
 
 /**
- * Who makes a request with this `Authorization` header, as OAuth has it: RFC 6749 §2.3.1 wants the id and the secret in
- * Basic form-urlencoded, each by itself. RFC 7617 knows nothing of it, nor do most programs (curl -u), so what fails as
- * encoded is tried as it stands.
+ * The caller of a request with this `Authorization` header, as OAuth defines Basic: RFC 6749 §2.3.1 requires the id and
+ * the secret to be form-urlencoded, each by itself. RFC 7617 does not, and most programs (curl -u) do not encode. So
+ * credentials that fail in decoded form are tried again as they were sent.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
 export async function authenticateEncodedHeader(tokens: Tokens, header: string): Promise<Caller> {
   const plain = readCredentials(header)
-  const decoded = plain?.kind === 'client' && splitHeader(header).scheme === 'basic' ? decode(plain) : undefined
+  const decoded = plain?.kind === 'client' && splitHeader(header).scheme === 'basic' ? decodeClient(plain) : undefined
   if (decoded === undefined) return authenticateHeader(tokens, header)
   try {
     return await tokens.authenticate(decoded)
@@ -55,19 +55,19 @@ export async function authenticateEncodedHeader(tokens: Tokens, header: string):
 }
 
 /**
- * An id and a secret as a stranger sent them.
+ * The id and the secret of a client, from untrusted input.
  *
- * @throws TokenServiceError ERR_UNAUTHENTICATED: no client was ever given these
+ * @throws TokenServiceError ERR_UNAUTHENTICATED: no client can have these
  */
 export function clientCredentials(id: string, secret: string): ClientCredentials {
-  // Postgres refuses a NUL, and a decoder's U+FFFD can't be part of an id that was ever given out.
+  // Postgres refuses a NUL. U+FFFD is what a decoder writes for ill-formed bytes; no id that was issued contains it.
   if (id === '' || /[\0\ufffd]/.test(id + secret)) throw unreadable()
   return { kind: 'client', id, secret }
 }
 
 type ClientCredentials = Extract<Credentials, { kind: 'client' }>
 
-/** The scheme in lower case, as it is compared (RFC 9110 §11.1); both empty for what is no credentials. */
+/** The scheme in lower case, for comparison (RFC 9110 §11.1). Both are empty if the header has no such form. */
 export function splitHeader(header: string | null): { readonly scheme: string; readonly value: string } {
   const [, scheme = '', value = ''] = /^([A-Za-z]+) +([^\s,]+)$/.exec(header?.trim() ?? '') ?? []
   return { scheme: scheme.toLowerCase(), value }
@@ -80,8 +80,8 @@ function readClient(base64: string): ClientCredentials {
   return clientCredentials(text.slice(0, Math.max(colon, 0)), text.slice(colon + 1))
 }
 
-/** Undefined where nothing is encoded, or nothing that could be decoded. */
-function decode({ id, secret }: ClientCredentials): ClientCredentials | undefined {
+/** Undefined if nothing is encoded, or if it can't be decoded. */
+function decodeClient({ id, secret }: ClientCredentials): ClientCredentials | undefined {
   if (!/[%+]/.test(id + secret)) return undefined
   const decodePart = (part: string) => decodeURIComponent(part.replaceAll('+', ' '))
   try {

@@ -8,26 +8,26 @@ import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
 
-/** Where GraphQL and GraphiQL are. */
+/** The path of GraphQL and GraphiQL. */
 export const endpoint = '/graphql'
 
 export interface HandlerDependencies {
-  /** The one to serve, where a fastPath serves it too; otherwise a new one. */
+  /** The schema to serve: the same one that a fast path serves. A new one by default. */
   readonly schema?: GraphQLSchema
   readonly tokens: Tokens
-  /** Rejects while the database does not answer, or while the process is stopping. */
+  /** Rejects while the database does not answer and while the process is stopping. */
   readonly assertReady: () => Promise<void>
-  /** Whose password it is, for Elasticsearch's `password` grant; without it there is no such grant. */
+  /** Checks the password of Elasticsearch's `password` grant; without it that grant is not offered. */
   readonly authenticatePassword?: AuthenticatePassword
-  /** OAuth's issuer: the origin that clients know us by. Without it each request's own. */
+  /** OAuth's issuer: the origin by which clients know this service. By default the origin of each request. */
   readonly publicUrl?: string | undefined
-  /** Told about everything unexpected; nothing in it is shown to a caller. */
+  /** Receives every unexpected error. Nothing in it is shown to a caller. */
   readonly report: (error: unknown) => void
 }
 
 export type Handler = (request: Request) => Promise<Response>
 
-/** What answers to `METHOD /path`. */
+/** A handler for each `METHOD /path`. */
 type Routes = Readonly<Record<string, Handler>>
 
 /** The whole service as one fetch handler, to mount in any server. */
@@ -45,7 +45,7 @@ export function createHandler(dependencies: HandlerDependencies): Handler {
     [`POST ${endpoint}`]: graphql,
     [`OPTIONS ${endpoint}`]: graphql,
 
-    'GET /': (request) => (wantsPage(request) ? toGraphiql() : elasticsearch.describeService(request)),
+    'GET /': (request) => (wantsPage(request) ? redirectToGraphiql() : elasticsearch.describeService(request)),
     'HEAD /': elasticsearch.describeService,
     'GET /_security/_authenticate': elasticsearch.describeCaller,
     'POST /_security/oauth2/token': elasticsearch.getToken,
@@ -96,7 +96,7 @@ function json(status: number, message: string, headers: Readonly<Record<string, 
   return Response.json({ message }, { status, headers })
 }
 
-/** Whoever opens the service in a browser means GraphiQL. */
-async function toGraphiql(): Promise<Response> {
+/** A browser that opens `/` is redirected to GraphiQL. */
+async function redirectToGraphiql(): Promise<Response> {
   return new Response(null, { status: 302, headers: { location: endpoint } })
 }

@@ -1,9 +1,15 @@
-/** Alive: the process answers. Says nothing about the database, or a cluster would restart us for its sake. */
+/**
+ * Liveness: the process answers. It does not depend on the database, because then a cluster would restart this process
+ * when the database is down.
+ */
 export function createHealthHandler(): () => Promise<Response> {
   return async () => json(200, { status: 'alive' })
 }
 
-/** Ready: the database answers and its tables are there. While stopping, not ready: no new request should come. */
+/**
+ * Readiness: the database answers and its tables exist. A process that is stopping is not ready, so that no new
+ * requests are sent to it.
+ */
 export function createReadyHandler(assertReady: () => Promise<void>): () => Promise<Response> {
   return async () => {
     try {

@@ -8,11 +8,11 @@ import { endpoint, type Handler } from '../http/handler.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import { badRequestTarget, normalizeRequestTarget } from './request-target.ts'
 
-/** How long requests under way may take to finish once the server stops. */
+/** How long running requests may take to finish once the server stops. */
 const drainMs = 10_000
-/** How long a stream may take to say that it is complete: one whose client does not read never will. */
+/** How long a stream may take to send its end. One whose client does not read never finishes. */
 const streamDrainMs = 1_000
-/** How long no request must have come before the doors close. */
+/** How long the server must have received no request before it closes. */
 const quietMs = 200
 
 export interface ServerOptions {
@@ -20,41 +20,43 @@ export interface ServerOptions {
   readonly fastPath: FastPath
   readonly port: number
   readonly host: string
-  /** Told about what no route has answered for. */
+  /** Receives the errors that no route has answered. */
   readonly report: (error: unknown) => void
 }
 
 export interface RunningServer {
   readonly origin: string
-  /** Finishes what is under way, then closes. No new request should come, and no stream go on: end them before. */
+  /** Finishes the running requests, then closes. Stop new requests and end the streams before calling it. */
   stop(): Promise<void>
 }
 
 /**
- * A handler on a port of node:http.
+ * Serves a handler on a port, by node:http.
  *
- * It stops in three moves. Stopping: still serves, and tells each client to come back on another connection. Quiet:
- * nothing is under way and nothing came for a moment. Closed. Closing at once would reset connections whose request
- * has arrived and was not read yet: measured, 9 of 16 clients under load did not learn what became of theirs.
+ * It stops in three steps. Stopping: it still serves, and asks each client to use another connection for its next
+ * request. Quiet: no request is running, and none has arrived for a moment. Closed. Closing at once would reset
+ * connections whose request has arrived but was not read yet: measured, 9 of 16 clients under load then did not learn
+ * the outcome of theirs.
  *
- * @throws TokenServiceError ERR_CONFIGURATION: the port is taken, or may not be listened on
+ * @throws TokenServiceError ERR_CONFIGURATION: the port is taken, or the process may not listen on it
  */
 export async function startServer({ handler, fastPath, port, host, report }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
-  const underWay = new Set<ServerResponse>()
+  const openResponses = new Set<ServerResponse>()
   let lastRequestAt = 0
 
   const eventStreams = new WeakSet<ServerResponse>()
   const adapter = createServerAdapter(handler)
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
   const server = createServer(timeouts, (request, response) => {
-    underWay.add(response)
+    openResponses.add(response)
     lastRequestAt = Date.now()
-    response.once('close', () => underWay.delete(response))
+    response.once('close', () => openResponses.delete(response))
     if (isStopping) response.setHeader('connection', 'close')
-    const isShort = request.method === 'POST' && request.url === endpoint && fastPath.takes(request.headers)
-    if (isShort) void answerByFastPath(request, response, { handler, fastPath, eventStreams, report })
-    else if (normalizeRequestTarget(request)) void answerByHandler(request, response, { adapter, eventStreams, report })
+    const takesFastPath = request.method === 'POST' && request.url === endpoint && fastPath.accepts(request.headers)
+    if (takesFastPath) void answerByFastPath(request, response, { handler, fastPath, eventStreams, report })
+    else if (normalizeRequestTarget(request))
+      void answerByFullPath(request, response, { adapter, eventStreams, report })
     else writeWhole(response, badRequestTarget)
   })
   await listen(server, port, host)
@@ -65,71 +67,74 @@ export async function startServer({ handler, fastPath, port, host, report }: Ser
     const stoppedAt = Date.now()
     const since = (instant: number) => Date.now() - instant
     const isDone = () =>
-      underWay.size === 0 ||
-      (since(stoppedAt) >= streamDrainMs && [...underWay].every((response) => eventStreams.has(response)))
+      openResponses.size === 0 ||
+      (since(stoppedAt) >= streamDrainMs && [...openResponses].every((response) => eventStreams.has(response)))
     const isQuiet = () => isDone() && since(lastRequestAt) >= quietMs
     while (!isQuiet() && since(stoppedAt) < drainMs) await sleep(20)
     await close(server)
   }
 }
 
-interface HandlerPath extends Pick<ServerOptions, 'report'> {
+interface FullPathOptions extends Pick<ServerOptions, 'report'> {
   readonly adapter: ReturnType<typeof createServerAdapter>
   readonly eventStreams: WeakSet<ServerResponse>
 }
 
-/** What the adapter makes of a request of node:http; the answer is written here, where it is whole, in one piece. */
-async function answerByHandler(
+/** The adapter converts the request of node:http. The answer is written here, in one piece unless it is a stream. */
+async function answerByFullPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { adapter, eventStreams, report }: HandlerPath,
+  { adapter, eventStreams, report }: FullPathOptions,
 ): Promise<void> {
   try {
     const answer = await adapter.handleNodeRequestAndResponse(request, response, {})
     if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {
-    abandon(response, error, report)
+    endFailed(response, error, report)
   }
 }
 
-interface FastPathUse extends Pick<ServerOptions, 'handler' | 'fastPath' | 'report'> {
+interface FastPathOptions extends Pick<ServerOptions, 'handler' | 'fastPath' | 'report'> {
   readonly eventStreams: WeakSet<ServerResponse>
 }
 
 async function answerByFastPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { handler, fastPath, eventStreams, report }: FastPathUse,
+  { handler, fastPath, eventStreams, report }: FastPathOptions,
 ): Promise<void> {
   try {
     const body = await readBody(request)
-    const short = await fastPath.answer(request.headers, body)
-    if (short !== undefined) return writeWhole(response, short)
-    const hangUp = new AbortController()
-    response.once('close', () => hangUp.abort())
-    const answer = await askHandler(handler, request, { body, signal: hangUp.signal })
+    const fastAnswer = await fastPath.answer(request.headers, body)
+    if (fastAnswer !== undefined) return writeWhole(response, fastAnswer)
+    const disconnect = new AbortController()
+    response.once('close', () => disconnect.abort())
+    const answer = await callHandler(handler, request, { body, signal: disconnect.signal })
     if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {
-    abandon(response, error, report)
+    endFailed(response, error, report)
   }
 }
 
-/** Mostly the client went away, and nobody reads this; what else there is, is our fault. Half an answer is none. */
-function abandon(response: ServerResponse, error: unknown, report: (error: unknown) => void): void {
+/**
+ * Ends a response that failed. Usually the client has disconnected, which is not reported. Any other failure is a fault
+ * of this server. If a part of the answer was sent, the connection is closed, so that no client takes it for the whole.
+ */
+function endFailed(response: ServerResponse, error: unknown, report: (error: unknown) => void): void {
   if (!response.destroyed) report(error)
   if (response.headersSent) response.destroy()
   else writeWhole(response, { status: 500, headers: {}, body: '' })
 }
 
-/** How an answer is carried is decided here, and not by who made it: two accounts of its length are none. */
-const hopByHop = new Set(['connection', 'keep-alive', 'transfer-encoding'])
+/** Headers that are decided here and not by handlers: theirs could contradict the length that this file announces. */
+const hopByHopHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding'])
 
-/** A stream goes out as it comes; `curl` asks for a subscription with the headers of any other operation. */
+/** A stream is sent piece by piece. On both paths: `curl` sends a subscription with the headers of any operation. */
 async function write(response: ServerResponse, answer: Response): Promise<void> {
   const { status } = answer
-  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !hopByHop.has(name.toLowerCase())))
+  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !hopByHopHeaders.has(name.toLowerCase())))
   if (answer.body !== null && isEventStream(answer)) {
     response.writeHead(status, headers)
     return pipeline(answer.body, response)
@@ -137,7 +142,7 @@ async function write(response: ServerResponse, answer: Response): Promise<void> 
   writeWhole(response, { status, headers, body: Buffer.from(await answer.arrayBuffer()) })
 }
 
-/** RFC 9110 §8.6: a 204 has no `Content-Length`, and a 304 none but that of what was not sent. */
+/** RFC 9110 §8.6: a 204 has no `Content-Length`, and in a 304 it would be that of the body that is not sent. */
 function writeWhole(response: ServerResponse, { status, headers, body }: WholeAnswer): void {
   const hasLength = status !== 204 && status !== 304
   response.writeHead(status, hasLength ? { ...headers, 'content-length': Buffer.byteLength(body) } : { ...headers })
@@ -148,17 +153,17 @@ interface WholeAnswer extends Omit<FastAnswer, 'body'> {
   readonly body: string | Uint8Array
 }
 
-/** The body was read already, so the long way is given a request of its own. */
-function askHandler(
+/** The fast path has already read the body, so the full path gets a new request with the same body. */
+function callHandler(
   handler: Handler,
   { headers }: IncomingMessage,
   { body, signal }: { readonly body: Uint8Array<ArrayBuffer>; readonly signal: AbortSignal },
 ): Promise<Response> {
   const { authorization, accept } = headers
-  const given = new Headers({ 'content-type': 'application/json', 'content-length': String(body.byteLength) })
-  if (authorization !== undefined) given.set('authorization', authorization)
-  if (accept !== undefined) given.set('accept', accept)
-  return handler(new Request(`http://localhost${endpoint}`, { method: 'POST', headers: given, body, signal }))
+  const forwarded = new Headers({ 'content-type': 'application/json', 'content-length': String(body.byteLength) })
+  if (authorization !== undefined) forwarded.set('authorization', authorization)
+  if (accept !== undefined) forwarded.set('accept', accept)
+  return handler(new Request(`http://localhost${endpoint}`, { method: 'POST', headers: forwarded, body, signal }))
 }
 
 function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer>> {

@@ -1,71 +1,73 @@
-/** A crowd smaller than this shares one statement: to split it would cost more than it gains. */
-const fewestToSplit = 16
-const mostMembers = 256
+/** Fewer items than this share one statement: to split them over two would cost more than it gains. */
+const minToSplit = 16
+const maxBatchSize = 256
 
-interface Waiting<Member, Answer> {
-  readonly member: Member
+interface Waiting<Item, Answer> {
+  readonly item: Item
   readonly resolve: (answer: Answer) => void
   readonly reject: (reason: unknown) => void
 }
 
 /**
- * Natural batching: while statements are in flight, whoever comes waits, and the next statement takes them all.
+ * Natural batching: while statements are in flight, new items wait, and the next statement takes all of them.
  *
- * A lone request is sent at once; a crowd shares a statement and its commit, which is where the speed is (a batch of
- * 64 costs Postgres about a seventh per row). No timer: nobody waits for a batch to fill.
+ * A single item is sent at once. Concurrent items share a statement and its commit, which is what makes it fast (in a
+ * batch of 64, a row costs Postgres about a seventh). There is no timer: no item waits for a batch to fill.
  *
- * With two `lanes` a crowd is split in halves, so that this process reads and writes HTTP for one half while Postgres
- * works on the other. With one, each would wait for the other to finish.
+ * `lanes` is how many statements may be in flight at once. With two, concurrent items are split in halves, so that this
+ * process reads and writes HTTP for one half while Postgres works on the other. With one, this process and Postgres
+ * would each wait for the other to finish.
  *
- * `run` must answer each member in order. If it throws, the members of that batch fail, and no other.
+ * `run` must return one answer for each item, in the same order. If it throws, all items of that batch fail, and no
+ * others.
  */
-export function createBatcher<Member, Answer>(
-  run: (members: readonly Member[]) => Promise<readonly Answer[]>,
+export function createBatcher<Item, Answer>(
+  run: (items: readonly Item[]) => Promise<readonly Answer[]>,
   lanes = 1,
-): (member: Member) => Promise<Answer> {
-  const waiting: Waiting<Member, Answer>[] = []
+): (item: Item) => Promise<Answer> {
+  const waiting: Waiting<Item, Answer>[] = []
   let running = 0
   let inFlight = 0
-  let isCalled = false
+  let isScheduled = false
 
-  return (member) =>
+  return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ member, resolve, reject })
-      callSend()
+      waiting.push({ item, resolve, reject })
+      scheduleSend()
     })
 
-  /** Everything that is asked for in this tick of the event loop may come along. */
-  function callSend(): void {
-    if (isCalled) return
-    isCalled = true
+  /** Waits for the end of this tick of the event loop, so that all items of the tick can share a batch. */
+  function scheduleSend(): void {
+    if (isScheduled) return
+    isScheduled = true
     queueMicrotask(() => {
-      isCalled = false
+      isScheduled = false
       while (isDue()) void send()
     })
   }
 
   function isDue(): boolean {
     if (waiting.length === 0) return false
-    return running === 0 || (running < lanes && waiting.length >= Math.max(fewestToSplit, inFlight))
+    return running === 0 || (running < lanes && waiting.length >= Math.max(minToSplit, inFlight))
   }
 
   async function send(): Promise<void> {
-    const share = Math.max(fewestToSplit, Math.ceil((waiting.length + inFlight) / lanes))
-    const batch = waiting.splice(0, Math.min(share, mostMembers))
+    const share = Math.max(minToSplit, Math.ceil((waiting.length + inFlight) / lanes))
+    const batch = waiting.splice(0, Math.min(share, maxBatchSize))
     running++
     inFlight += batch.length
     await answerAll(batch)
     running--
     inFlight -= batch.length
-    callSend()
+    scheduleSend()
   }
 
-  async function answerAll(batch: readonly Waiting<Member, Answer>[]): Promise<void> {
+  async function answerAll(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
     try {
-      const answers = await run(batch.map(({ member }) => member))
+      const answers = await run(batch.map(({ item }) => item))
       for (const [place, { resolve, reject }] of batch.entries()) {
         const answer = answers[place]
-        if (answer === undefined) reject(new Error(`No answer for member ${place} of a batch of ${batch.length}`))
+        if (answer === undefined) reject(new Error(`No answer for item ${place} of a batch of ${batch.length}`))
         else resolve(answer)
       }
     } catch (reason) {
@@ -74,7 +76,7 @@ export function createBatcher<Member, Answer>(
   }
 }
 
-/** Asks what is the same only once: a request of 64 KB has room to ask the same thing a thousand times. */
+/** Asks equal questions only once: a request of 64 KB has room for a thousand equal questions. */
 export function askOnce<Question, Answer>(
   run: (questions: readonly Question[]) => Promise<readonly Answer[]>,
 ): (questions: readonly Question[]) => Promise<readonly Answer[]> {

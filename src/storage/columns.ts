@@ -1,12 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
 
 /**
- * Ends a subquery whose rows are few and found by key, and are to be found so: whatever is done with them comes after.
- * Without it they may be met on a walk that is in the order they are wanted in, or optimizationFence for all at once.
+ * Ends a subquery whose few rows are to be found by key before anything else is done with them. `offset 0` stops Postgres
+ * from flattening the subquery: flattened, it may walk an index in the wanted order instead, or join all rows at once.
  */
 export const optimizationFence = sql`offset 0`
 
-/** Columns of a batch: Postgres takes a whole list as one parameter, so a statement's text never depends on its size. */
+/** A column of a batch. A whole list is one parameter, so a statement's text does not depend on the size of the batch. */
 export function column<Member>(members: readonly Member[], read: (member: Member) => unknown): unknown[] {
   return members.map(read)
 }
@@ -18,7 +18,7 @@ export function placeholder(name: string, type: ColumnType): SQL {
   return sql`${sql.placeholder(name)}::${sql.raw(type)}`
 }
 
-/** One that is a list. */
+/** A parameter that is a list. */
 export function list(name: string, type: ColumnType): SQL {
   return sql`${placeholder(name, type)}[]`
 }

@@ -1,20 +1,21 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { InvalidationCounts } from '../tokens/store.ts'
+import type { InvalidationCounts } from '../tokens/coverage.ts'
 import { createBatcher } from './batch.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import {
+  hasClient,
   hasUsername,
-  isAbout,
   isOf,
-  type OwnerColumns,
+  mayConcern,
   pairsOf,
   revocationsCovering,
   revocationsTouching,
-} from './owner-scope.ts'
+  type ScopeColumns,
+} from './sweep-scope.ts'
 
-/** What one revocation covers, as columns of its row. The names are whose locks to take; for an owner also whom it covers. */
-export interface Coverage extends OwnerColumns {
+/** What one revocation covers, as columns of its row. A session's has its owner's names, because their locks are taken. */
+export interface Coverage extends ScopeColumns {
   readonly sessionId: number | null
   /** Sessions with an id below it. */
   readonly bound: number
@@ -23,32 +24,35 @@ export interface Coverage extends OwnerColumns {
 
 export interface CountQuestion {
   readonly coverage: Coverage
-  /** What is counted is a function of the log up to here. */
+  /** The count is a function of the log up to this revision. */
   readonly revision: number
   /** Halves that had expired by then are dead. */
   readonly at: Date
 }
 
-/** What was revoked before, and so may change the count. */
+/** Which earlier revocations may change the count. */
 interface Earlier {
-  /** Sessions with an id below it were covered before, all of them. */
+  /** All sessions with an id below it were covered before. */
   readonly floor: number
   readonly hasHalves: boolean
   readonly hasSessions: boolean
-  /** Owners' revocations that cover a part of what is counted. */
-  readonly hasOwners: boolean
+  /** Whether an earlier sweep covers a part of what is counted. */
+  readonly hasSweeps: boolean
 }
 
 /**
  * Counts the halves that a revocation ended: those of each pair it covers that was live when it was made.
  *
  * A pair is live if one of its halves was neither expired nor invalidated. For a live pair each half counts: newly, or
- * previously if it had its own revocation before. A pair covered by an earlier session's or owner's revocation is not
- * live, so no half is counted as new twice.
+ * previously if it had its own revocation before. A pair covered by an earlier sweep is not live, so no half is counted as
+ * new twice.
  *
- * It reads after the commit and holds no lock: what it counts can't change any more, for a covered session refreshes no
- * more. A session or an owner has a handful of pairs, which are asked about one by one, by a statement that is made and
- * planned once: to make it takes ten times as long as to run it. Where there may be many, it walks.
+ * It reads after the commit and holds no lock. What it counts cannot change any more, because a covered session is not
+ * refreshed. A session or an owner has a handful of pairs, which are looked up one by one, by a statement that is prepared
+ * and planned once: preparing it takes ten times as long as running it. A realm, a username in all realms, a client and
+ * everything may have many pairs, so they are counted by walking.
+ *
+ * Both ways restate the rule of the view `token_pair_states` as of a revision. `test/engines/rule.test.ts` compares them.
  */
 export function prepareCount(database: Database): (question: CountQuestion) => Promise<InvalidationCounts> {
   const ofSession = createBatcher(prepareCountOf(database, 'session'))
@@ -62,10 +66,10 @@ export function prepareCount(database: Database): (question: CountQuestion) => P
   }
 }
 
-/** Of more, a walk asks faster. */
+/** Above this number of pairs a walk is faster. */
 const mostByKey = 1_000
 
-/** Null if there are too many pairs. The rule of the view `token_pair_states`, as of a revision. */
+/** Answers null if there are too many pairs. */
 function prepareCountOf(
   { db, statementName }: Database,
   selector: 'session' | 'owner',
@@ -77,7 +81,11 @@ function prepareCountOf(
   }
   const hasEnded = (half: SQL) => sql`exists (
     select from revocations where pair_id = pair.id and selector = ${half} and revision < asked.revision ${optimizationFence})`
-  const covering = revocationsCovering({ realm: sql`pair.realm`, username: sql`pair.username` })
+  const covering = revocationsCovering({
+    realm: sql`pair.realm`,
+    username: sql`pair.username`,
+    clientId: sql`pair.client_id`,
+  })
   const statement = db
     .select({
       pairs: sql`pairs`.mapWith(Number),
@@ -134,9 +142,9 @@ function prepareCountOf(
 }
 
 /**
- * The same rule, turned round to walk a set. The walk over the pairs reads an index alone and knows nothing of the log.
- * What it gets wrong is put right from the log's side: the pairs that earlier revocations touch are few, and to ask of
- * each pair whether it is one of them takes several times as long as the walk.
+ * The same rule, arranged to walk a set. The walk over the pairs reads an index alone and ignores the log. Corrections then
+ * come from the log: the pairs that earlier revocations touch are few, and to look each pair up in the log takes several
+ * times as long as the walk.
  */
 async function countByWalk(database: Database, question: CountQuestion): Promise<InvalidationCounts> {
   const earlier = await readEarlier(database, question)
@@ -155,8 +163,8 @@ async function countByWalk(database: Database, question: CountQuestion): Promise
 }
 
 /**
- * Whoever revoked the whole of it before covered every session with a lower id than that revocation's bound. That holds
- * for revocations that spare nobody.
+ * An earlier revocation of the whole scope that spared no session covered every session below its bound, so the count may
+ * begin there.
  */
 async function readEarlier({ db }: Database, { revision, coverage }: CountQuestion): Promise<Earlier> {
   const covering = sql`${revocationsCovering(coverage)} covering where revision < ${revision} and spared_session_id is null`
@@ -166,14 +174,14 @@ async function readEarlier({ db }: Database, { revision, coverage }: CountQuesti
       floor: sql`(select coalesce(max(bound), 0) from ${covering})`.mapWith(Number),
       hasHalves: sql<boolean>`exists (select from revocations where pair_id is not null and revision < ${revision})`,
       hasSessions: sql<boolean>`exists (select from revocations where selector = 'session' and revision < ${revision})`,
-      hasOwners: sql<boolean>`exists (
+      hasSweeps: sql<boolean>`exists (
         select from ${touching} and revision not in (select revision from ${covering}))`,
     })
     .from(sql`(select) one`)
-  return row ?? { floor: 0, hasHalves: true, hasSessions: true, hasOwners: true }
+  return row ?? { floor: 0, hasHalves: true, hasSessions: true, hasSweeps: true }
 }
 
-/** Whether the walk counts a pair: covered, and not expired. */
+/** Whether the walk counts a pair: it is covered and not expired. */
 function isCounted({ coverage, at }: CountQuestion, { floor }: Earlier): SQL {
   const { sessionId, bound, sparedSessionId } = coverage
   const conditions = [
@@ -185,12 +193,12 @@ function isCounted({ coverage, at }: CountQuestion, { floor }: Earlier): SQL {
   return sql.join(conditions, sql` and `)
 }
 
-/** For each pair that the log has touched: what the walk counted, taken off, and what is right instead. */
+/** For each pair that the log has touched: the difference between what the walk counted and what is right. */
 function corrections(question: CountQuestion, earlier: Earlier): readonly SQL[] {
   const touched = [
     ...(earlier.hasHalves ? [endedHalves(question)] : []),
     ...(earlier.hasSessions ? [coveredBySessions(question)] : []),
-    ...(earlier.hasOwners ? coveredByOwners(question) : []),
+    ...(earlier.hasSweeps ? coveredBySweeps(question, earlier) : []),
   ]
   if (touched.length === 0) return []
   return [
@@ -213,35 +221,37 @@ function corrections(question: CountQuestion, earlier: Earlier): readonly SQL[] 
   ]
 }
 
-/** A row of a single token or a session always names both, so only those about whom the count is about are read. */
 function touchedPair(isCovered: boolean): SQL {
-  return sql`select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
+  return sql`select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at, pair.expires_at,
     pair.has_refresh, ${sql.raw(String(isCovered))} as is_covered, ${isCovered ? sql`null` : sql`earlier.selector`} as half
     from revocations earlier`
 }
 
 function endedHalves({ revision, coverage }: CountQuestion): SQL {
   return sql`${touchedPair(false)} join token_pairs pair on pair.id = earlier.pair_id
-    where earlier.pair_id is not null and earlier.revision < ${revision} and ${isAbout(sql`earlier`, coverage)}`
+    where earlier.pair_id is not null and earlier.revision < ${revision} and ${mayConcern(sql`earlier`, coverage)}`
 }
 
 function coveredBySessions({ revision, coverage }: CountQuestion): SQL {
   return sql`${touchedPair(true)}
     join token_pairs pair on pair.realm = earlier.realm and pair.session_id = earlier.session_id
-    where earlier.selector = 'session' and earlier.revision < ${revision} and ${isAbout(sql`earlier`, coverage)}`
+    where earlier.selector = 'session' and earlier.revision < ${revision} and ${mayConcern(sql`earlier`, coverage)}`
 }
 
-function coveredByOwners({ revision }: CountQuestion): readonly SQL[] {
+/** Sweeps with a bound up to the floor cover nothing that is counted. */
+function coveredBySweeps({ revision }: CountQuestion, { floor }: Earlier): readonly SQL[] {
   const sameUsername = hasUsername(sql`pair`, sql`earlier.username`)
   const kinds = [
     sql`pair.realm = earlier.realm and ${sameUsername}`,
     sql`pair.realm = earlier.realm and earlier.username is null`,
     sql`earlier.realm is null and ${sameUsername}`,
+    hasClient(sql`pair`, sql`earlier.client_id`),
+    sql`earlier.everything`,
   ]
   return kinds.map(
     (matches) => sql`${touchedPair(true)} join token_pairs pair on ${matches}
-      where earlier.selector = 'owner' and earlier.revision < ${revision} and earlier.bound > pair.session_id
-        and earlier.spared_session_id is distinct from pair.session_id`,
+      where earlier.selector = 'owner' and earlier.revision < ${revision} and earlier.bound > ${floor}
+        and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id`,
   )
 }
 

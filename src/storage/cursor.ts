@@ -1,24 +1,33 @@
 import { badInput } from '../tokens/owner.ts'
 
 /**
- * How far a follower has read the log: as a snapshot, never as a revision.
+ * How far a follower has read the log: a snapshot, never a revision.
  *
- * Revisions are taken before their transaction commits, so a lower one may come to sight after a higher one: a reader
- * of `revision > last` misses it (22 to 30 % of rows, when it was tried). A snapshot says which transactions were seen.
- * Between two pages of one reading a cursor has both ends: all that `seen` saw, and of what `page.snapshot` saw beyond
- * it the part up to `page`. Without `seen` the reading began at the beginning.
+ * A revision is taken before its transaction commits, so a lower one may become visible after a higher one. A reader of
+ * `revision > last` misses it (22 to 30 % of the rows, when this was tried). A snapshot says which transactions were
+ * seen.
  *
- * Whoever holds a cursor holds text, which a stranger may have written: it is parsed here, so that Postgres never
- * stumbles over it.
+ * A follower reads up to a snapshot in pages. Between two pages the cursor holds both ends: the follower has read every
+ * row visible in `seen`, and of the further rows visible in `page.snapshot` those up to the position in `page`. Without
+ * `seen`, it reads from the beginning of the log.
+ *
+ * A cursor arrives as text from a client and is untrusted input. It is validated here, so that Postgres never gets a
+ * snapshot that it would refuse.
  */
 export interface Cursor {
-  /** The cluster that counts these transactions: after a dump is restored elsewhere, its numbers mean nothing. */
+  /**
+   * The cluster that numbered these transactions. In another cluster, after a dump was restored there, they mean
+   * nothing.
+   */
   readonly cluster: string
   readonly seen: Snapshot | undefined
   readonly page: { readonly snapshot: Snapshot; readonly xid: string; readonly revision: number } | undefined
 }
 
-/** As Postgres writes it, `xmin:xmax:xip,…`: all below xmin have ended, none from xmax on, and those of xip have not. */
+/**
+ * As Postgres writes it, `xmin:xmax:xip,…`. Every transaction below xmin has ended, none from xmax on has, and of those
+ * between, the ones listed in xip were still running.
+ */
 export interface Snapshot {
   readonly text: string
   readonly xmin: bigint
@@ -27,9 +36,9 @@ export interface Snapshot {
 }
 
 const format = '1'
-const number = /^(?:0|[1-9]\d{0,17})$/
-/** As long as it is with some thousands of transactions under way at once. */
-const longestCursor = 40_000
+const unsignedInteger = /^(?:0|[1-9]\d{0,17})$/
+/** The length with some thousands of transactions running at once. */
+const maxLength = 40_000
 
 export function writeCursor({ cluster, seen, page }: Cursor): string {
   const parts = [format, cluster, seen?.text ?? '-']
@@ -37,10 +46,10 @@ export function writeCursor({ cluster, seen, page }: Cursor): string {
   return Buffer.from(parts.join(' ')).toString('base64url')
 }
 
-/** @throws TokenServiceError ERR_BAD_INPUT: not a cursor of ours */
+/** @throws TokenServiceError ERR_BAD_INPUT: not a cursor of this feed */
 export function readCursor(text: string): Cursor {
-  const cursor = text.length <= longestCursor ? parse(Buffer.from(text, 'base64url').toString('latin1')) : undefined
-  // There is one way to write a cursor: whatever decodes to the same is not one.
+  const cursor = text.length <= maxLength ? parse(Buffer.from(text, 'base64url').toString('latin1')) : undefined
+  // Each cursor has exactly one text: other text that decodes to the same cursor is refused.
   if (cursor === undefined || writeCursor(cursor) !== text)
     throw badInput('Expected `after` to be a `cursor` of this feed, unchanged')
   return cursor
@@ -53,16 +62,16 @@ function parse(text: string): Cursor | undefined {
   if (seen === undefined && seenText !== '-') return undefined
   if (pageText === undefined) return seen && { cluster, seen, page: undefined }
   const snapshot = readSnapshot(pageText)
-  if (snapshot === undefined || !number.test(xid) || !/^\d{1,15}$/.test(revision)) return undefined
+  if (snapshot === undefined || !unsignedInteger.test(xid) || !/^\d{1,15}$/.test(revision)) return undefined
   return { cluster, seen, page: { snapshot, xid, revision: Number(revision) } }
 }
 
-/** Undefined for what Postgres would refuse as a `pg_snapshot`. */
+/** Undefined for text that Postgres would refuse as a `pg_snapshot`. */
 export function readSnapshot(text: string): Snapshot | undefined {
   const [xminText = '', xmaxText = '', list, ...others] = text.split(':')
   if (list === undefined || others.length > 0) return undefined
   const running = list === '' ? [] : list.split(',')
-  if (![xminText, xmaxText, ...running].every((part) => number.test(part))) return undefined
+  if (![xminText, xmaxText, ...running].every((part) => unsignedInteger.test(part))) return undefined
   const [xmin, xmax] = [BigInt(xminText), BigInt(xmaxText)]
   const inOrder = running.every((xid, place) => place === 0 || BigInt(running[place - 1] ?? '0') < BigInt(xid))
   const inBounds = running.every((xid) => BigInt(xid) >= xmin && BigInt(xid) < xmax)

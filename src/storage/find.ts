@@ -7,7 +7,7 @@ import { createJsonColumns, numberAt } from './json-row.ts'
 import { addPairColumns } from './pair-row.ts'
 import { tokenPairStates as state } from './schema.ts'
 
-/** The pairs with these keys, each as it is now. The read takes no lock. */
+/** Reads pairs by their keys, each in its current state. The read takes no lock and waits for no other statement. */
 export function prepareFind({
   db,
   statementName,

@@ -10,16 +10,20 @@ export interface HalfToInvalidate {
 }
 
 /**
- * Ends single halves: one statement, one commit. Whether a half was ended newly or previously is decided by the insert
- * itself (unique on pair and half), after its owner's locks, under which no revocation of the owner can slip between.
+ * Invalidates single halves: one statement, one commit for the batch.
  *
- * Digests are compared by `=`. They are hashes of 192 random bits: learning one by timing would open nothing.
+ * The insert itself, unique on pair and half, decides whether a half was ended newly or previously. The statement first
+ * takes the owner's locks, so no revocation of the owner can commit between the read and the insert.
+ *
+ * Digests are compared by `=`, which is safe: they are hashes of 192 random bits, so an attacker who learns one by
+ * timing gains nothing.
  */
 export function prepareInvalidateHalves({
   db,
   statementName,
 }: Database): (halves: readonly HalfToInvalidate[]) => Promise<readonly HalfInvalidation[]> {
-  // "rows from" sets each member and its pair side by side: to join them would compare each with each.
+  // "rows from" puts each item of the batch beside its pair, by position: a join would compare every item with every
+  // pair.
   const known = db.$with('known', {}).as(sql`
     select pair.id, pair.session_id, pair.realm, pair.username, selector::revocation_selector as selector, asked_at,
       caller, reason, comment, pair.ordinality as place, nextval('revision') as revision,
@@ -31,7 +35,7 @@ export function prepareInvalidateHalves({
       lock_pairs(${list('slots', 'smallint')}, ${list('ids', 'bigint')})
     ) with ordinality pair (selector, digest, asked_at, caller, reason, comment)
     where digest = case selector when 'access_token' then pair.access_digest else pair.refresh_digest end`)
-  // In one order, or two batches that wait for each other's rows deadlock.
+  // Rows are inserted in one order: otherwise two batches could wait for each other's rows and deadlock.
   const ended = db.$with('ended', {}).as(sql`
     insert into revocations (revision, selector, pair_id, session_id, realm, username, at, caller, reason, comment,
       invalidated, previously_invalidated)

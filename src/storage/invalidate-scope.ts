@@ -1,28 +1,35 @@
 import { and, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
-import type { Attribution, InvalidationCounts, InvalidationScope, ScopeInvalidation } from '../tokens/store.ts'
+import type { InvalidationCounts } from '../tokens/coverage.ts'
+import { TokenServiceError } from '../tokens/errors.ts'
+import type { Attribution, InvalidationScope, ScopeInvalidation } from '../tokens/store.ts'
 import { createBatcher } from './batch.ts'
 import { column, list, placeholder } from './columns.ts'
-import { type Coverage, prepareCount } from './count.ts'
+import { type CountQuestion, type Coverage, prepareCount } from './count.ts'
 import type { Database } from './engine/database.ts'
-import { columnsOf, isOf } from './owner-scope.ts'
 import { revocations } from './schema.ts'
+import { byClientIndex, columnsOf, isOf } from './sweep-scope.ts'
 
-/** A scope as columns of the log. Without a bound of its own it reaches up to the revision of its revocation. */
+/** A scope as columns of the log. Without a bound it covers the sessions below the revision of its revocation. */
 interface Scope extends Omit<Coverage, 'bound'> {
   readonly selector: 'session' | 'owner'
   readonly bound: number | undefined
+  /** Said in so many words: the table refuses a scope without any name that does not say it. */
+  readonly everything: true | null
 }
 
 /**
  * Appends the one row that ends everything in scope, then counts what it ended.
  *
  * The row takes effect at its commit, whatever the number of tokens. The counts are a function of the log up to that
- * revision, so they are read afterwards, at leisure, and block nobody.
+ * revision, so they are read after the commit and block no other statement.
+ *
+ * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE: with `revision` the revocation has taken effect and its counts follow
+ * in the record; without one the outcome is unknown
  */
 export function prepareInvalidateScope(
   database: Database,
 ): (asked: InvalidationScope, by: Attribution) => Promise<ScopeInvalidation> {
-  const [append, count, record] = [prepareAppend(database), prepareCount(database), prepareRecord(database)]
+  const [append, countAppended] = [prepareAppend(database), prepareCountAppended(database)]
 
   return async (asked, by) => {
     const scope = await readScope(database, asked)
@@ -30,15 +37,36 @@ export function prepareInvalidateScope(
     const appended = await append(scope, by)
     if (appended === undefined) return { ...nothing, revision: undefined }
     const { revision, bound } = appended
-    database.notifications.notify()
-    const counts = await count({ revision, coverage: { ...scope, bound }, at: by.at })
-    // The revocation stands and its count is known: a fault from here on must not call it a failure.
-    await record({ revision, counts }).catch(ignoreFailure)
+    const counts = await countAppended({ revision, coverage: { ...scope, bound }, at: by.at })
     return { ...counts, revision }
   }
 }
 
-/** Counts what `invalidateScope` would if it came next. */
+/** Notifies followers of a revocation that was appended, counts what it ended, and records the counts. */
+export function prepareCountAppended(database: Database): (appended: CountQuestion) => Promise<InvalidationCounts> {
+  const [count, record] = [prepareCount(database), prepareRecord(database)]
+
+  return async (appended) => {
+    const { revision } = appended
+    database.notifications.notify()
+    const counts = await count(appended).catch((cause: unknown) => {
+      throw countDeferred(revision, cause)
+    })
+    // The revocation has taken effect and its count is known: a fault from here on must not be reported as a failure.
+    await record({ revision, counts }).catch(ignoreFailure)
+    return counts
+  }
+}
+
+function countDeferred(revision: number, cause: unknown): TokenServiceError {
+  return new TokenServiceError(
+    'ERR_STORAGE_UNAVAILABLE',
+    `Revocation ${revision} has taken effect, but counting took too long or the database was lost: its counts follow in the record.`,
+    cause,
+  )
+}
+
+/** Counts what `invalidateScope` would end if it came next. */
 export function prepareCountScope(
   database: Database,
 ): (asked: InvalidationScope, at: Date) => Promise<InvalidationCounts> {
@@ -54,15 +82,31 @@ export function prepareCountScope(
 
 const nothing: InvalidationCounts = { invalidated: 0, previouslyInvalidated: 0 }
 
-/** Undefined if there is no login that it could cover. */
+/** Undefined if no login could be covered. */
 async function readScope(database: Database, asked: InvalidationScope): Promise<Scope | undefined> {
   if (asked.kind === 'session') {
     const { id, owner } = asked.session
-    return { selector: 'session', sessionId: id, ...owner, bound: undefined, sparedSessionId: null }
+    return {
+      selector: 'session',
+      sessionId: id,
+      ...owner,
+      clientId: null,
+      everything: null,
+      bound: undefined,
+      sparedSessionId: null,
+    }
   }
   const { scope, sparedSessionId = null, issuedBefore } = asked
-  const owner = columnsOf(scope)
-  const whole = { selector: 'owner', sessionId: null, ...owner, sparedSessionId, bound: undefined } as const
+  const everything = scope.kind === 'everything' ? true : null
+  const columns = columnsOf(scope)
+  const whole = {
+    selector: 'owner',
+    sessionId: null,
+    ...columns,
+    everything,
+    sparedSessionId,
+    bound: undefined,
+  } as const
   if (issuedBefore === undefined) return whole
   const bound = await boundBefore(database, whole, issuedBefore)
   return bound === undefined ? undefined : { ...whole, bound }
@@ -71,24 +115,37 @@ async function readScope(database: Database, asked: InvalidationScope): Promise<
 /**
  * The bound that covers every login of a scope made before an instant: one above the last of them.
  *
- * The clock that stamped a login picks the row, and from then on revisions decide alone. A revision is taken under the
- * scope's lock first: whoever was about to log in has done so by then, and is seen. Logins that were under way together
- * have their revisions in any order, so one stamped at the instant or after it may go with one stamped before it.
+ * The clock that stamped a login selects the row; from then on revisions alone decide. A revision is taken under the
+ * scope's lock first, so that logins under way have been committed by then and are seen. Logins made at the same time get
+ * their revisions in any order, so one stamped at the instant or after it may end with one stamped before it.
  */
 async function boundBefore(database: Database, scope: Scope, instant: Date): Promise<number | undefined> {
   const revision = await nextRevision(database, scope)
   // As a number: the years 0 and 10000 have no name that JavaScript and Postgres agree on.
   const instantAt = sql`to_timestamp(${instant.getTime()}::float8 / 1000)`
   const [last] = await database.db
-    .select({ id: sql`pair.session_id`.mapWith(Number) })
-    .from(sql`token_pairs pair`)
-    .where(
-      sql`${isOf(sql`pair`, scope)} and pair.session_id < ${revision}
-        and coalesce(pair.session_started_at, pair.issued_at) < ${instantAt}`,
-    )
-    .orderBy(sql`pair.session_id desc`)
-    .limit(1)
-  return last && last.id + 1
+    .select({ id: sql`max(session_id)`.mapWith(nullableNumber) })
+    .from(sql`(${sql.join([...lastLogins(scope, revision, instantAt)], sql` union all `)}) last`)
+  return last?.id == null ? undefined : last.id + 1
+}
+
+/**
+ * The last login before an instant, found by walking back from the newest.
+ *
+ * Each part walks an index that is in the order of sessions, so it reads what was logged in since the instant and no more:
+ * for everything, first pairs by their id, and the others by their session (a session's first pair may have been removed).
+ */
+function lastLogins(scope: Scope, revision: number, instantAt: SQL): readonly SQL[] {
+  const startedAt = sql`coalesce(pair.session_started_at, pair.issued_at)`
+  const last = (condition: SQL, order: SQL) => sql`(
+    select pair.session_id from token_pairs pair
+    where ${condition} and pair.session_id < ${revision} and ${startedAt} < ${instantAt} order by ${order} limit 1)`
+  if (scope.clientId !== null) return [last(isOf(sql`pair`, scope), byClientIndex)]
+  if (scope.realm !== null || scope.username !== null) return [last(isOf(sql`pair`, scope), sql`pair.session_id desc`)]
+  return [
+    last(sql`pair.id = pair.session_id`, sql`pair.id desc`),
+    last(sql`pair.id <> pair.session_id`, sql`pair.session_id desc`),
+  ]
 }
 
 async function nextRevision({ db }: Database, scope: Scope): Promise<number> {
@@ -96,7 +153,7 @@ async function nextRevision({ db }: Database, scope: Scope): Promise<number> {
     .with(db.$with('locked', {}).as(sql`select ${locks(scope)}`))
     .select({ revision: sql`nextval('revision')`.mapWith(Number) })
     .from(sql`locked`)
-  if (next === undefined) throw new Error('A revision was asked for and did not come')
+  if (next === undefined) throw new Error('Taking a revision returned no row')
   return next.revision
 }
 
@@ -126,15 +183,16 @@ function prepareRecord({ db, statementName }: Database): (counted: Counted) => P
 }
 
 function ignoreFailure(): void {
-  // `completeCounts` writes it within minutes.
+  // `completeCounts` counts again and records it within minutes.
 }
 
-/** How old an uncounted revocation must be before it is taken for abandoned: counting takes seconds at the most. */
+/** How old an uncounted revocation must be before it counts as abandoned: requests end within seconds. */
 const abandonedSeconds = 120
 
 /**
- * Counts the revocations whose process ended, or lost the database, between the commit and the count, so that the log
- * is complete. The count is a function of the log up to the revocation: later it is the same. Answers how many.
+ * Counts the revocations whose process ended, lost the database or ran out of time between the commit and the count, so
+ * that the log is complete. The count is a function of the log up to the revocation, so it is the same later. Answers how
+ * many it counted.
  */
 export async function completeCounts(database: Database, now: Date): Promise<number> {
   const { revision, selector, at } = revocations
@@ -160,8 +218,8 @@ export async function completeCounts(database: Database, now: Date): Promise<num
 }
 
 /**
- * Undefined if the session has been ended as one before: nothing of it can be live again, and whoever holds a token of
- * it could fill the log.
+ * Answers undefined if the whole session was ended before: nothing of it can be live again, and without this check the
+ * holder of one token could append any number of rows.
  */
 function prepareAppend({
   db,
@@ -171,34 +229,45 @@ function prepareAppend({
   by: Attribution,
 ) => Promise<{ readonly revision: number; readonly bound: number } | undefined> {
   const given = { realm: placeholder('realm', 'text'), username: placeholder('username', 'text') }
+  const clientId = placeholder('clientId', 'text')
+  const selector = placeholder('selector', 'revocation_selector')
   const sessionId = placeholder('sessionId', 'bigint')
   const locked = db.$with('locked', {}).as(sql`select ${locks(given)}`)
   const numbered = db.$with('numbered', { revision: revocations.revision }).as(sql`
     select nextval('revision') as revision from locked`)
+  const appended = db
+    .$with('appended', { revision: revocations.revision, bound: sql<number>`bound`.mapWith(Number).as('bound') })
+    .as(sql`
+    insert into revocations (revision, selector, session_id, realm, username, client_id, everything, bound,
+      spared_session_id, at, caller, reason, comment)
+    select revision, ${selector}, ${sessionId}, ${given.realm}, ${given.username}, ${clientId},
+      ${placeholder('everything', 'boolean')},
+      coalesce(${placeholder('bound', 'bigint')}, revision), ${placeholder('sparedSessionId', 'bigint')},
+      ${placeholder('at', 'timestamptz')}, ${placeholder('caller', 'text')}, ${placeholder('reason', 'text')},
+      ${placeholder('comment', 'text')}
+    from numbered where not exists (
+      select from revocations where selector = 'session' and session_id = ${sessionId})
+    returning revision, bound`)
   const statement = db
-    .with(locked, numbered)
-    .insert(revocations)
-    .select(sql`
-      select revision, ${placeholder('selector', 'revocation_selector')}, null, ${sessionId}, ${given.realm},
-        ${given.username}, coalesce(${placeholder('bound', 'bigint')}, revision),
-        ${placeholder('sparedSessionId', 'bigint')}, ${placeholder('at', 'timestamptz')},
-        ${placeholder('caller', 'text')}, null, null, ${placeholder('reason', 'text')}, ${placeholder('comment', 'text')},
-        pg_current_xact_id()
-      from numbered where not exists (
-        select from revocations where selector = 'session' and session_id = ${sessionId})`)
-    .returning({ revision: revocations.revision, bound: revocations.bound })
+    .with(locked, numbered, appended)
+    .select({ revision: appended.revision, bound: appended.bound })
+    .from(appended)
     .prepare(statementName('append'))
 
   return async (scope, { at, caller, reason = null, comment = null }) => {
     const { bound = null, ...columns } = scope
     const [appended] = await statement.execute({ ...columns, bound, at: at.toISOString(), caller, reason, comment })
     if (appended === undefined && scope.selector === 'session') return undefined
-    if (appended === undefined || appended.bound === null)
-      throw new Error('A revocation was appended and did not come back')
-    return { revision: appended.revision, bound: appended.bound }
+    if (appended === undefined) throw new Error('Appending a revocation returned no row')
+    return appended
   }
 }
 
+function nullableNumber(value: unknown): number | null {
+  return value === null ? null : Number(value)
+}
+
+/** Without both names: the exclusive lock that every writer shares. */
 function locks({ realm, username }: { readonly realm: unknown; readonly username: unknown }): SQL {
   return sql`lock_scope(${realm}, ${username})`
 }

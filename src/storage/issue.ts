@@ -4,7 +4,7 @@ import { column, list } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import { tokenPairs } from './schema.ts'
 
-/** Appends new sessions, each with its first pair, and answers their ids in order: one statement, one commit. */
+/** Inserts new sessions, each with its first pair, and returns their ids in order: one statement, one commit. */
 export function prepareIssue({
   db,
   statementName,
@@ -19,7 +19,7 @@ export function prepareIssue({
       access_digest, refresh_digest, device_label, user_agent, ip_address, place)`)
   const locked = db.$with('locked', {}).as(sql`
     select lock_names_shared(${list('realms', 'text')}, ${list('usernames', 'text')})`)
-  // The number is taken after the locks: whoever revokes a scope has seen every login numbered before it.
+  // The id is taken after the locks: so the revocation of a scope sees every login with an id below its own revision.
   const numbered = db
     .$with('numbered', { id: tokenPairs.id, place: sql<number>`place`.mapWith(Number).as('place') })
     .as(sql`

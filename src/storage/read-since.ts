@@ -23,33 +23,35 @@ interface JsonRow {
   readonly reason: string | null
   readonly comment: string | null
   readonly xid: string
+  readonly client_id: string | null
+  readonly everything: boolean | null
 }
 
-/** The log at one moment: where it is, and rows of it. */
-interface Moment {
+/** The log at one moment: its position, and a page of its rows. */
+interface LogState {
   readonly cluster: string
   readonly snapshot: Snapshot
-  /** The newest transaction of which a revocation was forgotten. */
+  /** The newest transaction of which retention has deleted a revocation. */
   readonly forgotten: bigint | undefined
   readonly rows: readonly RevocationRow[]
 }
 
-/** A page as it is stored. */
+/** A page with its rows as they are stored. */
 export interface RowPage extends Omit<LogPage, 'revocations'> {
   readonly rows: readonly RevocationRow[]
 }
 
-/** Where the log is now. */
+/** A cursor at the current end of the log. */
 export async function readPosition(database: Database): Promise<string> {
-  const { cluster, snapshot } = await readMoment(database, sql`select * from revocations where false`, undefined)
+  const { cluster, snapshot } = await readLogState(database, sql`select * from revocations where false`, undefined)
   return writeCursor({ cluster, seen: snapshot, page: undefined })
 }
 
 /**
- * The next page of rows that a cursor has not seen, in order of their revision, and the cursor after it. One statement,
- * so a row that retention takes away is either in the page or noted as forgotten.
+ * The next page of rows that the cursor has not seen, ordered by revision, and the cursor after it. One statement reads
+ * both the rows and the note of deleted ones, so a row that retention deletes is in the page or in the note.
  *
- * @throws TokenServiceError ERR_BAD_INPUT: not a cursor of ours
+ * @throws TokenServiceError ERR_BAD_INPUT: not a cursor of this feed
  */
 export async function readSince(
   database: Database,
@@ -58,43 +60,44 @@ export async function readSince(
 ): Promise<RowPage> {
   const cursor = after === undefined ? beginning : readCursor(after)
   const target = upTo === undefined ? undefined : readCursor(upTo).seen
-  const moment = await readMoment(database, unseen(cursor, limit + 1), cursor.page?.snapshot ?? target)
-  if (after === undefined || !isLost(cursor, moment)) return pageOf(cursor, moment, { limit, target, hasGap: false })
-  const whole = await readMoment(database, unseen(beginning, limit + 1), target)
-  return pageOf(beginning, whole, { limit, target, hasGap: true })
+  const state = await readLogState(database, unseen(cursor, limit + 1), cursor.page?.snapshot ?? target)
+  if (after === undefined || !isLost(cursor, state)) return pageOf(cursor, state, { limit, target, hasGap: false })
+  const fromBeginning = await readLogState(database, unseen(beginning, limit + 1), target)
+  return pageOf(beginning, fromBeginning, { limit, target, hasGap: true })
 }
 
 const beginning: Cursor = { cluster: '', seen: undefined, page: undefined }
 
 /**
- * Whether rows that the cursor has not seen may be gone, or its numbers are not those of this database: a dump restored
- * into another cluster, or a database that went back in time.
+ * Whether retention may have deleted rows that the cursor has not seen, or the cursor's numbers do not belong to this
+ * database: a dump was restored into another cluster, or the database was set back to an earlier state.
  *
- * The newest forgotten transaction alone does not say it: it may have been seen, and an older one not, that was under
- * way then and has ended since. One that is still under way has lost nothing, be it days old.
+ * It is not enough to check that the cursor has seen the newest forgotten transaction. An older transaction may have
+ * been running then, have ended since, and have lost rows. A transaction that is still running has lost none, however
+ * old it is.
  */
-function isLost({ cluster, seen, page }: Cursor, now: Moment): boolean {
+function isLost({ cluster, seen, page }: Cursor, now: LogState): boolean {
   const { snapshot, forgotten } = now
   const furthest = page?.snapshot ?? seen
   if (cluster !== now.cluster || (furthest !== undefined && furthest.xmax > snapshot.xmax)) return true
   if (seen === undefined || forgotten === undefined) return false
-  const isUnderWay = new Set(snapshot.running)
-  return forgotten >= seen.xmax || seen.running.some((xid) => BigInt(xid) <= forgotten && !isUnderWay.has(xid))
+  const stillRunning = new Set(snapshot.running)
+  return forgotten >= seen.xmax || seen.running.some((xid) => BigInt(xid) <= forgotten && !stillRunning.has(xid))
 }
 
 /**
- * Rows that the cursor has not seen, up to the snapshot that the page ends with.
+ * Rows that the cursor has not seen and that are visible in the target snapshot.
  *
- * From the beginning the log is walked by its revisions. Further on it is walked by transactions, and only by those that
- * the snapshot did not see: they are those from xmax on and those that were under way, however far back the oldest of
- * these began. Both walk an index and stop at the limit.
+ * From the beginning, the log is read in order of revision. From a cursor, it is read in order of transaction, and only
+ * those that the cursor's snapshot did not see: those from xmax on, and those that were running then, however old the
+ * oldest of them is. Both ways read an index and stop at the limit.
  */
 function unseen({ seen, page }: Cursor, rows: number): SQL {
-  const isDue = sql`pg_visible_in_snapshot(xid, (select target from now))`
+  const isInTarget = sql`pg_visible_in_snapshot(xid, (select target from now))`
   const { xid = '0', revision = 0 } = page ?? {}
   if (seen === undefined)
-    return sql`select * from revocations where revision > ${revision} and ${isDue} order by revision limit ${rows}`
-  const isAfter = sql`(xid, revision) > (${xid}::xid8, ${revision}::bigint) and ${isDue} order by xid, revision limit ${rows}`
+    return sql`select * from revocations where revision > ${revision} and ${isInTarget} order by revision limit ${rows}`
+  const isAfter = sql`(xid, revision) > (${xid}::xid8, ${revision}::bigint) and ${isInTarget} order by xid, revision limit ${rows}`
   return sql`
     (select * from revocations where xid >= ${String(seen.xmax)}::xid8 and ${isAfter})
     union all
@@ -102,11 +105,11 @@ function unseen({ seen, page }: Cursor, rows: number): SQL {
     order by xid, revision limit ${rows}`
 }
 
-async function readMoment({ db }: Database, rows: SQL, target: Snapshot | undefined): Promise<Moment> {
+async function readLogState({ db }: Database, rows: SQL, target: Snapshot | undefined): Promise<LogState> {
   const now = db.$with('now', {}).as(sql`
     select pg_current_snapshot() as snapshot, coalesce(${target?.text ?? null}::pg_snapshot, pg_current_snapshot()) as target`)
   const page = db.$with('page', {}).as(rows)
-  const [moment] = await db
+  const [found] = await db
     .with(now, page)
     .select({
       cluster: sql<string>`(select system_identifier::text from pg_control_system())`,
@@ -115,11 +118,11 @@ async function readMoment({ db }: Database, rows: SQL, target: Snapshot | undefi
       rows: sql<readonly JsonRow[] | null>`(select json_agg(page) from page)`,
     })
     .from(sql`now`)
-  const snapshot = moment && readSnapshot(moment.snapshot)
-  if (snapshot === undefined) throw new Error('The log was asked where it is and did not say')
-  const { cluster, forgotten } = moment ?? { cluster: '', forgotten: null }
-  const found = (moment?.rows ?? []).map(readRow)
-  return { cluster, snapshot, forgotten: forgotten === null ? undefined : BigInt(forgotten), rows: found }
+  const snapshot = found && readSnapshot(found.snapshot)
+  if (snapshot === undefined) throw new Error('The database returned no readable snapshot with the log')
+  const { cluster, forgotten } = found ?? { cluster: '', forgotten: null }
+  const stored = (found?.rows ?? []).map(readRow)
+  return { cluster, snapshot, forgotten: forgotten === null ? undefined : BigInt(forgotten), rows: stored }
 }
 
 interface PageOptions {
@@ -128,17 +131,17 @@ interface PageOptions {
   readonly hasGap: boolean
 }
 
-/** Of one row more than fit, the last says only that there are more. */
+/** The statement reads one row more than the page holds: it is left out, and only shows that there are more rows. */
 function pageOf(
   cursor: Cursor,
-  { cluster, snapshot: now, rows }: Moment,
+  { cluster, snapshot: now, rows }: LogState,
   { limit, target, hasGap }: PageOptions,
 ): RowPage {
   const { seen, page } = cursor
   const snapshot = page?.snapshot ?? target ?? now
-  const walked = seen === undefined ? rows : rows.toSorted(byTransaction)
-  const kept = walked.slice(0, limit)
-  const last = walked.length > limit ? kept.at(-1) : undefined
+  const inReadOrder = seen === undefined ? rows : rows.toSorted(byTransaction)
+  const kept = inReadOrder.slice(0, limit)
+  const last = inReadOrder.length > limit ? kept.at(-1) : undefined
   const next: Cursor = last
     ? { cluster, seen, page: { snapshot, xid: last.xid, revision: last.revision } }
     : { cluster, seen: snapshot, page: undefined }
@@ -172,5 +175,7 @@ function readRow(row: JsonRow): RevocationRow {
     reason: row.reason,
     comment: row.comment,
     xid: row.xid,
+    clientId: row.client_id,
+    everything: row.everything,
   }
 }

@@ -6,25 +6,26 @@ import { createJsonColumns, isNullAt, numberAt } from './json-row.ts'
 import { addPairColumns } from './pair-row.ts'
 import { tokenPairStates } from './schema.ts'
 
-/** Lost the race for the token by a hair: the winner's row is committed, and reading again shows it. */
+/** Another request spent the token at the same time. Its row is committed, so the next attempt reads it. */
 export const lostRace = 'lostRace'
 
 /**
- * Spends refresh tokens, each on its successor: one statement, one commit, all or nothing for each member.
+ * Spends refresh tokens, each on its successor: one statement and one commit for the batch, and for each item all its
+ * rows or none.
  *
- * It reads the pairs under their locks, so a revocation that is being made beside it is either seen here (the token
- * is refused) or sees the successor there (and counts it). The primary key of `spent_refresh_tokens` picks one winner.
+ * It reads the pairs under their owners' locks. So either it sees a concurrent revocation and refuses the token, or the
+ * revocation sees the successor and counts it. The primary key of `spent_refresh_tokens` lets one request win.
  */
 export function prepareRefresh({
   db,
   statementName,
 }: Database): (spendings: readonly Spending[]) => Promise<readonly (SpendingAnswer | typeof lostRace)[]> {
-  // "rows from" sets each member and its pair side by side: to join them would compare each with each. Under the view's
-  // own name, so that drizzle reads its columns as the view's.
+  // "rows from" puts each item of the batch beside its pair, by position: a join would compare every item with every
+  // pair. The query has the view's own name, so that drizzle decodes its columns as those of the view.
   //
-  // Two of one batch with the same token: the first may spend it, the other finds out by asking again. Only those with
-  // the right digest are ranked, or a forged token for the same pair (its place is no secret) could stand first, again
-  // and again.
+  // If two items of one batch have the same token, the first may spend it and the second is tried again. Only items
+  // with the right digest are ranked. Otherwise a forged token for the same pair (its slot and id are no secret) could
+  // be ranked first in every attempt.
   const known = db.$with('token_pair_states', {}).as(sql`
     select pair.*, nextval('revision') as new_id,
       row_number() over (partition by pair.slot, pair.id order by pair.ordinality) = 1
@@ -41,7 +42,8 @@ export function prepareRefresh({
     insert into spent_refresh_tokens (slot, pair_id, successor_slot, successor_id, salt, spent_at)
     select slot, id, new_slot, new_id, new_salt, asked_at from token_pair_states where may_spend order by id
     on conflict do nothing returning successor_id`)
-  // "is true" keeps it a look-up in a hash: Postgres expects one row and would compare each with each, three deep.
+  // With "is true" Postgres looks each id up in a hash. Without it, Postgres expects one row and compares each row with
+  // each, in three nested loops.
   const hasWon = sql`(new_id in (select successor_id from spent)) is true`
   const succeeded = db.$with('succeeded', {}).as(sql`
     insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at, session_started_at,

@@ -7,7 +7,7 @@ import { completeCounts } from './invalidate-scope.ts'
 import { tokenPairs } from './schema.ts'
 
 export interface RetentionOptions {
-  /** How long a revocation stays for the record after nothing that it covers can be alive. */
+  /** How many days the record keeps a revocation; longer, while any pair issued before it is stored. */
   readonly revocationDays: number
   readonly clock: () => Date
 }
@@ -17,17 +17,17 @@ export interface Emptied {
   readonly revocations: number
 }
 
-/** Clocks of several machines may differ by this much; a pair past use is kept so long. */
+/** The clocks of several machines may differ by this much, so an expired pair is kept for this long. */
 const marginSeconds = 300
-/** Small enough that a bite is over before anybody notices, large enough that a million take seconds. */
+/** Small enough that a batch delays no other statement noticeably, large enough that a million rows take seconds. */
 const batchRows = 5_000
 
 /**
- * Lets go of what is past use. Any number of processes may do so at once.
+ * Deletes expired pairs and old revocations. Any number of processes may do so at the same time.
  *
- * Pairs leave by the slot: a truncate costs the same for a million rows as for one. Revocations leave in bites, oldest
- * first, once they are older than `revocationDays` and than the oldest pair that is kept: a pair that was issued after
- * a revocation is not covered by it, so from then on there is nothing that the revocation could keep dead.
+ * Pairs are deleted a slot at a time: a truncate costs the same for a million rows as for one. Revocations are deleted
+ * in batches, oldest first, once they are older than `revocationDays` and older than the oldest pair that is kept. A
+ * pair issued after a revocation is not covered by it, so such a revocation covers no pair that is still stored.
  */
 export async function emptyExpired(database: Database, { revocationDays, clock }: RetentionOptions): Promise<Emptied> {
   const now = clock().getTime()
@@ -44,7 +44,7 @@ async function emptySlot({ db }: Database, slot: number, cut: Date): Promise<boo
   return row?.isEmptied ?? false
 }
 
-/** The newest transaction among the forgotten is noted by the same statement, for followers who had not seen it. */
+/** The same statement notes the newest transaction among the deleted rows, for followers that have not seen it. */
 async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
   const gone = db.$with('gone', {}).as(sql`
     delete from revocations where revision in (
@@ -56,22 +56,25 @@ async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
     insert into forgotten_revocations as noted (up_to) select xid from gone order by xid desc limit 1
     on conflict (is_only) do update set up_to = greatest(noted.up_to, excluded.up_to)`)
   for (let forgotten = 0; ; ) {
-    const [bite] = await db
+    const [batch] = await db
       .with(gone, noted)
       .select({ rows: sql`count(*)`.mapWith(Number) })
       .from(sql`gone`)
-    forgotten += bite?.rows ?? 0
-    if (bite === undefined || bite.rows < batchRows) return forgotten
+    forgotten += batch?.rows ?? 0
+    if (batch === undefined || batch.rows < batchRows) return forgotten
   }
 }
 
 async function runOnce(database: Database, options: RetentionOptions): Promise<void> {
-  // Before anything is let go that it may have to count.
+  // Counts first: the pairs and revocations that a count needs may be deleted next.
   await completeCounts(database, options.clock())
   await emptyExpired(database, options)
 }
 
-/** Completes and empties every minute, for as long as the process lives or until it is stopped. A fault is told and tried again. */
+/**
+ * Completes counts and deletes expired rows about every minute, until the process ends or the returned function is
+ * called. A failure is reported to `onFault`, and the next round tries again.
+ */
 export function startRetention(
   database: Database,
   options: RetentionOptions & { readonly onFault: (fault: unknown) => void },
@@ -86,10 +89,10 @@ export function startRetention(
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       await guardStorage(() => runOnce(database, options)).catch(options.onFault)
-      // Not all processes at the same second.
+      // Random, so that processes do not all run in the same second.
       const pauseMs = 45_000 + Math.random() * 30_000
       await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {
-        // Aborted: the loop ends.
+        // Aborted by the returned function: the loop ends.
       })
     }
   }

@@ -1,13 +1,13 @@
-import { and, desc, eq, inArray, lt, sql } from 'drizzle-orm'
-import type { Revocation } from '../tokens/revocation.ts'
+import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import type { ListableScope, Revocation } from '../tokens/coverage.ts'
 import type { RevocationLog, RevocationPage } from '../tokens/revocation-log.ts'
 import type { PairKey } from '../tokens/token.ts'
 import { createBatcher } from './batch.ts'
 import type { Database } from './engine/database.ts'
 import { guardStorage } from './engine/errors.ts'
-import { columnsOf, isAbout } from './owner-scope.ts'
 import { readPosition, readSince } from './read-since.ts'
 import { revocations } from './schema.ts'
+import { columnsOf, mayConcern } from './sweep-scope.ts'
 
 export function createRevocationLog(database: Database): RevocationLog {
   const { db } = database
@@ -56,7 +56,7 @@ async function list({ db }: Database, page: RevocationPage): Promise<readonly Re
     .from(revocations)
     .where(
       and(
-        scope && isAbout(sql`revocations`, columnsOf(scope)),
+        scope && isAbout(scope),
         sessionId === undefined ? undefined : eq(revocations.sessionId, sessionId),
         reason === undefined ? undefined : eq(revocations.reason, reason),
         before === undefined ? undefined : lt(revocations.revision, before),
@@ -67,15 +67,23 @@ async function list({ db }: Database, page: RevocationPage): Promise<readonly Re
   return rows.map(readRow)
 }
 
+/** A client's record is the revocations of all that it created. */
+function isAbout(scope: ListableScope): SQL {
+  return scope.kind === 'client'
+    ? eq(revocations.clientId, scope.clientId)
+    : mayConcern(sql`revocations`, columnsOf(scope))
+}
+
 function readRow(row: typeof revocations.$inferSelect): Revocation {
   const { invalidated, previouslyInvalidated } = row
   return {
     revision: row.revision,
-    selector: selectors[row.selector],
+    selector: selectorOf(row),
     pairId: row.pairId ?? undefined,
     sessionId: row.sessionId ?? undefined,
     realm: row.realm ?? undefined,
     username: row.username ?? undefined,
+    clientId: row.clientId ?? undefined,
     bound: row.bound ?? undefined,
     sparedSessionId: row.sparedSessionId ?? undefined,
     at: row.at,
@@ -84,6 +92,12 @@ function readRow(row: typeof revocations.$inferSelect): Revocation {
     comment: row.comment ?? undefined,
     counts: invalidated === null || previouslyInvalidated === null ? undefined : { invalidated, previouslyInvalidated },
   }
+}
+
+function selectorOf({ selector, clientId, everything }: typeof revocations.$inferSelect): Revocation['selector'] {
+  if (clientId !== null) return 'client'
+  if (everything !== null) return 'everything'
+  return selectors[selector]
 }
 
 const selectors = {

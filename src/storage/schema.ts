@@ -17,16 +17,16 @@ import {
 } from 'drizzle-orm/pg-core'
 
 /**
- * The ground: append-only tables, one sequence, one view that holds the rule.
+ * The tables, the sequence, and the view that states the rule "is this half invalid?".
  *
- * A token row is written once and never changed. To invalidate is to append a row to `revocations`; that a refresh
- * token was spent is a row of `spent_refresh_tokens`. Whoever asks whether a half is invalid asks the view
- * `token_pair_states`: the rule stands there and nowhere else in SQL.
+ * A token row is written once and never changed. To invalidate is to append a row to `revocations`. That a refresh
+ * token was spent is a row of `spent_refresh_tokens`. The view `token_pair_states` is the one place that states the rule
+ * in SQL. Statements that restate a part of it for speed say so, and name the test that compares them with the view.
  */
 
 const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' })
 
-/** A transaction's number, 64 bits: compared by Postgres, never calculated with here. */
+/** A transaction id of 64 bits. Postgres compares it; this code only passes it on. */
 const xid = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
 
 /** Ids and revisions stay below 2^48 (they have 6 bytes in a token), so a JavaScript number holds each exactly. */
@@ -34,8 +34,8 @@ const revisionColumn = (name: string) => bigint(name, { mode: 'number' })
 const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
 
 /**
- * The one order that decides "before" and "after", shared by pairs and revocations.
- * Its cache must stay 1: a cached block would hand out old numbers after newer ones.
+ * The one order that decides "before" and "after", shared by pairs and revocations. Its cache must stay 1: with a larger
+ * one, each connection takes a block of numbers, and hands out low numbers after another has handed out higher ones.
  */
 export const revision = pgSequence('revision', {
   startWith: 1,
@@ -46,12 +46,12 @@ export const revision = pgSequence('revision', {
 })
 
 /**
- * One row for each issue and each refresh. Partitioned by list of `slot`, the retention ring (the migration adds it:
- * drizzle-kit has no word for partitions), so that expired rows leave by truncating a partition.
+ * One row for each issue and each refresh. Partitioned by list of `slot`, the retention ring, so that expired rows are
+ * removed by truncating a partition. The migration adds the partitions by hand, because drizzle-kit cannot declare them.
  *
  * There is no index on the digests: a token carries its pair's slot and id, so a pair is found by them. Each partition
- * has a unique index on the id alone (in the migration as well): a primary key would have to repeat the slot, for 9
- * bytes more a pair. Columns stand in the order that wastes no padding, 8 bytes wide first.
+ * has a unique index on the id alone (also in the migration): a primary key would have to repeat the slot, which costs 9
+ * bytes more for each pair. The widest columns come first, so that no padding is wasted.
  */
 export const tokenPairs = pgTable(
   'token_pairs',
@@ -61,7 +61,7 @@ export const tokenPairs = pgTable(
     sessionId: revisionColumn('session_id').notNull(),
     issuedAt: instant('issued_at').notNull(),
     accessExpiresAt: instant('access_expires_at').notNull(),
-    /** When the pair is past use: its refresh token's expiry, or its access token's if it has none other. */
+    /** When no token of the pair is usable any more: the refresh token's expiry, or the access token's without one. */
     expiresAt: instant('expires_at').notNull(),
     slot: smallint('slot').notNull(),
     hasRefresh: boolean('has_refresh').notNull().generatedAlwaysAs(sql`refresh_digest is not null`),
@@ -72,7 +72,7 @@ export const tokenPairs = pgTable(
     scopes: text('scopes').notNull(),
     accessDigest: bytes('access_digest').notNull(),
     refreshDigest: bytes('refresh_digest'),
-    /** When the login was made: its first pair may be long gone. Null in the first pair itself. */
+    /** When the login was made. Null in the first pair, which may have been removed long before the others. */
     sessionStartedAt: instant('session_started_at'),
     /** What the login service said of the device. */
     deviceLabel: text('device_label'),
@@ -80,13 +80,16 @@ export const tokenPairs = pgTable(
     ipAddress: text('ip_address'),
   },
   (table) => [
-    // Over hashes, because names come in no order: with half of each page empty, their width counts twice. Two of them
-    // are as wide as one, and tell the `admin` of one realm from those of all others.
+    // Names arrive in random order, so index pages are half empty and each byte of a key counts twice: hence hashes. Two
+    // hashes take no more room than one, and the second tells the `admin` of one realm from those of all others.
     index('token_pairs_username').on(sql`hashtext(username)`, sql`hashtext(realm)`),
-    // A realm's sessions in order; and all that counting them needs, so that it reads the index alone.
+    // A realm's sessions in order, with all columns that counting needs, so that the count reads the index alone.
     index('token_pairs_realm').on(table.realm, table.sessionId, table.hasRefresh, table.expiresAt),
     // A session's first pair is found by its id, the others by this.
     index('token_pairs_refreshed').on(table.sessionId).where(sql`id <> session_id`),
+    // A client's sessions, nearly in order: keys repeat for 1,024 numbers, and Postgres stores a repeated key once. That
+    // takes 7 bytes for each pair, where the session id itself would take 28. The last step is sorted by the statement.
+    index('token_pairs_client').on(sql`hashtext(client_id)`, sql`(session_id >> 10)`),
     check('token_pairs_expiry', sql`access_expires_at <= expires_at`),
   ],
 )
@@ -99,13 +102,18 @@ export const spentRefreshTokens = pgTable(
     pairId: revisionColumn('pair_id').notNull(),
     successorId: revisionColumn('successor_id').notNull(),
     successorSlot: smallint('successor_slot').notNull(),
-    /** With the spent token (which we do not keep) it re-derives the successor; alone it is worth nothing. */
+    /** With the spent token, which is not stored, it re-derives the successor. Alone it reveals nothing. */
     salt: bytes('salt').notNull(),
     spentAt: instant('spent_at').notNull(),
   },
   (table) => [primaryKey({ columns: [table.slot, table.pairId] })],
 )
 
+/**
+ * `owner` stands for every revocation that covers sessions by what they have in common: owners by `realm` and `username`
+ * (null is any), a client's by `client_id`, and all by `everything`. Postgres cannot add a value to an enum and use it in
+ * one transaction, and migrations are one, so these share a value and differ by their columns.
+ */
 export const revocationSelector = pgEnum('revocation_selector', ['access_token', 'refresh_token', 'session', 'owner'])
 
 /** The log. A row is one invalidation: it takes effect when its insert commits. */
@@ -118,39 +126,46 @@ export const revocations = pgTable(
     pairId: revisionColumn('pair_id'),
     /** The session that it names, or whose token it names. */
     sessionId: revisionColumn('session_id'),
-    /** Whom it covers; for a session or a token, whose it was. Only an owner's selector leaves one of them out. */
+    /** Whom it covers; for a session or a token, whose it was. An owner's revocation may leave one of them out. */
     realm: text('realm'),
     username: text('username'),
-    /** Sessions with an id below it are covered; only for a session or an owner. */
+    /** Sessions with an id below it are covered. Null for a single token. */
     bound: revisionColumn('bound'),
     sparedSessionId: revisionColumn('spared_session_id'),
     at: instant('at').notNull(),
     caller: text('caller').notNull(),
-    /** Both null until the counting that follows an owner's or session's revocation is done. */
+    /** Both null until the count that follows the commit is done; a single token's are written with the row. */
     invalidated: bigint('invalidated', { mode: 'number' }),
     previouslyInvalidated: bigint('previously_invalidated', { mode: 'number' }),
     reason: text('reason'),
     comment: text('comment'),
-    /** The transaction that appended it: what a follower of the log has seen is a snapshot, never a revision. */
+    /** The transaction that appended it. What a follower of the log has seen is a snapshot of transactions, never a revision. */
     xid: xid('xid').notNull().default(sql`pg_current_xact_id()`),
+    /** Covers every session that this client created. */
+    clientId: text('client_id'),
+    /** Covers every session. True or null: a forgotten name must never widen a revocation to this. */
+    everything: boolean('everything'),
   },
   (table) => [
-    // "Newly" or "previously" is decided by this constraint: of any number of callers one inserts.
+    // This constraint decides "newly" or "previously": of any number of callers, one inserts.
     uniqueIndex('revocations_half').on(table.pairId, table.selector).where(sql`pair_id is not null`),
     index('revocations_session').on(table.sessionId).where(sql`selector = 'session'`),
-    // Those whose counting is not done: a handful, looked for each minute in a log of any length.
+    // Those that are not counted yet: a handful, looked for once a minute in a log of any length.
     index('revocations_uncounted').on(table.revision).where(sql`invalidated is null`),
     index('revocations_xid').on(table.xid),
-    // The record, newest first: of a realm, and of a name. Over hashes, so that it is not taken for the next one: a
-    // realm's record is as long as the log, its owners' revocations are few.
+    // The record of a realm and of a username, newest first. Over hashes, so that the planner does not take it for
+    // `revocations_owner`: a realm's record may be as long as the log, the revocations of its owners are few.
     index('revocations_by_realm').on(sql`hashtext(realm)`, table.revision),
     index('revocations_by_username').on(sql`hashtext(username)`, table.revision),
     index('revocations_owner').on(table.realm, table.username, table.bound).where(sql`selector = 'owner'`),
+    index('revocations_client').on(table.clientId, table.bound).where(sql`client_id is not null`),
+    index('revocations_everything').on(table.bound).where(sql`everything`),
     check(
       'revocations_shape',
       sql`case
         when selector = 'session' then pair_id is null and session_id is not null and bound is not null
-        when selector = 'owner' then pair_id is null and coalesce(realm, username) is not null and bound is not null
+        when selector = 'owner' then pair_id is null and bound is not null
+          and num_nonnulls(coalesce(realm, username), client_id, nullif(everything, false)) = 1
         else pair_id is not null and bound is null
       end`,
     ),
@@ -158,8 +173,8 @@ export const revocations = pgTable(
 )
 
 /**
- * One row: the newest transaction whose revocation has been forgotten, so that a follower of the log who has not seen it
- * is told that something is missing.
+ * One row: the newest transaction whose revocation retention has deleted. A follower that has not seen it is told that
+ * its feed has a gap.
  */
 export const forgottenRevocations = pgTable('forgotten_revocations', {
   isOnly: boolean('is_only').primaryKey().default(true),
@@ -171,21 +186,43 @@ export const clients = pgTable('clients', {
   secretDigest: bytes('secret_digest').notNull(),
   scopes: text('scopes').array().notNull(),
   createdAt: instant('created_at').notNull(),
-  /** From then on nobody finds it; its row stays, so that its id is not taken for a new one's. */
+  /** Since when it may not authenticate. */
   disabledAt: instant('disabled_at'),
-  /** A revision: of sessions that began before it, the client's scopes do not stand. Null: of none. */
+  /**
+   * A revision: in sessions that began before it, the client's scopes are not valid, because whoever had an earlier secret
+   * may have made them. Null: valid in all. (The column has an older name.)
+   */
   scopesValidFrom: revisionColumn('standing_since'),
+  /** The secret before the last planned rotation, and until when it is still accepted. Both null or both set. */
+  previousSecretDigest: bytes('previous_secret_digest'),
+  previousSecretUntil: instant('previous_secret_until'),
+  /** The row stays as a tombstone, so that the id is never given to another client. */
+  deletedAt: instant('deleted_at'),
 })
 
 /**
- * Every pair with the answer to "is this half invalid?".
+ * One row: which physical database this is. A row that was written by another transaction than it says was put there by
+ * a logical restore.
+ */
+export const databaseIdentity = pgTable('database_identity', {
+  isOnly: boolean('is_only').primaryKey().default(true),
+  systemIdentifier: text('system_identifier').notNull(),
+  databaseOid: bigint('database_oid', { mode: 'number' }).notNull(),
+  timeline: bigint('timeline', { mode: 'number' }).notNull(),
+  /** How often an operator has said that the database was restored. Part of the epoch that cursors carry. */
+  restores: bigint('restores', { mode: 'number' }).notNull().default(0),
+  writtenBy: xid('written_by').notNull().default(sql`pg_current_xact_id()`),
+})
+
+/**
+ * Every pair with the answer to "is this half invalid?": the rule.
  *
- * A half is invalid when it has its own revocation, or a session's or owner's revocation covers it: the scope matches,
- * the bound is above the pair's *session* id, and the session is not the one spared. The login's revision decides,
- * not the pair's, so no refresh escapes a revocation that ran beside it.
+ * A half is invalid when it has its own revocation, or when a revocation of its session, owner, client or of everything
+ * covers it: the names match, the bound is above the pair's *session* id, and the session is not the one spared. The
+ * login's revision decides, not the pair's, so no refresh escapes a revocation that ran beside it.
  *
- * `*_ended` is the same for the account: a pair that had no live half when it was covered was not ended by that
- * revocation (nor counted in it), so its halves still count as new when they are named one by one.
+ * `*_ended` answers for the counts: a pair that had no live half when it was covered was not ended by that revocation
+ * and not counted in it, so its halves still count as new when they are named one by one.
  */
 export const tokenPairStates = pgView('token_pair_states', {
   id: revisionColumn('id').notNull(),
@@ -247,6 +284,12 @@ export const tokenPairStates = pgView('token_pair_states', {
       union all
       select revision, at, bound, spared_session_id from revocations
         where selector = 'owner' and realm is null and username = pair.username and bound > pair.session_id
+      union all
+      select revision, at, bound, spared_session_id from revocations
+        where client_id = pair.client_id and bound > pair.session_id
+      union all
+      select revision, at, bound, spared_session_id from revocations
+        where everything and bound > pair.session_id
     ) covering
     where covering.bound > pair.session_id and covering.spared_session_id is distinct from pair.session_id
     order by covering.revision

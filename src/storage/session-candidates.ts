@@ -1,29 +1,42 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { OwnerScope } from '../tokens/owner.ts'
+import type { ListableScope } from '../tokens/coverage.ts'
 import type { SessionPage } from '../tokens/store.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
-import { columnsOf, isOf, pairsOf, revocationsCovering } from './owner-scope.ts'
+import {
+  byClientIndex,
+  clientIndexKey,
+  columnsOf,
+  isBelow,
+  isFrom,
+  isOf,
+  pairsOf,
+  revocationsCovering,
+} from './sweep-scope.ts'
 
 /**
- * Which sessions may stand on a page: their ids, the newest first. Whether each is live is for their pairs to say; left
- * out is only what one look at the log shows to be over, so that nobody walks over a million that a sweep has ended.
+ * Asks which sessions may be on a page: their ids, newest first. The pairs of each decide later whether it is live. The
+ * candidates leave out only sessions that the log alone shows to be ended, so that a page does not read
+ * through a million sessions that a sweep has ended.
  */
-export interface CandidateQuestion<Scope extends OwnerScope = OwnerScope>
+export interface CandidateQuestion<Scope extends ListableScope = ListableScope>
   extends Omit<SessionPage, 'scope' | 'before'> {
   readonly scope: Scope
   readonly before: number
 }
 
-export type OneOwner = Extract<OwnerScope, { readonly kind: 'realm-user' }>
+export type OneOwner = Extract<ListableScope, { readonly kind: 'realm-user' }>
 
-/** Of many owners in one statement, as a gateway asks for them. An owner's pairs are few: they are optimizationFence and sorted. */
+/**
+ * The candidates of many owners in one statement, as a gateway asks for them. An owner has few pairs: they are
+ * collected and sorted.
+ */
 export function prepareOwnerCandidates({
   db,
   statementName,
 }: Database): (questions: readonly CandidateQuestion<OneOwner>[]) => Promise<readonly (readonly number[])[]> {
   const owner = { realm: sql`asked.realm`, username: sql`asked.username` }
-  const covering = revocationsCovering(owner)
+  const covering = revocationsCovering({ ...owner, clientId: null })
   const statement = db
     .select({ place: sql`asked.place`.mapWith(Number), id: sql`candidate.session_id`.mapWith(Number) })
     .from(sql`unnest(${list('realms', 'text')}, ${list('usernames', 'text')}, ${list('befores', 'bigint')},
@@ -34,7 +47,7 @@ export function prepareOwnerCandidates({
         select pair.session_id from ${pairsOf(owner)} pair
         where pair.session_id < asked.before
           and (asked.include_ended or ${isOpen(sql`asked.at`)}
-            and (pair.session_id >= ${floor(covering)} or pair.session_id in ${spared(covering)}))
+            and (pair.session_id >= ${highestBound(covering)} or pair.session_id in ${sparedSessions(covering)}))
         group by pair.session_id order by pair.session_id desc limit asked.most
       ) candidate`,
       sql`true`,
@@ -58,50 +71,66 @@ export function prepareOwnerCandidates({
 }
 
 /**
- * Of a realm, or of a name in all realms, which may be many. Those of a name are optimizationFence and sorted.
+ * The candidates of a realm, of a username in all realms, or of a client; all may be many. The pairs of a username are
+ * collected and sorted.
  *
- * The realm's index has them in order: "group by" reads it until the page is full, where "distinct" would gather the
- * whole realm first. A limit that is written out, and no parameter, tells the planner so.
+ * The indexes of realms and clients have sessions in order: "group by" reads them until the page is full, where "distinct"
+ * would collect the whole scope first. The limit is a literal and not a parameter, so that the planner knows this.
  */
 export async function listCandidates({ db }: Database, question: CandidateQuestion): Promise<readonly number[]> {
   const { scope, includeEnded, before, limit, at } = question
-  const owner = columnsOf(scope)
-  const covering = revocationsCovering(owner)
-  const open = isOpen(sql`${at.toISOString()}::timestamptz`)
-  const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, owner)} ${scope.kind === 'realm' ? sql`` : optimizationFence})`
-  const arm = (conditions: SQL) => sql`(
+  const columns = columnsOf(scope)
+  const covering = revocationsCovering(columns)
+  const isPairOpen = isOpen(sql`${at.toISOString()}::timestamptz`)
+  const isSorted = scope.kind === 'realm' || scope.kind === 'client'
+  const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, columns)} ${isSorted ? sql`` : optimizationFence})`
+  const group = scope.kind === 'client' ? clientIndexKey : sql`pair.session_id`
+  const order = scope.kind === 'client' ? byClientIndex : sql`pair.session_id desc`
+  const candidatesWhere = (conditions: SQL) => sql`(
     select pair.session_id from ${pairs} pair
-    where pair.session_id < ${before} and ${conditions}
-    group by pair.session_id order by pair.session_id desc limit ${sql.raw(String(limit))})`
-  const arms = includeEnded
-    ? [arm(sql`true`)]
+    where ${isBelow(before)} and ${conditions}
+    group by ${group} order by ${order} limit ${sql.raw(String(limit))})`
+  const branches = includeEnded
+    ? [candidatesWhere(sql`true`)]
     : [
-        arm(sql`${open} and pair.session_id >= ${floor(covering)}`),
-        arm(sql`${open} and pair.session_id < ${floor(covering)} and pair.session_id in ${spared(covering)}`),
+        candidatesWhere(sql`${isPairOpen} and ${isFrom(highestBound(covering))}`),
+        candidatesWhere(
+          sql`${isPairOpen} and pair.session_id < ${highestBound(covering)} and pair.session_id in ${sparedSessions(covering)}`,
+        ),
       ]
   const rows = await db
     .select({ id: sql`session_id`.mapWith(Number) })
-    .from(sql`(${sql.join(arms, sql` union all `)}) candidates`)
+    .from(sql`(${sql.join(branches, sql` union all `)}) candidates`)
     .orderBy(sql`session_id desc`)
     .limit(limit)
   return rows.map(({ id }) => id)
 }
 
-/** Sessions below it were ended, all but those that are spared. */
-function floor(covering: SQL): SQL {
+/** The highest bound: every session with a lower id was ended, except those spared. */
+function highestBound(covering: SQL): SQL {
   return sql`(select coalesce(max(bound), 0) from ${covering} covering)`
 }
 
-function spared(covering: SQL): SQL {
+function sparedSessions(covering: SQL): SQL {
   return sql`(select spared_session_id from ${covering} covering where spared_session_id is not null)`
 }
 
-/** Whoever logs in and out all day, token by token, leaves thousands behind: one by one they are not to be asked about. */
+/**
+ * Whether a pair is not expired, its client's sessions were not ended, and no revocation names its session or every half
+ * of it. An owner who logs in and out all day, token by token, leaves thousands of sessions: without this condition each
+ * would be read on its own.
+ *
+ * Restates a part of the rule of the view `token_pair_states`, which decides in the end. `test/engines/rule.test.ts`
+ * compares the lists with the view.
+ */
 function isOpen(at: SQL): SQL {
   const isEnded = (half: SQL) => sql`exists (
     select from revocations ended where ended.pair_id = pair.id and ended.selector = ${half} ${optimizationFence})`
   return sql`pair.expires_at > ${at}
     and not exists (
       select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id ${optimizationFence})
+    and not exists (
+      select from revocations ended where ended.client_id = pair.client_id and ended.bound > pair.session_id
+        and ended.spared_session_id is distinct from pair.session_id ${optimizationFence})
     and (not ${isEnded(sql`'access_token'`)} or pair.has_refresh and not ${isEnded(sql`'refresh_token'`)})`
 }

@@ -12,11 +12,11 @@ export interface SessionQuestion {
 }
 
 /**
- * Sessions by their ids, as they are now.
+ * Reads sessions by their ids, in their current state.
  *
- * A session is what its pairs say: the first is found by its id, the others by their session's. The newest says it all,
- * except that an access token of an older one may still be good. However often it was refreshed (its owner decides
- * that), one row is read, and the older pairs are looked at up to the first that is live.
+ * A session is derived from its pairs: the first is found by its id, the others by their session id. The newest pair
+ * has all that is needed, except that an access token of an older pair may still be live. However often the session was
+ * refreshed (its owner decides that), one row is read, and older pairs are read only up to the first live one.
  */
 export function prepareFindSessions({
   db,
@@ -25,7 +25,7 @@ export function prepareFindSessions({
   const ofSession = (select: SQL) => sql`
     ${select} where id = named.id and session_id = named.id
     union all ${select} where session_id = named.id and id <> session_id`
-  // Under the view's own name, so that drizzle reads its columns as the view's.
+  // The query has the view's own name, so that drizzle decodes its columns as those of the view.
   const pairs = db.$with('token_pair_states', {}).as(sql`
     select named.place, state.*,
       case
@@ -89,10 +89,10 @@ export function prepareFindSessions({
   }
 }
 
-/** How many sessions are looked at for one that is wanted, at first and at most. */
-const spares = { first: 1, most: 64 }
+/** How many candidates are read for each session that is still missing, at first and at most. */
+const factors = { first: 1, max: 64 }
 
-/** Sessions in a scope, the newest login first: candidates come in order, and each is then asked about. */
+/** Lists the sessions in a scope, newest login first: it reads candidates in order, then the state of each. */
 export function prepareListSessions(
   database: Database,
   find: (question: SessionQuestion) => Promise<StoredSession | null>,
@@ -105,7 +105,7 @@ export function prepareListSessions(
     const { includeEnded, limit, at } = page
     const found: StoredSession[] = []
     let before = page.before ?? Number.MAX_SAFE_INTEGER
-    for (let factor = spares.first; found.length < limit; factor = Math.min(factor * 4, spares.most)) {
+    for (let factor = factors.first; found.length < limit; factor = Math.min(factor * 4, factors.max)) {
       const most = (limit - found.length) * factor
       const ids = await listIds({ ...page, before, limit: most })
       const sessions = await Promise.all(ids.map((id) => find({ id, at })))

@@ -9,9 +9,10 @@ import { prepareIssue } from './issue.ts'
 import { lostRace, prepareRefresh } from './refresh.ts'
 import { prepareFindSessions, prepareListSessions } from './sessions.ts'
 
-/** The token store on Postgres or PGlite. Requests that come at the same time share statements and commits. */
+/** The token store on Postgres or PGlite. Concurrent requests share statements and commits. */
 export function createTokenStore(database: Database): TokenStore {
-  // Two lanes where there is a commit to wait for (a third more invalidations a second); a read is over too soon.
+  // Two lanes where a statement waits for its commit (a third more invalidations a second). A read is too short for
+  // two lanes to help.
   const issue = createBatcher(prepareIssue(database), 2)
   const find = createBatcher(prepareFind(database))
   const spend = createBatcher(prepareRefresh(database), 2)
@@ -40,10 +41,10 @@ export function createTokenStore(database: Database): TokenStore {
   }
 }
 
-/** Once for a batch, after its commit; nobody waits for it. */
-function notifying<Member>(
+/** Notifies followers once for a batch, after its commit, and does not wait for it. */
+function notifying<Half>(
   { notifications }: Database,
-  invalidateHalves: (halves: readonly Member[]) => Promise<readonly HalfInvalidation[]>,
+  invalidateHalves: (halves: readonly Half[]) => Promise<readonly HalfInvalidation[]>,
 ): typeof invalidateHalves {
   return async (halves) => {
     const answers = await invalidateHalves(halves)

@@ -5,17 +5,19 @@ import { TokenServiceError } from './errors.ts'
 import { introspectPresented } from './introspect.ts'
 import { readToken } from './token.ts'
 
+/** What a caller authenticates with: an access token, or a client's id and secret. */
 export type Credentials =
   | { readonly kind: 'bearer'; readonly token: string }
   | { readonly kind: 'client'; readonly id: string; readonly secret: string }
 
+/** @throws TokenServiceError ERR_UNAUTHENTICATED */
 export async function authenticate(dependencies: TokensDependencies, credentials: Credentials): Promise<Caller> {
   if (credentials.kind === 'client') {
     const client = await authenticateClient(dependencies.clients, credentials.id, credentials.secret)
     return { kind: 'client', clientId: client.id, scopes: client.scopes }
   }
   const presented = readToken(credentials.token)
-  // A refresh token is not a credential: it buys a pair and does nothing else.
+  // A refresh token is not a credential: it can only be exchanged for a new pair.
   const found = presented?.half === 'access' ? await introspectPresented(dependencies, presented) : undefined
   if (!found?.active)
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'The access token is not valid; refresh it, or log in again.')

@@ -1,13 +1,16 @@
+import type { SweepScope } from './coverage.ts'
 import { TokenServiceError } from './errors.ts'
-import { type Owner, type OwnerScope, subjectOf } from './owner.ts'
+import { type Owner, subjectOf } from './owner.ts'
 import type { Session } from './store.ts'
 import type { PairKey } from './token.ts'
 
-/** What a client, or an owner's token, may be allowed to do. Any other scope is the application's own business. */
+/**
+ * The scopes that this service acts on. Any other scope in a token is passed through for the application to interpret.
+ */
 export const serviceScopes = ['create_token', 'introspect_token', 'manage_token'] as const
 export type ServiceScope = (typeof serviceScopes)[number]
 
-/** Who makes a request. Bad credentials never end here: they are an error, not an anonymous caller. */
+/** Who makes a request. Wrong credentials are an error and never become an anonymous caller. */
 export type Caller = AnonymousCaller | ClientCaller | OwnerCaller | OperatorCaller
 
 type KnownCaller = Exclude<Caller, AnonymousCaller>
@@ -22,10 +25,10 @@ export interface ClientCaller {
   readonly scopes: readonly string[]
 }
 
-/** What a live token says. */
+/** The contents of a token that is valid now. */
 export interface ActiveToken {
   readonly active: true
-  /** The pair that it is half of. */
+  /** The pair that the token belongs to. */
   readonly pair: PairKey
   readonly session: Session
   readonly scopes: readonly string[]
@@ -35,22 +38,22 @@ export interface ActiveToken {
   readonly clientId: string
 }
 
-/** Whoever holds a live access token. */
+/** A caller that authenticates with a valid access token. */
 export interface OwnerCaller {
   readonly kind: 'owner'
   readonly token: ActiveToken
 }
 
-/** Whoever has the database itself in hand, at the command line: no door makes one of a request. */
+/** The person at the command line, who has direct access to the database. No HTTP route creates this caller. */
 export interface OperatorCaller {
   readonly kind: 'operator'
-  /** Of the account on the machine. */
+  /** The name of the account on the machine. */
   readonly name: string
 }
 
 export const anonymous: AnonymousCaller = { kind: 'anonymous' }
 
-/** How the log names a caller: never with anything secret. */
+/** The name of a caller in the revocation log. It contains no secret. */
 export function callerLabel(caller: Caller): string {
   switch (caller.kind) {
     case 'anonymous':
@@ -66,22 +69,30 @@ export function callerLabel(caller: Caller): string {
   }
 }
 
+/** The name of an owner in the revocation log. */
 export function ownerLabel(owner: Owner): string {
   return `owner:${subjectOf(owner)}`
 }
 
-/** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN */
-export function assertScope(caller: Caller, scope: ServiceScope, toDo: string): asserts caller is KnownCaller {
+/**
+ * Requires a caller that has this scope. `action` completes the error message: "To <action>, …".
+ *
+ * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+ */
+export function assertScope(caller: Caller, scope: ServiceScope, action: string): asserts caller is KnownCaller {
   if (caller.kind === 'anonymous')
-    throw new TokenServiceError('ERR_UNAUTHENTICATED', `To ${toDo}, authenticate as a client with the scope ${scope}.`)
+    throw new TokenServiceError(
+      'ERR_UNAUTHENTICATED',
+      `To ${action}, authenticate as a client with the scope ${scope}.`,
+    )
   if (!hasScope(caller, scope))
     throw new TokenServiceError(
       'ERR_FORBIDDEN',
-      `To ${toDo}, the scope ${scope} is needed; this caller does not have it.`,
+      `To ${action}, the scope ${scope} is needed; this caller does not have it.`,
     )
 }
 
-/** The client behind a caller: itself, or the one that asked for the owner's session. */
+/** The client responsible for a caller: the caller itself, or the client that created the owner's session. */
 export function clientOf(caller: KnownCaller): string {
   switch (caller.kind) {
     case 'client':
@@ -96,35 +107,39 @@ export function clientOf(caller: KnownCaller): string {
 }
 
 /**
- * Nobody hands out more than they have: our own scopes go into a token only if the caller holds them too. Without
- * this, whoever may create tokens could create one that may manage all of them.
+ * A caller can put a service scope into a token only if it has that scope itself. Otherwise a caller that may only
+ * create tokens could create one with `manage_token`.
  *
  * @throws TokenServiceError ERR_FORBIDDEN
  */
 export function assertMayGrant(caller: KnownCaller, scopes: readonly string[]): void {
-  const beyond = serviceScopes.find((scope) => scopes.includes(scope) && !scopesOf(caller).includes(scope))
-  if (beyond !== undefined)
-    throw new TokenServiceError('ERR_FORBIDDEN', `The scope ${beyond} can only be granted by a caller that has it.`)
+  const missing = serviceScopes.find((scope) => scopes.includes(scope) && !scopesOf(caller).includes(scope))
+  if (missing !== undefined)
+    throw new TokenServiceError('ERR_FORBIDDEN', `The scope ${missing} can only be granted by a caller that has it.`)
 }
 
-/** An owner reaches what is theirs, an administrator all. To others it is as good as unknown, whatever it is. */
-export function isWithinReach(caller: Caller, owner: Owner): boolean {
+/**
+ * Whether a caller may see and invalidate what belongs to this owner: the owner may, and any caller with
+ * `manage_token`. To all other callers it must look unknown, so that the answer does not reveal whether it exists.
+ */
+export function mayAccess(caller: Caller, owner: Owner): boolean {
   if (hasScope(caller, 'manage_token')) return true
   return caller.kind === 'owner' && isSameOwner(caller.token.session.owner, owner)
 }
 
 /**
- * An owner may see and end what is theirs; all else by name (or without any) needs `manage_token`. A username alone
- * covers that name in every realm, so it is never "one's own". The refusal does not say whether the name exists.
+ * Requires a caller that may see and invalidate everything in this scope. An owner may for their own realm and
+ * username; any other scope, or none, needs `manage_token`. A username alone covers that name in every realm, so it
+ * always needs `manage_token`. The error does not reveal whether the name exists.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN
  */
-export function assertMayReach(caller: Caller, scope: OwnerScope | undefined, toDo: string): void {
-  if (scope?.kind === 'realm-user' && isWithinReach(caller, scope)) return
-  assertScope(caller, 'manage_token', toDo)
+export function assertMayAccess(caller: Caller, scope: SweepScope | undefined, action: string): void {
+  if (scope?.kind === 'realm-user' && mayAccess(caller, scope)) return
+  assertScope(caller, 'manage_token', action)
 }
 
-/** @throws TokenServiceError ERR_BAD_INPUT: the caller is not a session, so there is none to keep */
+/** @throws TokenServiceError ERR_BAD_INPUT: the caller has no session, so there is none to keep */
 export function currentSessionOf(caller: Caller): Session {
   if (caller.kind === 'owner') return caller.token.session
   throw new TokenServiceError(
@@ -134,15 +149,15 @@ export function currentSessionOf(caller: Caller): Session {
 }
 
 /**
- * The access token that a caller came with.
+ * The access token that the caller authenticated with.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: a client or an operator has none
  */
-export function tokenOf(caller: Caller, toDo: string): ActiveToken {
+export function tokenOf(caller: Caller, action: string): ActiveToken {
   if (caller.kind === 'owner') return caller.token
   throw new TokenServiceError(
     caller.kind === 'anonymous' ? 'ERR_UNAUTHENTICATED' : 'ERR_FORBIDDEN',
-    `To ${toDo}, authenticate as a token owner (\`Authorization: Bearer <access token>\`).`,
+    `To ${action}, authenticate as a token owner (\`Authorization: Bearer <access token>\`).`,
   )
 }
 
@@ -150,6 +165,7 @@ export function hasScope(caller: Caller, scope: ServiceScope): boolean {
   return caller.kind !== 'anonymous' && scopesOf(caller).includes(scope)
 }
 
+/** An operator has every service scope. */
 function scopesOf(caller: KnownCaller): readonly string[] {
   switch (caller.kind) {
     case 'client':

@@ -11,40 +11,53 @@ export interface Client {
 }
 
 export interface StoredClient extends Client {
-  /** Undefined while it may authenticate. */
+  /** Undefined while the client may authenticate. */
   readonly disabledAt: Date | undefined
-  /** Sessions that began before this revision do not have its scopes: it had another secret then, or was disabled. */
+  /**
+   * Set when the client is disabled or its secret is replaced: sessions that began before this revision do not have the
+   * client's service scopes.
+   */
   readonly scopesValidFrom: number | undefined
 }
 
-/** A client as people see it. */
+/** A client as operators see it in a list: without its secret's digest. */
 export interface ListedClient extends Pick<StoredClient, 'id' | 'scopes' | 'disabledAt'> {
   readonly createdAt: Date
 }
 
-/** All verbs throw `ERR_STORAGE_UNAVAILABLE` when the database does not answer. */
+/** The storage port for clients. All methods throw `ERR_STORAGE_UNAVAILABLE` when the database does not answer. */
 export interface ClientStore {
-  /** Also one that is disabled. */
+  /** Also finds a disabled client. */
   findClient(id: string): Promise<StoredClient | undefined>
-  /** Adds the client if there is no client at all yet; says whether it did. Of any number of callers one adds. */
+  /**
+   * Adds the client if the database has no client yet. Answers whether it was added: true for one of concurrent calls.
+   */
   addFirstClient(client: Client): Promise<boolean>
-  /** Adds the client if its id is free; says whether it did. Of any number of callers one adds. */
+  /** Adds the client if its id is free. Answers whether it was added: true for one of concurrent calls. */
   addClient(client: Client): Promise<boolean>
-  /** Adds the client, or gives it this secret and these scopes and enables it. With the same secret its sessions stand. */
+  /**
+   * Adds the client. If it exists already, sets its secret and scopes and enables it; if the secret is the same as
+   * before, the scopes of its earlier sessions stay valid.
+   */
   putClient(client: Client): Promise<void>
   /**
-   * Gives a client that is there this secret and these scopes, and enables it; says whether it is there. Of sessions that
-   * began before, its scopes are gone for good: whoever had the secret may have made them.
+   * Sets the secret and scopes of an existing client and enables it. Answers whether the client exists. Sessions that
+   * began before lose its service scopes permanently: they may have been created by a party that had stolen the old
+   * secret.
    */
   replaceClient(client: Client): Promise<boolean>
-  /** Answers since when it is disabled, the same however often it is asked; undefined if there is no such client. */
+  /**
+   * Disables the client and answers since when it is disabled. Repeating the call answers the same time. Undefined if
+   * the client does not exist.
+   */
   disableClient(id: string): Promise<Date | undefined>
-  /** All of them, also those that are disabled, the oldest first. */
+  /** All clients, also disabled ones, the oldest first. */
   listClients(): Promise<readonly ListedClient[]>
 }
 
 /**
- * A new client's id: text that a header can carry. A colon would end it there (RFC 7617 §2).
+ * Reads the id of a new client: text that the header `Authorization: Basic` can carry. In that header a colon ends the
+ * id (RFC 7617 §2).
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
@@ -55,9 +68,10 @@ export function readClientId(text: string): string {
 }
 
 /**
- * A secret that somebody has chosen for a client. Long, because a plain digest of it is kept.
+ * Reads a secret that an operator has chosen for a client. It must be long because only a plain SHA-256 of it is
+ * stored.
  *
- * @throws TokenServiceError ERR_BAD_INPUT: says what is wrong with it, and repeats nothing of it
+ * @throws TokenServiceError ERR_BAD_INPUT: the message says what is wrong and does not repeat the secret
  */
 export function readClientSecret(text: string): string {
   if (isClientSecret(text)) return text
@@ -70,20 +84,20 @@ export function isClientSecret(text: string): boolean {
 
 export const clientSecretRule = '32 to 512 visible ASCII characters without spaces'
 
-/** What is wrong with one, for a message: its length or its characters, and nothing else of it. */
+/** What is wrong with a secret, for an error message: its length or its characters. It does not repeat the secret. */
 export function describeWrongSecret({ length }: string): string {
   return length < 32 || length > 512 ? `${length} characters` : `${length} characters, not all of them such`
 }
 
-/** The realm of the tokens that clients have for themselves. Nobody else is given one there. */
+/** The realm of the tokens that clients create for themselves. No other owner gets a token in this realm. */
 export const clientRealm = '_clients'
 
-/** A client's secret: "its_" and 32 random bytes in base64url, recognisable like our tokens. */
+/** A new client secret: "its_" and 32 random bytes in base64url. The prefix makes it recognisable, as for tokens. */
 export function mintClientSecret(): string {
   return `its_${randomBytes(32).toString('base64url')}`
 }
 
-/** A plain SHA-256 is enough because secrets are long and random; configured ones must have 32 characters or more. */
+/** A plain SHA-256 is enough because secrets are long and random; a configured one must have 32 characters or more. */
 export function digestClientSecret(secret: string): Uint8Array {
   return hash('sha256', `client secret ${secret}`, 'buffer')
 }
@@ -91,20 +105,20 @@ export function digestClientSecret(secret: string): Uint8Array {
 /**
  * The client with this id and secret.
  *
- * An unknown id, or that of a client that is disabled, costs the same digest and comparison as a wrong secret and ends
- * in the same words.
+ * An unknown id, a disabled client and a wrong secret all cost the same digest and comparison and throw the same error,
+ * so a caller cannot find out which ids exist.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
 export async function authenticateClient(store: ClientStore, id: string, secret: string): Promise<Client> {
   const client = await store.findClient(id)
-  const isRight = timingSafeEqual(client?.secretDigest ?? noDigest, digestClientSecret(secret))
-  if (client === undefined || client.disabledAt !== undefined || !isRight)
+  const isCorrect = timingSafeEqual(client?.secretDigest ?? noDigest, digestClientSecret(secret))
+  if (client === undefined || client.disabledAt !== undefined || !isCorrect)
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'The client id or secret is wrong.')
   return client
 }
 
-/** Whoever asks for the first client of an empty database gets the rights to make all others. */
+/** The scopes of the admin client: all of them, so that it can create tokens with any service scope. */
 export const adminScopes: readonly ServiceScope[] = ['create_token', 'introspect_token', 'manage_token']
 
 const noDigest = new Uint8Array(32)

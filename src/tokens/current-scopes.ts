@@ -6,23 +6,24 @@ interface ScopeDependencies {
 }
 
 /**
- * The token, with what it may still do here: a scope of ours is good for as long as the client that it came from has it,
- * is not disabled, and has the secret that it had then.
+ * The token, with only those service scopes that are still valid. A service scope is valid while the client that
+ * created the session has that scope, is not disabled, and has not been given another secret since the session began.
  *
- * A client that is shut out must not live on in a token that it gave itself, nor in those that this one has created,
- * however often they were refreshed. (One that is not known has its scopes from the program around: what becomes of
- * them is decided there.)
+ * Otherwise a disabled client could go on through a token that it issued to itself, or through tokens created with that
+ * one, however often they were refreshed. A client that is not in the store comes from the program that embeds this
+ * module. Its scopes are left as they are: that program decides about them.
  */
 export async function withCurrentScopes(dependencies: ScopeDependencies, token: ActiveToken): Promise<ActiveToken> {
-  const client = token.scopes.some(isOurs) ? await dependencies.clients.findClient(token.clientId) : undefined
+  const client = token.scopes.some(isServiceScope) ? await dependencies.clients.findClient(token.clientId) : undefined
   if (client === undefined) return token
-  const standing = currentScopesOf(client, token.session.id)
-  return { ...token, scopes: token.scopes.filter((scope) => !isOurs(scope) || standing.includes(scope)) }
+  const currentScopes = currentScopesOf(client, token.session.id)
+  return { ...token, scopes: token.scopes.filter((scope) => !isServiceScope(scope) || currentScopes.includes(scope)) }
 }
 
 /**
- * For what outlasts a request: answers what to ask before each use, whether the caller still has a scope. It is gone once
- * the client behind it is disabled, loses it, or is given another secret.
+ * For streams, which outlast the request: answers a function that tells whether the caller still has this scope. The
+ * stream calls it before each event. The scope is lost once the client responsible for the caller is disabled, loses
+ * the scope, or is given another secret.
  */
 export async function watchScope(
   dependencies: ScopeDependencies,
@@ -35,9 +36,9 @@ export async function watchScope(
   if (before === undefined) return async () => true
   return async () => {
     const now = await dependencies.clients.findClient(before.id)
-    const isAsBefore =
+    const isUnchanged =
       now !== undefined && now.disabledAt === undefined && now.scopesValidFrom === before.scopesValidFrom
-    return isAsBefore && now.scopes.includes(scope)
+    return isUnchanged && now.scopes.includes(scope)
   }
 }
 
@@ -48,6 +49,6 @@ function currentScopesOf(
   return disabledAt === undefined && sessionId >= scopesValidFrom ? scopes : []
 }
 
-function isOurs(scope: string): boolean {
-  return serviceScopes.some((ours) => ours === scope)
+function isServiceScope(scope: string): boolean {
+  return serviceScopes.some((serviceScope) => serviceScope === scope)
 }

@@ -1,29 +1,35 @@
 import { hash } from 'node:crypto'
 import { badInput } from './owner.ts'
 
-/** What a list is of: a cursor of one list is refused by another. */
+/** What a list contains. A cursor of one kind of list is refused by another. */
 export type CursorKind = 'session' | 'revocation'
 
 /**
- * A place in a list, for strangers to keep and give back: opaque, and refused when it was not written here.
+ * Writes a position in a list as opaque text, which the client sends back to get the next page. A checksum lets
+ * `readCursor` refuse text that this function did not write.
  *
- * It is no secret and no right: it says where to go on, and whose list that is the request itself says each time.
+ * A cursor is not secret and grants no access: it only says where to continue. Each request names the owner again, and
+ * access is checked again.
  */
 export function writeCursor(kind: CursorKind, id: number): string {
-  const place = Buffer.alloc(6)
-  place.writeUIntBE(id, 0, 6)
-  return Buffer.concat([place, checksum(kind, place)]).toString('base64url')
+  const position = Buffer.alloc(6)
+  position.writeUIntBE(id, 0, 6)
+  return Buffer.concat([position, checksum(kind, position)]).toString('base64url')
 }
 
-/** @throws TokenServiceError ERR_BAD_INPUT */
+/**
+ * The id in a cursor that `writeCursor` wrote for the same kind of list.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
+ */
 export function readCursor(kind: CursorKind, text: string): number {
   const bytes = Buffer.from(text, 'base64url')
-  const place = bytes.subarray(0, 6)
-  if (bytes.length !== 10 || !checksum(kind, place).equals(bytes.subarray(6)))
+  const position = bytes.subarray(0, 6)
+  if (bytes.length !== 10 || !checksum(kind, position).equals(bytes.subarray(6)))
     throw badInput('Expected `after` to be a cursor that this list has given')
-  return place.readUIntBE(0, 6)
+  return position.readUIntBE(0, 6)
 }
 
-function checksum(kind: CursorKind, place: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.from(`cursor ${kind} `), place]), 'buffer').subarray(0, 4)
+function checksum(kind: CursorKind, position: Uint8Array): Buffer {
+  return hash('sha256', Buffer.concat([Buffer.from(`cursor ${kind} `), position]), 'buffer').subarray(0, 4)
 }

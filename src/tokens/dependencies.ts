@@ -3,12 +3,12 @@ import type { Lifetimes } from './pair.ts'
 import type { RevocationLog } from './revocation-log.ts'
 import type { TokenStore } from './store.ts'
 
-/** What the verbs need from outside. */
+/** What the operations in this folder need from outside. */
 export interface TokensDependencies {
   readonly store: TokenStore
   readonly log: RevocationLog
   readonly clients: ClientStore
   readonly lifetimes: Lifetimes
-  /** Decides what has expired, never what came before what. */
+  /** Decides only what has expired. Order is decided by revisions, never by this clock. */
   readonly clock: () => Date
 }

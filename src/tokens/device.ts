@@ -2,34 +2,34 @@ import { isIP } from 'node:net'
 import { badInput, readText } from './owner.ts'
 import type { Device } from './store.ts'
 
-/** As a stranger sent it: what is missing or null is not known. */
+/** A device as the client sent it, unchecked. A field that is missing or null is unknown. */
 export interface DeviceRequest {
   readonly label?: string | null | undefined
   readonly userAgent?: string | null | undefined
   readonly ipAddress?: string | null | undefined
 }
 
-const longestLabel = 100
-/** A browser's has some 120 characters. A longer one is cut, not refused: nobody should fail to log in over it. */
-const longestUserAgent = 512
-/** An IPv6 address has at most 45 characters; the name of a zone may follow, which `isIP` lets be as long as it likes. */
-const longestAddress = 64
+const maxLabelLength = 100
+/** A browser sends about 120 characters. A longer text is cut and not refused, so that it does not prevent a login. */
+const maxUserAgentLength = 512
+/** An IPv6 address has at most 45 characters. A zone name may follow, and `isIP` accepts one of any length. */
+const maxAddressLength = 64
 
 /** @throws TokenServiceError ERR_BAD_INPUT */
 export function readDevice({ label, userAgent, ipAddress }: DeviceRequest): Device {
-  if (ipAddress && (ipAddress.length > longestAddress || isIP(ipAddress) === 0))
+  if (ipAddress && (ipAddress.length > maxAddressLength || isIP(ipAddress) === 0))
     throw badInput('Expected `device.ipAddress` to be an IPv4 or IPv6 address')
   return {
-    label: label ? readText('device.label', label, longestLabel) : undefined,
+    label: label ? readText('device.label', label, maxLabelLength) : undefined,
     userAgent: userAgent ? cut(readText('device.userAgent', userAgent, Number.POSITIVE_INFINITY)) : undefined,
     ipAddress: ipAddress || undefined,
   }
 }
 
-/** Not through the middle of a character. */
+/** Cuts the text, but not through the middle of a surrogate pair: a half one is removed. */
 function cut(text: string): string {
   return text
-    .slice(0, longestUserAgent)
+    .slice(0, maxUserAgentLength)
     .toWellFormed()
     .replace(/\ufffd$/, '')
 }

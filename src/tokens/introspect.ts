@@ -6,11 +6,16 @@ import { sessionOf } from './pair.ts'
 import type { StoredHalf } from './store.ts'
 import { isSameDigest, type PresentedToken, readToken } from './token.ts'
 
-/** RFC 7662 §2.2: an inactive answer says nothing else, so every reason for "no" looks the same. */
+/** RFC 7662 §2.2: an inactive answer says nothing else, so every reason for it looks the same. */
 export type Introspection = { readonly active: false } | ActiveToken
 
 const inactive: Introspection = { active: false }
 
+/**
+ * Whether a token of either kind is valid now. Needs the scope `introspect_token`.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+ */
 export async function introspect(
   dependencies: TokensDependencies,
   token: string,
@@ -21,13 +26,14 @@ export async function introspect(
   return presented === undefined ? inactive : introspectPresented(dependencies, presented)
 }
 
+/** Like `introspect`, for a token that was read already, without a check of the caller. */
 export async function introspectPresented(
   dependencies: TokensDependencies,
   presented: PresentedToken,
 ): Promise<Introspection> {
   const pair = await dependencies.store.find(presented)
   const half = pair?.[presented.half]
-  if (pair === undefined || half === undefined || !isThisHalf(half, presented)) return inactive
+  if (pair === undefined || half === undefined || !matchesHalf(half, presented)) return inactive
   const isSpent = presented.half === 'refresh' && pair.spent !== undefined
   if (half.isInvalidated || isSpent || half.expiresAt <= dependencies.clock()) return inactive
   const { slot, id, scopes, issuedAt, clientId } = pair
@@ -44,7 +50,10 @@ export async function introspectPresented(
   })
 }
 
-/** The expiry stands in the token for guards to read, outside the digest: a forged one must not pass here. */
-function isThisHalf(half: StoredHalf, presented: PresentedToken): boolean {
+/**
+ * A token carries its expiry for guards to read. The digest does not cover it, so a changed expiry must be refused
+ * here.
+ */
+function matchesHalf(half: StoredHalf, presented: PresentedToken): boolean {
   return isSameDigest(half.digest, presented.digest) && half.expiresAt.getTime() === presented.expiresAt.getTime()
 }

@@ -1,35 +1,45 @@
-import { assertMayReach, assertScope, type Caller, callerLabel, currentSessionOf, isWithinReach } from './caller.ts'
+import { assertMayAccess, assertScope, type Caller, callerLabel, currentSessionOf, mayAccess } from './caller.ts'
+import type { InvalidationCounts, SweepScope } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
-import { badInput, type OwnerScope, readOwnerScope, readText, readTokenText } from './owner.ts'
+import type { InvalidationReason } from './invalidation-reasons.ts'
+import { badInput, type OwnerScope, readName, readOwnerScope, readText, readTokenText } from './owner.ts'
 import { findPresented, sessionOf } from './pair.ts'
-import type { InvalidationReason } from './revocation.ts'
-import type { Attribution, HalfInvalidation, InvalidationCounts, InvalidationScope } from './store.ts'
+import type { Attribution, HalfInvalidation, InvalidationScope } from './store.ts'
 import { type Half, readToken } from './token.ts'
 
+/** What to invalidate. The variants correspond to the selectors of the log. */
 export type InvalidationTarget =
   | { readonly kind: 'access-token'; readonly token: string }
   | { readonly kind: 'refresh-token'; readonly token: string }
   | { readonly kind: 'session'; readonly id: number }
   | { readonly kind: 'owner'; readonly scope: OwnerScope }
+  /** Everything that this client created, for itself and for owners. */
+  | { readonly kind: 'client'; readonly clientId: string }
+  | { readonly kind: 'everything' }
 
 export interface InvalidationOptions {
-  /** With a token: its whole login ends, as RFC 7009 §2.1 suggests. */
+  /** With a token: invalidate its whole session, as RFC 7009 §2.1 suggests. */
   readonly wholeSession?: boolean
-  /** With a token: only one whose session this client asked for (RFC 7009 §2.1). */
+  /** With a token: only if this client created the token's session (RFC 7009 §2.1). */
   readonly issuedTo?: string | undefined
-  /** With an owner: all sessions but the one that asks. */
+  /** With an owner, a client or everything: all sessions except the caller's own. */
   readonly keepCurrentSession?: boolean
-  /** With an owner: only logins made before it, with all that was refreshed from them. */
+  /** With an owner, a client or everything: only sessions that began before this time, with all their refreshed pairs. */
   readonly issuedBefore?: Date | undefined
-  /** Counts what would end, and changes nothing. */
+  /**
+   * With an owner, a client or everything: refuse, and change nothing, if more tokens than this would end. They are counted
+   * just before: what logs in between the count and the revocation ends as well.
+   */
+  readonly expectAtMost?: number | undefined
+  /** Count what would be invalidated, and change nothing. */
   readonly dryRun?: boolean
   readonly reason?: InvalidationReason | undefined
-  /** For the record: at most 500 characters. */
+  /** A note that the log keeps: at most 500 characters. */
   readonly comment?: string | undefined
 }
 
-/** What could not be ended, and why. */
+/** What could not be invalidated, and why. */
 export interface InvalidationError {
   readonly type: string
   readonly reason?: string
@@ -37,14 +47,22 @@ export interface InvalidationError {
 }
 
 export interface InvalidationAnswer extends InvalidationCounts {
-  /** Our store ends all or nothing (and nothing is an exception), so only a source of tokens beside it can add here. */
+  /**
+   * Always empty for this store, which invalidates everything or throws. Only an additional source of tokens could add
+   * errors here.
+   */
   readonly errors: readonly InvalidationError[]
-  /** The row of the log. Undefined for a dry run, and where there was nothing new to end. */
+  /** The revision of the row in the log. Undefined for a dry run, and if there was nothing new to invalidate. */
   readonly revision: number | undefined
 }
 
-const longestComment = 500
+const maxCommentLength = 500
 
+/**
+ * Invalidates what `target` names and counts the halves that ended.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+ */
 export async function invalidate(
   dependencies: TokensDependencies,
   target: InvalidationTarget,
@@ -52,14 +70,14 @@ export async function invalidate(
   caller: Caller,
 ): Promise<InvalidationAnswer> {
   assertOptionsFit(target, options)
-  const by = {
+  const attribution = {
     at: dependencies.clock(),
     caller: callerLabel(caller),
     reason: options.reason,
-    comment: options.comment === undefined ? undefined : readText('comment', options.comment, longestComment),
+    comment: options.comment === undefined ? undefined : readText('comment', options.comment, maxCommentLength),
   }
-  const ended = await invalidateTarget(dependencies, target, { options, caller, by })
-  return { revision: undefined, ...ended, errors: [] }
+  const outcome = await invalidateTarget(dependencies, target, { options, caller, attribution })
+  return { revision: undefined, ...outcome, errors: [] }
 }
 
 const otherKind: Readonly<Record<Half, string>> = {
@@ -70,24 +88,24 @@ const otherKind: Readonly<Record<Half, string>> = {
 interface InvalidationRequest {
   readonly options: InvalidationOptions
   readonly caller: Caller
-  readonly by: Attribution
+  readonly attribution: Attribution
 }
 
-/** Without a revision when it was only asked. */
+/** What happened to one half. It has no revision if it is the answer of a dry run. */
 interface HalfOutcome {
   readonly outcome: HalfInvalidation['outcome']
   readonly revision?: number
 }
 
-type Ended = InvalidationCounts & { readonly revision?: number | undefined }
+type InvalidationOutcome = InvalidationCounts & { readonly revision?: number | undefined }
 
-const nothing: Ended = { invalidated: 0, previouslyInvalidated: 0 }
+const nothingFound: InvalidationOutcome = { invalidated: 0, previouslyInvalidated: 0 }
 
 async function invalidateTarget(
   dependencies: TokensDependencies,
   target: InvalidationTarget,
   request: InvalidationRequest,
-): Promise<Ended> {
+): Promise<InvalidationOutcome> {
   switch (target.kind) {
     case 'access-token':
       return invalidateToken(dependencies, 'access', readTokenText('token', target.token), request)
@@ -97,76 +115,111 @@ async function invalidateTarget(
       return invalidateSession(dependencies, target.id, request)
     case 'owner': {
       const scope = readOwnerScope(target.scope)
-      assertMayReach(request.caller, scope, 'invalidate the tokens of an owner')
-      return invalidateScope(dependencies, ownerScope(scope, request), request)
+      assertMayAccess(request.caller, scope, 'invalidate the tokens of an owner')
+      return sweep(dependencies, scope, request)
     }
+    case 'client': {
+      assertScope(request.caller, 'manage_token', 'invalidate all that a client created')
+      return sweep(dependencies, { kind: 'client', clientId: readName('clientId', target.clientId) }, request)
+    }
+    case 'everything':
+      assertScope(request.caller, 'manage_token', 'invalidate all tokens')
+      return sweep(dependencies, { kind: 'everything' }, request)
     default:
       return target satisfies never
   }
 }
 
-/** A token of the other kind is a slip, and not unknown: a logout that ends nothing must not look like one that did. */
+/**
+ * A token of the other kind is an error and not an unknown token: otherwise a logout that invalidated nothing would
+ * look like one that succeeded.
+ */
 async function invalidateToken(
   dependencies: TokensDependencies,
   half: Half,
   token: string,
   request: InvalidationRequest,
-): Promise<Ended> {
+): Promise<InvalidationOutcome> {
   const presented = readToken(token)
-  if (presented === undefined) return nothing
+  if (presented === undefined) return nothingFound
   if (presented.half !== half) throw badInput(otherKind[half])
   const { wholeSession, dryRun, issuedTo } = request.options
-  const end = async () => count(await dependencies.store.invalidateHalf(presented, request.by))
-  if (!(wholeSession || dryRun || issuedTo !== undefined)) return end()
+  const invalidateHalf = async () => countsOf(await dependencies.store.invalidateHalf(presented, request.attribution))
+  if (!(wholeSession || dryRun || issuedTo !== undefined)) return invalidateHalf()
   const pair = await findPresented(dependencies.store, presented)
-  if (pair === undefined) return nothing
+  if (pair === undefined) return nothingFound
   if (issuedTo !== undefined && pair.clientId !== issuedTo)
     throw new TokenServiceError('ERR_FORBIDDEN', 'This token was issued to another client.')
   if (wholeSession) return invalidateScope(dependencies, { kind: 'session', session: sessionOf(pair) }, request)
-  return dryRun ? count({ outcome: pair[half]?.isEnded ? 'previously' : 'newly' }) : end()
+  return dryRun ? countsOf({ outcome: pair[half]?.isEnded ? 'previously' : 'newly' }) : invalidateHalf()
 }
 
-function count(half: HalfOutcome): Ended {
+function countsOf({ outcome, revision }: HalfOutcome): InvalidationOutcome {
   return {
-    invalidated: half.outcome === 'newly' ? 1 : 0,
-    previouslyInvalidated: half.outcome === 'previously' ? 1 : 0,
-    revision: half.revision,
+    invalidated: outcome === 'newly' ? 1 : 0,
+    previouslyInvalidated: outcome === 'previously' ? 1 : 0,
+    revision,
   }
 }
 
-/** Another owner's session is unknown to an owner: its id is a number that anybody can count to. */
+/**
+ * To an owner, another owner's session looks unknown, because session ids are numbers from a sequence: easy to guess.
+ */
 async function invalidateSession(
   dependencies: TokensDependencies,
   id: number,
   request: InvalidationRequest,
-): Promise<Ended> {
-  const { caller, by } = request
+): Promise<InvalidationOutcome> {
+  const { caller, attribution } = request
   if (caller.kind !== 'owner') assertScope(caller, 'manage_token', 'invalidate a session that is not your own')
-  const session = await dependencies.store.findSession(id, by.at)
-  if (session === undefined || !isWithinReach(caller, session.owner)) return nothing
+  const session = await dependencies.store.findSession(id, attribution.at)
+  if (session === undefined || !mayAccess(caller, session.owner)) return nothingFound
   return invalidateScope(dependencies, { kind: 'session', session }, request)
 }
 
 /**
- * An instant to come is passed on like any other, though all logins that there are now were made before it: before the
- * sweep has its turn the instant may be over, and who has logged in since is not to be ended.
+ * An `issuedBefore` in the future is passed on unchanged, although every session that exists now began before it. If
+ * the sweep has to wait until after that time, a session that began after it must not be invalidated.
  */
-function ownerScope(scope: OwnerScope, { options, caller }: InvalidationRequest): InvalidationScope {
-  const { issuedBefore, keepCurrentSession } = options
-  const sparedSessionId = keepCurrentSession ? currentSessionOf(caller).id : undefined
-  return { kind: 'owner', scope, issuedBefore, sparedSessionId }
+async function sweep(
+  dependencies: TokensDependencies,
+  scope: SweepScope,
+  request: InvalidationRequest,
+): Promise<InvalidationOutcome> {
+  const { issuedBefore, keepCurrentSession, expectAtMost, dryRun } = request.options
+  const sparedSessionId = keepCurrentSession ? currentSessionOf(request.caller).id : undefined
+  const asked = { kind: 'sweep', scope, issuedBefore, sparedSessionId } as const
+  if (expectAtMost !== undefined && !dryRun) await assertAtMost(dependencies, asked, expectAtMost)
+  return invalidateScope(dependencies, asked, request)
+}
+
+/** @throws TokenServiceError ERR_MORE_THAN_EXPECTED */
+async function assertAtMost(
+  { store, clock }: TokensDependencies,
+  scope: InvalidationScope,
+  expectAtMost: number,
+): Promise<void> {
+  const { invalidated } = await store.countScope(scope, clock())
+  if (invalidated <= expectAtMost) return
+  throw new TokenServiceError(
+    'ERR_MORE_THAN_EXPECTED',
+    `Expected at most ${expectAtMost} tokens to end, and it would be ${invalidated}: nothing was changed.`,
+  )
 }
 
 async function invalidateScope(
   dependencies: TokensDependencies,
   scope: InvalidationScope,
   request: InvalidationRequest,
-): Promise<Ended> {
-  const { options, by } = request
-  return options.dryRun ? dependencies.store.countScope(scope, by.at) : dependencies.store.invalidateScope(scope, by)
+): Promise<InvalidationOutcome> {
+  const { options, attribution } = request
+  if (options.dryRun) return dependencies.store.countScope(scope, attribution.at)
+  return dependencies.store.invalidateScope(scope, attribution)
 }
 
-/** Options that say nothing about a target are refused: whoever gives them expects something else than would happen. */
+/**
+ * Refuses options that do not apply to the target: a caller that gives them expects something else than would happen.
+ */
 function assertOptionsFit(target: InvalidationTarget, options: InvalidationOptions): void {
   const isToken = target.kind === 'access-token' || target.kind === 'refresh-token'
   if (options.wholeSession && !isToken)
@@ -175,10 +228,21 @@ function assertOptionsFit(target: InvalidationTarget, options: InvalidationOptio
     )
   if (options.issuedTo !== undefined && !isToken)
     throw badInput('Expected `issuedTo` only with `token` or `refreshToken`: nothing else was issued to a client')
-  if (options.keepCurrentSession && target.kind !== 'owner')
-    throw badInput('Expected `keepCurrentSession` only with `owner`: nothing else reaches another session')
-  if (options.issuedBefore !== undefined && target.kind !== 'owner')
-    throw badInput('Expected `issuedBefore` only with `owner`: a token or session is ended whenever it was issued')
-  // GraphQL lets none through, but a program may.
+  const isSweep = target.kind === 'owner' || target.kind === 'client' || target.kind === 'everything'
+  if (options.keepCurrentSession && !isSweep)
+    throw badInput(
+      'Expected `keepCurrentSession` only with `owner`, `client` or `everything`: nothing else reaches another session',
+    )
+  if (options.issuedBefore !== undefined && !isSweep)
+    throw badInput(
+      'Expected `issuedBefore` only with `owner`, `client` or `everything`: a token or session is ended whenever it was issued',
+    )
+  if (options.expectAtMost !== undefined && !isSweep)
+    throw badInput(
+      'Expected `expectAtMost` only with `owner`, `client` or `everything`: nothing else ends an unknown number of tokens',
+    )
+  if (options.expectAtMost !== undefined && !(Number.isSafeInteger(options.expectAtMost) && options.expectAtMost >= 0))
+    throw badInput('Expected `expectAtMost` to be a whole number from 0 up')
+  // GraphQL refuses an invalid date. A program that calls this module may pass one.
   if (Number.isNaN(options.issuedBefore?.getTime())) throw badInput('Expected `issuedBefore` to be a valid `Date`')
 }

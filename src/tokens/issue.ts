@@ -3,17 +3,22 @@ import { clientRealm } from './clients.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type DeviceRequest, readDevice } from './device.ts'
 import { badInput, type Owner, readName, readScopes } from './owner.ts'
-import { handOut, type IssuedPair, newHalves, slotFor } from './pair.ts'
+import { type IssuedPair, newHalves, slotFor, toIssuedPair } from './pair.ts'
 import { mintSecrets } from './token.ts'
 
 export interface IssueRequest {
   readonly owner: Owner
   readonly scopes?: readonly string[]
   readonly device?: DeviceRequest | undefined
-  /** An access token alone, as for Elasticsearch's `client_credentials`. */
+  /** Issue only an access token, as Elasticsearch does for `client_credentials`. */
   readonly withoutRefreshToken?: boolean
 }
 
+/**
+ * Creates a session with its first pair. Needs the scope `create_token`.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+ */
 export async function issue(
   dependencies: TokensDependencies,
   request: IssueRequest,
@@ -26,7 +31,7 @@ export async function issue(
     realm: readName('realmName', request.owner.realm),
     username: readName('username', request.owner.username),
   }
-  assertOwnRealm(owner, caller)
+  assertRealmAllowed(owner, caller)
   const device = readDevice(request.device ?? {})
 
   const issuedAt = dependencies.clock()
@@ -43,11 +48,14 @@ export async function issue(
     issuedAt,
     ...halves,
   })
-  return handOut(secrets, { slot, id, ...halves }, { scopes, session: { id, owner } }, issuedAt)
+  return toIssuedPair(secrets, { slot, id, ...halves }, { scopes, session: { id, owner } }, issuedAt)
 }
 
-/** A token in the clients' realm would speak for a client, and see and end what is that client's. */
-function assertOwnRealm({ realm, username }: Owner, caller: Caller): void {
+/**
+ * A token in the clients' realm acts for a client: its holder can see and invalidate that client's tokens. So only the
+ * client itself may create one.
+ */
+function assertRealmAllowed({ realm, username }: Owner, caller: Caller): void {
   if (realm !== clientRealm || (caller.kind === 'client' && caller.clientId === username)) return
   throw badInput(`Expected another \`realmName\` than ${clientRealm}: there a client has only tokens for itself`)
 }

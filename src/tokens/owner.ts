@@ -1,7 +1,7 @@
 import { TokenServiceError } from './errors.ts'
 import { tokenLookalike } from './token.ts'
 
-/** Whom a token speaks for. Both names are compared byte for byte: no case folding, no normalisation. */
+/** The owner of a token. Both names are compared byte for byte: no case folding, no normalisation. */
 export interface Owner {
   readonly realm: string
   readonly username: string
@@ -14,14 +14,14 @@ export type OwnerScope =
   | ({ readonly kind: 'realm-user' } & Owner)
 
 /**
- * An owner as one text: RFC 7662's `sub`. A realm may have a slash in it too. Only the first one that is written as such
- * divides: no two owners share a subject.
+ * An owner as one text, for RFC 7662's `sub`: realm, slash, username. A slash in the realm is escaped, so the first
+ * slash always separates the two, and no two owners have the same subject.
  */
 export function subjectOf({ realm, username }: Owner): string {
   return `${realm.replaceAll('%', '%25').replaceAll('/', '%2F')}/${username}`
 }
 
-/** Undefined for what `subjectOf` never answers. */
+/** The owner that a subject names; undefined for text that `subjectOf` never answers. */
 export function readSubject(subject: string): Owner | undefined {
   const slash = subject.indexOf('/')
   const owner = {
@@ -31,67 +31,77 @@ export function readSubject(subject: string): Owner | undefined {
   return slash > 0 && subjectOf(owner) === subject ? owner : undefined
 }
 
-const longestName = 255
-const longestToken = 1024
-const mostScopes = 64
+const maxNameLength = 255
+const maxTokenLength = 1024
+const maxScopes = 64
 /** RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is control characters that must be found
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression must match control characters
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
 
 /**
- * A realm's or owner's name as a stranger sent it, unchanged.
+ * Reads the name of a realm or owner from untrusted input, and answers it unchanged.
  *
  * A lone surrogate would be stored as U+FFFD and so collide with another name; a NUL makes Postgres refuse the
- * statement; a line break forges log lines. All three are refused here, before anything is done.
+ * statement; a line break could forge log lines. All three are refused here, before anything is done.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
 export function readName(field: string, text: string): string {
-  assertText(field, text, longestName)
+  assertText(field, text, maxNameLength)
   if (text.trim() !== text) throw badInput(`Expected \`${field}\` without white space at its ends`)
   return text
 }
 
 /**
- * Text that may be a token. Whether it is one is for `readToken` to say: a stranger's garbage is an answer (nothing was
- * found), text that no token could ever be is an error.
+ * Reads text that may be a token. Whether it is one, `readToken` decides: ordinary text that is not a token leads to
+ * the answer that nothing was found. Text that can never be a token (empty, too long, control characters) is an error.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
 export function readTokenText(field: string, text: string): string {
-  assertText(field, text, longestToken)
+  assertText(field, text, maxTokenLength)
   return text
 }
 
-/** @throws TokenServiceError ERR_BAD_INPUT */
+/**
+ * Reads scopes from untrusted input, and answers each once.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
+ */
 export function readScopes(scopes: readonly string[]): readonly string[] {
-  if (scopes.length > mostScopes) throw badInput(`Expected at most ${mostScopes} \`scopes\`, got ${scopes.length}`)
-  const wrong = scopes.findIndex((scope) => !scopeToken.test(scope))
-  if (wrong !== -1)
+  if (scopes.length > maxScopes) throw badInput(`Expected at most ${maxScopes} \`scopes\`, got ${scopes.length}`)
+  const wrongIndex = scopes.findIndex((scope) => !scopeToken.test(scope))
+  if (wrongIndex !== -1)
     throw badInput(
-      `Expected \`scopes[${wrong}]\` to be 1 to 128 visible ASCII characters without space, quote or backslash (RFC 6749 §3.3)`,
+      `Expected \`scopes[${wrongIndex}]\` to be 1 to 128 visible ASCII characters without space, quote or backslash (RFC 6749 §3.3)`,
     )
   return [...new Set(scopes)]
 }
 
+/** An `ERR_BAD_INPUT` whose message is this text and a full stop. */
 export function badInput(message: string): TokenServiceError {
   return new TokenServiceError('ERR_BAD_INPUT', `${message}.`)
 }
 
 /**
- * Text for people to read, which is kept: unchanged, and no token in it.
+ * Reads text that is stored for operators and owners to read, and answers it unchanged. Text that looks as if it
+ * contains a token is refused, because tokens must not be stored.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
-export function readText(field: string, text: string, longest: number): string {
-  assertText(field, text, longest)
+export function readText(field: string, text: string, maxLength: number): string {
+  assertText(field, text, maxLength)
   if (text.search(tokenLookalike) !== -1)
     throw badInput(`Expected \`${field}\` without anything that looks like a token: it is kept`)
   return text
 }
 
-/** @throws TokenServiceError ERR_BAD_INPUT */
+/**
+ * Reads the names in an owner scope from untrusted input.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
+ */
 export function readOwnerScope(scope: OwnerScope): OwnerScope {
   switch (scope.kind) {
     case 'realm':
@@ -109,10 +119,10 @@ export function readOwnerScope(scope: OwnerScope): OwnerScope {
   }
 }
 
-function assertText(field: string, text: string, longest: number): void {
+function assertText(field: string, text: string, maxLength: number): void {
   if (text === '') throw badInput(`Expected \`${field}\` to be text, got an empty string`)
-  if (text.length > longest)
-    throw badInput(`Expected \`${field}\` to have at most ${longest} characters, got ${text.length}`)
+  if (text.length > maxLength)
+    throw badInput(`Expected \`${field}\` to have at most ${maxLength} characters, got ${text.length}`)
   if (!text.isWellFormed()) throw badInput(`Expected \`${field}\` to be well-formed Unicode, got a lone surrogate`)
   if (controlCharacter.test(text)) throw badInput(`Expected \`${field}\` without control characters`)
 }

@@ -3,18 +3,19 @@ import { slotOf, slotSeconds } from './retention.ts'
 import type { Grant, NewHalf, Session, StoredPair, TokenStore } from './store.ts'
 import { isSameDigest, type PairKey, type PairSecrets, type PresentedToken } from './token.ts'
 
-/** How long things live, in whole seconds. */
+/** The lifetimes of tokens, in whole seconds. */
 export interface Lifetimes {
   /** 1 to 3,600; 1,200 by default, as in Elasticsearch. */
   readonly accessTokenSeconds: number
   /** 86,400 by default; not less than an access token's. */
   readonly refreshTokenSeconds: number
-  /** How long a spent refresh token still answers with the same successor: 0 to 300, 30 by default. */
+  /** How long repeating a refresh with a spent token still answers the same successor: 0 to 300, 30 by default. */
   readonly refreshGraceSeconds: number
 }
 
 /**
- * A pair ends with its refresh token; were its access token to live longer, its row would leave too early.
+ * The row of a pair is kept until its refresh token expires. If the access token lived longer, retention would delete
+ * the row while the access token is still valid.
  *
  * @throws TokenServiceError ERR_CONFIGURATION
  */
@@ -26,10 +27,10 @@ export function assertLifetimes({ accessTokenSeconds, refreshTokenSeconds }: Lif
   )
 }
 
-/** What a successful issue or refresh hands out, once. */
+/** The tokens of a new pair, as a successful issue or refresh answers them. They are not stored. */
 export interface IssuedPair {
   readonly accessToken: string
-  /** Whole seconds that the access token still lives. */
+  /** Whole seconds until the access token expires. */
   readonly expiresInSeconds: number
   readonly refresh: { readonly token: string; readonly expiresAt: Date } | undefined
   readonly scopes: readonly string[]
@@ -41,7 +42,7 @@ interface Halves {
   readonly refresh: NewHalf | undefined
 }
 
-/** Both halves of a new pair as they will be stored. */
+/** Both halves of a new pair, as the store keeps them. */
 export function newHalves(
   secrets: PairSecrets,
   issuedAt: Date,
@@ -54,16 +55,18 @@ export function newHalves(
   }
 }
 
-/** The slot of the retention ring for a pair: that of its last expiry. */
+/**
+ * The slot of the retention ring for a pair: the slot of its later expiry, which is the refresh token's if it has one.
+ */
 export function slotFor(halves: Halves, lifetimes: Lifetimes): number {
   return slotOf((halves.refresh ?? halves.access).expiresAt, slotSeconds(lifetimes.refreshTokenSeconds))
 }
 
-/** The tokens themselves: the only moment in which they exist on our side. */
-export function handOut(
+/** Builds the token texts of a pair. This service has them in full only here, until they are answered to the caller. */
+export function toIssuedPair(
   secrets: PairSecrets,
   pair: PairKey & Halves,
-  to: Pick<IssuedPair, 'scopes' | 'session'>,
+  grant: Pick<IssuedPair, 'scopes' | 'session'>,
   now: Date,
 ): IssuedPair {
   const { access, refresh } = pair
@@ -71,16 +74,17 @@ export function handOut(
     accessToken: secrets.accessToken(pair, access.expiresAt),
     expiresInSeconds: Math.max(0, Math.floor((access.expiresAt.getTime() - now.getTime()) / 1000)),
     refresh: refresh && { token: secrets.refreshToken(pair, refresh.expiresAt), expiresAt: refresh.expiresAt },
-    scopes: to.scopes,
-    session: to.session,
+    scopes: grant.scopes,
+    session: grant.session,
   }
 }
 
+/** The session that a pair belongs to. */
 export function sessionOf(pair: Pick<StoredPair, 'sessionId'> & Grant): Session {
   return { id: pair.sessionId, owner: pair.owner }
 }
 
-/** The pair that a token is half of, alive or not; undefined for a token that leads to somebody else's pair. */
+/** The pair that a token belongs to, valid or not; undefined if the digest of the stored half is another. */
 export async function findPresented(store: TokenStore, presented: PresentedToken): Promise<StoredPair | undefined> {
   const pair = await store.find(presented)
   const half = pair?.[presented.half]

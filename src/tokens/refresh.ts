@@ -1,31 +1,38 @@
 import type { TokensDependencies } from './dependencies.ts'
 import { readTokenText } from './owner.ts'
-import { findPresented, handOut, type IssuedPair, newHalves, sessionOf, slotFor } from './pair.ts'
-import { systemCaller } from './revocation.ts'
+import { findPresented, type IssuedPair, newHalves, sessionOf, slotFor, toIssuedPair } from './pair.ts'
+import { systemCaller } from './revocation-access.ts'
 import type { Spent, StoredPair } from './store.ts'
 import { mintSalt, type PresentedToken, readToken } from './token.ts'
 
+/** Why a refresh token was refused. */
 export type RefreshRefusal = 'invalid' | 'expired' | 'already-used' | 'invalidated'
 
+/** The answer to a refresh. */
 export type RefreshAnswer =
   | { readonly outcome: 'refreshed'; readonly pair: IssuedPair }
   | { readonly outcome: 'refused'; readonly reason: RefreshRefusal }
 
-/** What a refresh token must have been granted for. */
+/** Conditions that the grant of a refresh token must meet. */
 export interface RefreshTerms {
-  /** The client that asked for the session. */
+  /** The client that must have created the session. */
   readonly issuedTo?: string | undefined
-  /** At most what was granted; none asks for all of it. */
+  /** Scopes that must all have been granted. An empty list sets no condition. */
   readonly scopes?: readonly string[]
 }
 
-/** The token would be good, only not on these terms. */
+/** The refresh token has neither expired nor been invalidated, but its grant does not meet the terms. */
 export interface TermsNotMet {
   readonly outcome: 'terms-not-met'
   readonly reason: 'other-client' | 'beyond-grant'
 }
 
-/** What was granted never changes, so it is read beforehand: a token that fails the terms is not spent. */
+/**
+ * Spends a refresh token if its grant meets the terms. A token that does not meet them is not spent. Reading the grant
+ * before spending is safe, because a grant never changes.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
+ */
 export async function refreshOnTerms(
   dependencies: TokensDependencies,
   refreshToken: string,
@@ -43,6 +50,11 @@ export async function refreshOnTerms(
   return { outcome: 'terms-not-met', reason: isIssuedTo ? 'beyond-grant' : 'other-client' }
 }
 
+/**
+ * Spends a refresh token on a new pair.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
+ */
 export async function refresh(dependencies: TokensDependencies, refreshToken: string): Promise<RefreshAnswer> {
   const presented = readToken(readTokenText('refreshToken', refreshToken))
   return presented?.half === 'refresh' ? spend(dependencies, presented) : refused('invalid')
@@ -58,13 +70,13 @@ async function spend(dependencies: TokensDependencies, presented: PresentedToken
   const answer = await dependencies.store.refresh({ presented, at, salt, successor: { slot, ...halves } })
   switch (answer.outcome) {
     case 'refreshed': {
-      const to = { scopes: answer.pair.scopes, session: sessionOf(answer.pair) }
-      return refreshed(handOut(secrets, { slot, id: answer.successorId, ...halves }, to, at))
+      const grant = { scopes: answer.pair.scopes, session: sessionOf(answer.pair) }
+      return refreshed(toIssuedPair(secrets, { slot, id: answer.successorId, ...halves }, grant, at))
     }
     case 'spent-before':
       return isWithinGrace(dependencies, answer.spent, at)
         ? replay(dependencies, presented, answer.spent, at)
-        : endReused(dependencies, answer.pair, at)
+        : refuseReused(dependencies, answer.pair, at)
     case 'unknown':
       return refused('invalid')
     case 'expired':
@@ -75,7 +87,10 @@ async function spend(dependencies: TokensDependencies, presented: PresentedToken
   }
 }
 
-/** Parallel tabs and lost answers: the same pair once more, never a second one. */
+/**
+ * Answers a repeated refresh within the grace period: parallel tabs refresh at the same time, and answers get lost. The
+ * caller gets the same successor again, never a second one.
+ */
 async function replay(
   dependencies: TokensDependencies,
   presented: PresentedToken,
@@ -85,7 +100,7 @@ async function replay(
   const successor = await dependencies.store.find(spent.successor)
   if (successor === undefined) return refused('invalid')
   const secrets = presented.deriveSuccessor(spent.salt)
-  return refreshed(handOut(secrets, successor, { scopes: successor.scopes, session: sessionOf(successor) }, at))
+  return refreshed(toIssuedPair(secrets, successor, { scopes: successor.scopes, session: sessionOf(successor) }, at))
 }
 
 /**
@@ -93,7 +108,7 @@ async function replay(
  * will revoke the active refresh token. This stops the attack at the cost of forcing the legitimate client to obtain a
  * fresh authorization grant."
  */
-async function endReused(dependencies: TokensDependencies, pair: StoredPair, at: Date): Promise<RefreshAnswer> {
+async function refuseReused(dependencies: TokensDependencies, pair: StoredPair, at: Date): Promise<RefreshAnswer> {
   await dependencies.store.invalidateScope(
     { kind: 'session', session: sessionOf(pair) },
     { at, caller: systemCaller, reason: 'refresh-token-reuse' },
@@ -101,7 +116,10 @@ async function endReused(dependencies: TokensDependencies, pair: StoredPair, at:
   return refused('already-used')
 }
 
-/** Measured from the spending on, on the clock of whoever asks: a clock that is behind is within the window. */
+/**
+ * The grace period is measured from the time of spending to the time on this process's clock. If this clock is behind
+ * the one that recorded the spending, the difference is negative, which counts as within the period.
+ */
 function isWithinGrace(dependencies: TokensDependencies, spent: Spent, at: Date): boolean {
   return at.getTime() - spent.at.getTime() < dependencies.lifetimes.refreshGraceSeconds * 1000
 }

@@ -1,39 +1,42 @@
-import type { OwnerScope } from './owner.ts'
-import type { Revocation } from './revocation.ts'
+import type { ListableScope, Revocation } from './coverage.ts'
 import type { PairKey } from './token.ts'
 
-/** The log as the mind reads it. It throws `ERR_STORAGE_UNAVAILABLE` when the database does not answer. */
+/**
+ * The storage port for reading the log. All methods throw `ERR_STORAGE_UNAVAILABLE` when the database does not answer.
+ */
 export interface RevocationLog {
-  /** Undefined once it was forgotten. */
+  /** One revocation; undefined if there is none with this revision, or retention has deleted it. */
   find(revision: number): Promise<Revocation | undefined>
 
   /** Revocations, the newest first. */
   list(page: RevocationPage): Promise<readonly Revocation[]>
 
-  /** The revocation that ended an access token: its own, its session's or its owner's. Undefined while it is none. */
+  /**
+   * The revocation that ended an access token: its own, its session's or its owner's. Undefined while it has not ended.
+   */
   findEnding(accessToken: PairKey): Promise<Revocation | undefined>
 
-  /** The cursor of somebody who has seen all there is now. */
+  /** The cursor of a reader that has seen everything that is in the log now. */
   position(): Promise<string>
 
   /**
-   * What a cursor has not seen yet, from the beginning of what is kept if there is none: each row once for whoever goes
-   * on with the cursor of the page before, whatever was committed meanwhile.
+   * The next page of revocations that a cursor has not seen; without a cursor, from the oldest kept row on. A reader
+   * that continues with the cursor of the page before gets each row once, whatever was committed in between.
    *
    * @throws TokenServiceError ERR_BAD_INPUT: not a cursor
    */
   readSince(cursor: string | undefined, options: SinceOptions): Promise<LogPage>
 
   /**
-   * Calls `onChange` whenever there may be something new; now and then for nothing. It is a hint: whoever is woken reads the
-   * log. Answers the function that ends it.
+   * Calls `onChange` whenever the log may have grown. It is only a hint, sometimes without a new row: the receiver
+   * reads the log to find out. Answers the function that stops the notifications.
    */
   listen(onChange: () => void): () => void
 }
 
 export interface SinceOptions {
   readonly limit: number
-  /** Stop there: a position that was taken after the cursor. Left out, it is now. */
+  /** Read up to this position, which was taken after the cursor. Left out, the position of the log now. */
   readonly upTo?: string | undefined
 }
 
@@ -41,15 +44,18 @@ export interface LogPage {
   /** In order of their revision. */
   readonly revocations: readonly Revocation[]
   readonly cursor: string
-  /** Something that the cursor had not seen was forgotten, or it is of another database: this is the beginning again. */
+  /**
+   * True if retention has deleted rows that the cursor had not seen, or if the cursor comes from another database. The
+   * page then starts again from the oldest kept row.
+   */
   readonly hasGap: boolean
-  /** Whether to ask again at once. */
+  /** Whether more rows can be read at once. */
   readonly hasMore: boolean
 }
 
 export interface RevocationPage {
-  /** Those that name this owner, or somebody in this realm, or this username in any realm. */
-  readonly scope: OwnerScope | undefined
+  /** Only revocations that name this owner, or an owner in this realm, or this username in any realm. */
+  readonly scope: ListableScope | undefined
   readonly sessionId: number | undefined
   readonly reason: string | undefined
   /** Only revocations older than this revision. */

@@ -1,32 +1,38 @@
-import { assertMayReach, type Caller, hasScope, isWithinReach } from './caller.ts'
+import { assertMayAccess, type Caller, hasScope, mayAccess } from './caller.ts'
+import type { ListableScope, Revocation } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
-import { type OwnerScope, readOwnerScope } from './owner.ts'
-import type { InvalidationReason, Revocation } from './revocation.ts'
+import type { InvalidationReason } from './invalidation-reasons.ts'
+import type { OwnerScope } from './owner.ts'
+import { assertPageLimit, readListableScope } from './requests.ts'
 
 export interface RevocationsRequest {
-  /** Those that name this owner; all if left out, or the caller's own if they may not see all. */
-  readonly scope?: OwnerScope | undefined
+  /**
+   * Only revocations that name this owner. Left out: all of them, or the caller's own if the caller may not see all.
+   */
+  readonly scope?: ListableScope | undefined
   readonly sessionId?: number | undefined
   readonly reason?: InvalidationReason | undefined
   /** Only revocations older than this revision. */
   readonly before?: number | undefined
-  /** 1 to 1000. */
+  /** How many: 1 to 1,000. */
   readonly limit: number
 }
 
+/** The log, the newest revocation first. */
 export async function listRevocations(
   dependencies: TokensDependencies,
   request: RevocationsRequest,
   caller: Caller,
 ): Promise<readonly Revocation[]> {
-  const asked = request.scope === undefined ? undefined : readOwnerScope(request.scope)
-  const scope = asked ?? ownScopeOf(caller)
-  assertMayReach(caller, scope, 'see the record of invalidations')
+  const requestedScope = request.scope === undefined ? undefined : readListableScope(request.scope)
+  const scope = requestedScope ?? ownScopeOf(caller)
+  assertMayAccess(caller, scope, 'see the record of invalidations')
   const { sessionId, reason, before, limit } = request
+  assertPageLimit(limit)
   return dependencies.log.list({ scope, sessionId, reason, before, limit })
 }
 
-/** A revocation that the caller may not see is unknown to them. */
+/** One revocation. One that the caller may not see is answered as unknown. */
 export async function findRevocation(
   dependencies: TokensDependencies,
   revision: number,
@@ -36,10 +42,10 @@ export async function findRevocation(
   return revocation !== undefined && maySee(revocation, caller) ? revocation : undefined
 }
 
-/** Whoever administers sees all; an owner what names them, or their session. */
+/** A caller with `manage_token` sees all revocations. An owner sees those that name exactly that owner. */
 function maySee({ realm, username }: Revocation, caller: Caller): boolean {
   if (realm === undefined || username === undefined) return hasScope(caller, 'manage_token')
-  return isWithinReach(caller, { realm, username })
+  return mayAccess(caller, { realm, username })
 }
 
 function ownScopeOf(caller: Caller): OwnerScope | undefined {

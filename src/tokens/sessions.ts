@@ -1,32 +1,36 @@
-import { assertMayReach, type Caller, isWithinReach } from './caller.ts'
+import { assertMayAccess, type Caller, mayAccess } from './caller.ts'
+import type { ListableScope } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
-import { type OwnerScope, readOwnerScope } from './owner.ts'
+import type { OwnerScope } from './owner.ts'
+import { assertPageLimit, readListableScope } from './requests.ts'
 import type { StoredSession } from './store.ts'
 
 export interface SessionsRequest {
-  /** Whose; the caller's own if left out. */
-  readonly scope?: OwnerScope
-  /** Also sessions that are over, as long as they are kept. */
+  /** Whose sessions; the caller's own if left out. */
+  readonly scope?: ListableScope
+  /** Also sessions that have ended, as long as their rows are kept. */
   readonly includeEnded?: boolean
   /** Only sessions older than the one with this id. */
   readonly before?: number | undefined
-  /** 1 to 100. */
+  /** How many: 1 to 1,000. */
   readonly limit: number
 }
 
+/** Sessions, the newest login first. */
 export async function listSessions(
   dependencies: TokensDependencies,
   request: SessionsRequest,
   caller: Caller,
 ): Promise<readonly StoredSession[]> {
-  const scope = request.scope === undefined ? ownScope(caller) : readOwnerScope(request.scope)
-  assertMayReach(caller, scope, 'see the sessions of others')
+  const scope = request.scope === undefined ? ownScope(caller) : readListableScope(request.scope)
+  assertMayAccess(caller, scope, 'see the sessions of others')
   const { includeEnded = false, before, limit } = request
+  assertPageLimit(limit)
   return dependencies.store.listSessions({ scope, includeEnded, before, limit, at: dependencies.clock() })
 }
 
-/** A session that the caller may not see is unknown to them. */
+/** One session. One that the caller may not see is answered as unknown. */
 export async function findSession(
   dependencies: TokensDependencies,
   id: number,
@@ -35,10 +39,10 @@ export async function findSession(
   if (caller.kind === 'anonymous')
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'To see a session, authenticate as its owner or as a client.')
   const session = await dependencies.store.findSession(id, dependencies.clock())
-  return session !== undefined && isWithinReach(caller, session.owner) ? session : undefined
+  return session !== undefined && mayAccess(caller, session.owner) ? session : undefined
 }
 
-/** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: the caller is no token owner */
+/** @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_FORBIDDEN: the caller is not a token owner */
 function ownScope(caller: Caller): OwnerScope {
   if (caller.kind === 'owner') return { kind: 'realm-user', ...caller.token.session.owner }
   throw new TokenServiceError(

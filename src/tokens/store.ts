@@ -1,40 +1,42 @@
-import type { Owner, OwnerScope } from './owner.ts'
+import type { InvalidationCounts, ListableScope, SweepScope } from './coverage.ts'
+import type { Owner } from './owner.ts'
 import type { HalfReference, PairKey } from './token.ts'
 
 /**
- * The ground as the mind sees it: atomic verbs, not rows.
+ * The storage port for tokens: one method for each atomic operation.
  *
- * Each verb is one statement or one transaction, and each answer is exact whatever runs beside it: that something
- * happens once is the store's promise, never a find-then-write up here. All verbs throw `ERR_STORAGE_UNAVAILABLE` when
- * the database does not answer; the outcome is then unknown, and repeating the verb is safe.
+ * Each method is one statement or one transaction, and its answer is exact whatever runs at the same time. The store,
+ * and not a find followed by a write in this folder, guarantees that something happens once. All methods throw
+ * `ERR_STORAGE_UNAVAILABLE` when the database does not answer; the outcome is then unknown, and repeating the call is
+ * safe.
  */
 export interface TokenStore {
-  /** Appends the first pair of a new session and answers its id, which is also the session's. */
+  /** Adds the first pair of a new session and answers its id, which is also the id of the session. */
   issue(pair: NewPair): Promise<number>
 
-  /** Spends a refresh token on `successor`, or says why not. Of any number of callers exactly one spends it. */
+  /** Spends a refresh token on `successor`, or answers why not. Of concurrent calls exactly one spends it. */
   refresh(spending: Spending): Promise<SpendingAnswer>
 
-  /** The pair at this place. Whether a token is one of its halves is for the digests to say. */
+  /** The pair with this key. The caller must compare digests to find out whether a token is one of its halves. */
   find(key: PairKey): Promise<StoredPair | undefined>
 
-  /** Ends one half: newly (of any number of callers exactly one), previously, or nothing was found. */
+  /** Invalidates one half and answers `newly` (to exactly one of concurrent calls), `previously`, or `unknown`. */
   invalidateHalf(reference: HalfReference, by: Attribution): Promise<HalfInvalidation>
 
-  /** Ends all logins in a scope made before now: one row, whatever the number of tokens. */
+  /** Invalidates all sessions in a scope that began before now, with one row for any number of tokens. */
   invalidateScope(scope: InvalidationScope, by: Attribution): Promise<ScopeInvalidation>
 
   /** What `invalidateScope` would answer now. Changes nothing. */
   countScope(scope: InvalidationScope, at: Date): Promise<InvalidationCounts>
 
-  /** The session as it is now; undefined once the last of its pairs was let go. */
+  /** The session as it is now; undefined once the last of its pairs was deleted. */
   findSession(id: number, at: Date): Promise<StoredSession | undefined>
 
   /** Sessions, the newest login first. */
   listSessions(page: SessionPage): Promise<readonly StoredSession[]>
 }
 
-/** Who did it, when and why, for the log. `at` decides only which halves had expired by then. */
+/** Who made a revocation, when and why, for the log. `at` decides only which halves had expired by then. */
 export interface Attribution {
   readonly at: Date
   readonly caller: string
@@ -42,29 +44,23 @@ export interface Attribution {
   readonly comment?: string | undefined
 }
 
-/** Counts of halves: a pair is two. */
-export interface InvalidationCounts {
-  readonly invalidated: number
-  readonly previouslyInvalidated: number
-}
-
-/** `revision` is that of the row in the log. */
+/** `revision` is the revision of the row in the log. */
 export type HalfInvalidation =
   | { readonly outcome: 'newly'; readonly revision: number }
   | { readonly outcome: 'previously' | 'unknown' }
 
-/** A whole login, or all logins of an owner. */
+/** What one revocation ends: a session, or all sessions in a scope. */
 export type InvalidationScope =
   | { readonly kind: 'session'; readonly session: Session }
   | {
-      readonly kind: 'owner'
-      readonly scope: OwnerScope
-      /** Only logins made before it; all if left out. */
+      readonly kind: 'sweep'
+      readonly scope: SweepScope
+      /** Only sessions that began before this time; all if left out. */
       readonly issuedBefore?: Date | undefined
       readonly sparedSessionId?: number | undefined
     }
 
-/** Without a revision nothing was there to end, and nothing was appended. */
+/** `revision` is undefined if there was nothing to invalidate, and so nothing was appended to the log. */
 export interface ScopeInvalidation extends InvalidationCounts {
   readonly revision: number | undefined
 }
@@ -74,45 +70,45 @@ export interface Session {
   readonly owner: Owner
 }
 
-/** What the login service said of the device that logs in. */
+/** The device that logged in, as the login service described it. */
 export interface Device {
   readonly label: string | undefined
   readonly userAgent: string | undefined
   readonly ipAddress: string | undefined
 }
 
-/** A session with all that its pairs say of it. */
+/** A session with what the store derives from its pairs. */
 export interface StoredSession extends Session {
   readonly clientId: string
   readonly device: Device
   readonly startedAt: Date
   readonly lastRefreshedAt: Date | undefined
-  /** When it ends unless it is refreshed before. */
+  /** When it ends unless it is refreshed before then. */
   readonly expiresAt: Date
-  /** Whether a token of it is of any use. */
+  /** Whether any of its tokens is still valid. */
   readonly isLive: boolean
-  /** The revision that ended it as a whole. */
+  /** The revision of the revocation that ended the whole session. */
   readonly endedBy: number | undefined
 }
 
 export interface SessionPage {
-  readonly scope: OwnerScope
-  /** Also those of which no token is of any use any more. */
+  readonly scope: ListableScope
+  /** Also sessions without any valid token. */
   readonly includeEnded: boolean
-  /** Only sessions older than this one. */
+  /** Only sessions older than the one with this id. */
   readonly before: number | undefined
   readonly limit: number
   readonly at: Date
 }
 
-/** What a pair says of its owner, the same for all pairs of a session. */
+/** What was granted at the login: the same for all pairs of a session. */
 export interface Grant {
   readonly owner: Owner
   readonly clientId: string
   readonly scopes: readonly string[]
 }
 
-/** The half of a new pair that is stored: never the token. */
+/** What the store keeps of one half of a new pair: never the token itself. */
 export interface NewHalf {
   readonly digest: Uint8Array
   readonly expiresAt: Date
@@ -126,6 +122,7 @@ export interface NewPair extends Grant {
   readonly refresh: NewHalf | undefined
 }
 
+/** One attempt to spend a refresh token. */
 export interface Spending {
   readonly presented: HalfReference
   readonly at: Date
@@ -137,6 +134,7 @@ export interface Spending {
   }
 }
 
+/** How a refresh token was spent: enough to derive the same successor again. */
 export interface Spent {
   readonly successor: PairKey
   readonly salt: Uint8Array
@@ -148,18 +146,20 @@ export interface StoredPair extends PairKey, Grant {
   readonly issuedAt: Date
   readonly access: StoredHalf
   readonly refresh: StoredHalf | undefined
-  /** Set once the refresh token was spent. */
+  /** Set once the refresh token has been spent. */
   readonly spent: Spent | undefined
 }
 
 export interface StoredHalf extends NewHalf {
-  /** The one rule's answer: it has its own revocation, or its session's or owner's covers it. */
+  /** Whether a revocation covers it: of the half itself, of its session, or of its owner. */
   readonly isInvalidated: boolean
-  /** For the account: whether it was counted as ended. A pair that was dead when it was covered was not. */
+  /**
+   * Whether a revocation has counted it as ended. A pair that had no valid half when it was covered was not counted.
+   */
   readonly isEnded: boolean
 }
 
-/** `refreshed` is the answer of the one caller that spent the token just now. */
+/** `refreshed` is the answer to the one call that spent the token. */
 export type SpendingAnswer =
   | { readonly outcome: 'unknown' | 'expired' | 'invalidated' }
   | { readonly outcome: 'refreshed'; readonly pair: StoredPair; readonly successorId: number }

@@ -1,7 +1,7 @@
 import { hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /**
- * What a token is. The only file that knows how one is made, read and derived.
+ * The format of a token. Only this file knows how a token is made, read and derived.
  *
  *     ita_AQUAAAAAAAkAAZqv…          access token: "ita_", then 42 bytes in base64url (56 characters)
  *     itr_AQUAAAAAAAkAAZqv…          refresh token: "itr_", the same
@@ -9,24 +9,26 @@ import { hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
  *     bytes   0        1      2–7       8–13            14–37        38–41
  *             format   slot   pair id   expires at ms   secret       checksum
  *
- * The secret is 24 random bytes (192 bits). The slot and the id say where the pair's row is; the expiry lets a guard
- * forget a token in time without asking anybody. The checksum (the first 4 bytes of a SHA-256 over prefix and bytes)
- * refuses garbage before any query, and keeps secret scanners from false alarms.
+ * The secret is 24 random bytes (192 bits). The slot and the id say where the pair's row is. The expiry lets a guard
+ * forget a token in time without a request. The checksum (the first 4 bytes of a SHA-256 over prefix and bytes) lets us
+ * refuse text that is not a token before any query, and spares secret scanners false alarms.
  *
- * We keep the digest only: the first 16 bytes of a SHA-256 over the kind and the secret. Because the kind is hashed
- * along, an access token can never be found as a refresh token. Because the id is not, a row can be numbered by the
- * statement that inserts it; an id that was tampered with leads to another row, whose digest does not match.
+ * The database keeps only the digest: the first 16 bytes of a SHA-256 over the prefix and the secret. Because the hash
+ * includes the prefix, an access token can never be found as a refresh token. Because the hash does not include the id,
+ * the statement that inserts a row can also assign its id. A token with a changed id leads to another row, whose digest
+ * does not match.
  */
 
+/** One token of a pair, by its kind. */
 export type Half = 'access' | 'refresh'
 
-/** Where a pair's row is: its slot of the retention ring and its id (the revision of its issue). */
+/** Where a pair's row is: its slot of the retention ring, and its id (the revision at which it was issued). */
 export interface PairKey {
   readonly slot: number
   readonly id: number
 }
 
-/** One half, named without its secret: safe to keep, compare and log. */
+/** A reference to one half without its secret: safe to keep, compare and log. */
 export interface HalfReference extends PairKey {
   readonly half: Half
   readonly expiresAt: Date
@@ -34,17 +36,20 @@ export interface HalfReference extends PairKey {
   readonly digest: Uint8Array
 }
 
-/** A token as somebody presented it. */
+/** A token that a caller presented, in parsed form. */
 export interface PresentedToken extends HalfReference {
   /**
-   * The pair that this refresh token buys, derived from its secret and the salt stored when it was spent (HKDF,
-   * RFC 5869). Neither is enough alone: whoever reads the database has no token, and whoever stole an old refresh
-   * token cannot walk on to the pairs after it.
+   * The secrets of the successor pair, derived from this refresh token's secret and the salt that is stored when it is
+   * spent (HKDF, RFC 5869). Neither is enough alone: a reader of the database cannot compute any token, and a thief of
+   * an old refresh token cannot compute the pairs that came after it.
    */
   deriveSuccessor(salt: Uint8Array): PairSecrets
 }
 
-/** The secrets of a pair before it has an id: their digests, and the way to hand the tokens out once. */
+/**
+ * The secrets of a pair that may not have an id yet: their digests, and functions that build the tokens once it has
+ * one.
+ */
 export interface PairSecrets {
   readonly accessDigest: Uint8Array
   readonly refreshDigest: Uint8Array
@@ -55,7 +60,10 @@ export interface PairSecrets {
 const format = 1
 const secretBytes = 24
 const checksumBytes = 4
-/** 128 bits: to find a token for a digest takes 2^128 tries. More would cost a pair 16 bytes and prove nothing further. */
+/**
+ * 128 bits: finding a token for a digest takes 2^128 tries. A longer digest would cost a pair 16 bytes or more without
+ * a benefit.
+ */
 const digestBytes = 16
 const bodyBytes = 42
 const prefixes = { access: 'ita_', refresh: 'itr_' } as const satisfies Record<Half, string>
@@ -73,8 +81,8 @@ export function mintSalt(): Uint8Array {
 }
 
 /**
- * Reads a token that a stranger sent. Answers undefined for anything that we did not make: wrong length, alphabet,
- * prefix, format or checksum.
+ * Reads a token from untrusted input. Answers undefined for text that this service did not make: wrong length,
+ * alphabet, prefix, format or checksum.
  */
 export function readToken(text: string): PresentedToken | undefined {
   if (!shape.test(text)) return undefined
@@ -93,27 +101,29 @@ export function readToken(text: string): PresentedToken | undefined {
   }
 }
 
-/** In a time that does not depend on where they differ. */
+/** Compares in a time that does not depend on where the digests differ. */
 export function isSameDigest(one: Uint8Array, other: Uint8Array): boolean {
   return timingSafeEqual(one, other)
 }
 
 /**
- * Any text that looks like one of our tokens, or a client's secret, whole or torn: for scrubbing what strangers' errors
- * repeat. It may begin within a word: in a JSON line, a token after a line break stands behind the n of `\n`.
+ * Matches text that looks like one of our tokens or a client secret, complete or cut off. It is used to remove tokens
+ * from error messages of other software. A match may begin within a word: in a line of JSON, a token after a line break
+ * follows the n of `\n`.
  */
 export const tokenLookalike = /it[ars]_[\w-]{8,}/g
 
 /**
- * Whether a text has a token or a client's secret in it, whole or most of it: where a name must pass (`digita_services`
- * and `audits_…` are some, whose prefix stands within a word), and the harm is in being read. Of what has fewer
- * characters than these, 70 bits or more are left to guess.
+ * Whether a text contains a token or a client secret, complete or most of it. It is used where names must be accepted
+ * and only a disclosure does harm. A name may contain a prefix within a word (`digita_services`, `audits_…`), so a
+ * match must begin at the start of a word. From fewer characters than the expression requires, 70 bits or more of the
+ * secret remain to guess.
  */
 export function holdsToken(text: string): boolean {
-  return tokenWord.test(text)
+  return wordWithToken.test(text)
 }
 
-const tokenWord = /(?<![A-Za-z0-9])it[ars]_[\w-]{32}/
+const wordWithToken = /(?<![A-Za-z0-9])it[ars]_[\w-]{32}/
 
 function pairSecrets(access: Uint8Array, refresh: Uint8Array): PairSecrets {
   return {
@@ -143,7 +153,7 @@ function checksum(half: Half, body: Uint8Array): Buffer {
   return sha256(half, body).subarray(0, checksumBytes)
 }
 
-/** `hash` in one call costs half of a `createHash` object, and this runs twice for every token presented. */
+/** One call of `hash` costs half as much as a `createHash` object, and this runs twice for every token presented. */
 function sha256(half: Half, bytes: Uint8Array): Buffer {
   return hash('sha256', Buffer.concat([prefixBytes[half], bytes]), 'buffer')
 }

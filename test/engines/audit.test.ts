@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { anonymous } from '../../src/tokens/caller.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }

@@ -1,16 +1,15 @@
 import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { mintSecrets, type PairKey, readToken } from '../../src/tokens/token.ts'
-import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService({ keepsRows: true })
 let allRows: ReturnType<typeof prepareRows>
 let rows: unknown
 /** Where a live token is, and how long. */
 let live: PairKey & { readonly expiresAt: Date } = { slot: 0, id: 0, expiresAt: new Date(0) }
 beforeAll(async () => {
-  service = await openTestService()
   const owner = { realm: 'staff', username: 'alice' }
   const pair = await service.tokens.issue({ owner }, admin)
   await service.tokens.refresh(pair.refresh?.token ?? '')
@@ -25,7 +24,6 @@ afterEach(async () => {
   expect(service.reports).toEqual([])
   expect(await allRows.execute()).toEqual(rows)
 })
-afterAll(() => service.close())
 
 function prepareRows() {
   const tables = ['token_pairs', 'spent_refresh_tokens', 'revocations', 'clients']

@@ -1,30 +1,20 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { clients, revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
-import {
-  admin,
-  adminSecret,
-  asAdmin,
-  ask,
-  type GraphqlAnswer,
-  openTestService,
-  type TestService,
-} from '../support/service.ts'
+import { admin, adminSecret, asAdmin, ask, type GraphqlAnswer, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService({ keepsRows: true })
 beforeAll(async () => {
-  service = await openTestService()
   await putClient('none')
   await putClient('creator', 'create_token')
   await putClient('gateway', 'introspect_token')
   await putClient('operator', 'manage_token')
 })
-afterAll(() => service.close())
 
 const secretOf = (id: string) => `the-secret-of-${id}-of-32-characters`
 const asClient = (id: string, secret = secretOf(id)) => `Basic ${btoa(`${id}:${secret}`)}`

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Caller } from '../../src/tokens/caller.ts'
 import {
@@ -10,16 +10,13 @@ import {
   readClientSecret,
 } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 let store: ClientStore
-beforeAll(async () => {
-  service = await openTestService()
+beforeAll(() => {
   store = createClientStore(service.database)
 })
-beforeEach(() => service.clear())
-afterAll(() => service.close())
 
 const client = (id: string, secret = mintClientSecret(), scopes: readonly string[] = ['create_token']) => ({
   id,

@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { spentRefreshTokens } from '../../src/storage/schema.ts'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 
-/** One token, and the three languages that are spoken of it: ours, Elasticsearch's and OAuth's. */
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 async function send(path: string, type: string, { method = 'POST', body }: { method?: string; body: string }) {
   const headers = { authorization: asAdmin, 'content-type': type }

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createHandler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
@@ -7,14 +7,9 @@ import { TokenServiceError } from '../../src/tokens/errors.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { noTokens } from '../support/no-tokens.ts'
-import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const issue = (owner: Owner = alice) => service.tokens.issue({ owner }, admin)
@@ -523,7 +518,7 @@ describe('getting a token', () => {
     )
 
     expect(again).toMatchObject(
-      rfc('unauthorized_client', 'client_credentials are of a client: authenticate by Basic or ApiKey'),
+      rfc('unauthorized_client', 'the client_credentials grant is for clients: authenticate by Basic or ApiKey'),
     )
   })
 

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { expect, test } from 'vitest'
+import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 import { statementsOf } from '../support/statements.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const entities = `query ($of: [_Any!]!) {
   _entities(representations: $of) {

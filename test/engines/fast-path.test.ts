@@ -1,20 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
 import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
-import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 let fastPath: FastPath
-beforeAll(async () => {
-  service = await openTestService()
+beforeAll(() => {
   fastPath = createFastPath({
     schema: createSchema(),
     tokens: service.tokens,
     report: (error) => service.reports.push(error),
   })
 })
-beforeEach(() => service.clear())
-afterAll(() => service.close())
 
 interface Answer {
   readonly status: number
@@ -35,7 +32,7 @@ async function goLong(body: string | Uint8Array<ArrayBuffer>, headers: Headers):
 
 async function goShort(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer | undefined> {
   const bytes = Buffer.from(body)
-  if (!fastPath.takes({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
+  if (!fastPath.accepts({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
   return fastPath.answer(headers, bytes)
 }
 

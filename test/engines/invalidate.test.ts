@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { revocations } from '../../src/storage/schema.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import type { OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const aliceScope: OwnerScope = { kind: 'realm-user', ...alice }

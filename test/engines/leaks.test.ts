@@ -1,19 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { mintClientSecret } from '../../src/tokens/clients.ts'
-import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService({ keepsRows: true })
 const secrets: string[] = []
 beforeAll(async () => {
-  service = await openTestService()
   const { accessToken, refresh } = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
   // Tokens of ours; one that GraphQL takes for a name; and what is no token of ours at all.
   const name = `itr_${'Ab9'.repeat(18)}Zz`
   secrets.push(accessToken, refresh?.token ?? '', name, mintClientSecret(), `k${randomBytes(24).toString('hex')}`)
 })
-afterAll(() => service.close())
 
 const url = 'http://localhost/graphql'
 const json = { 'content-type': 'application/json', accept: 'application/graphql-response+json', authorization: asAdmin }

@@ -1,19 +1,16 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { settleRestoredRows } from '../../src/storage/engine/restored.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import type { RevocationLog } from '../../src/tokens/revocation-log.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 let log: RevocationLog
-beforeAll(async () => {
-  service = await openTestService()
+beforeAll(() => {
   log = createRevocationLog(service.database)
 })
-beforeEach(() => service.clear())
-afterAll(() => service.close())
 
 const issue = () => service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
 async function end(count = 1): Promise<void> {

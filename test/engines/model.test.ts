@@ -1,14 +1,10 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { commandArbitraries, compareAll, forgetAll } from '../model/commands.ts'
 import { createLife } from '../model/life.ts'
-import { openTestService, type TestService } from '../support/service.ts'
+import { useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-afterAll(() => service.close())
+const service = useTestService({ keepsRows: true })
 
 /**
  * A failure prints its seed, path and replayPath, all three of which repeat it:

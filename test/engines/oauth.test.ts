@@ -1,5 +1,5 @@
 import { sum } from 'drizzle-orm'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createHandler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { revocations, tokenPairs } from '../../src/storage/schema.ts'
@@ -9,11 +9,10 @@ import { type Owner, subjectOf } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
 import { basic, type FormParameters, type OAuthAnswer, origin, post, postJson, send } from '../support/oauth.ts'
-import { admin, adminSecret, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, adminSecret, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService({ keepsRows: true })
 beforeAll(async () => {
-  service = await openTestService()
   await putClient('none')
   await putClient('other')
   await putClient('login', 'create_token')
@@ -22,7 +21,6 @@ beforeAll(async () => {
 })
 /** Whatever a stranger sends is no news for the operator. */
 afterEach(() => expect(service.reports).toEqual([]))
-afterAll(() => service.close())
 
 type Headers = Readonly<Record<string, string>>
 
@@ -531,7 +529,7 @@ describe('refreshing (RFC 6749 §6)', () => {
   })
 
   const refusals: [name: string, said: string, token: () => Promise<string>][] = [
-    ['an access token', 'no refresh token', async () => (await issue()).accessToken],
+    ['an access token', 'Not a refresh token', async () => (await issue()).accessToken],
     ['an expired one', 'has expired', () => prepare(async () => service.clock.advance(86_400))],
     ['a revoked one', 'was revoked', () => prepare((token) => revoke({ token }))],
     ['one that was used before', 'was used before', () => prepare(spendAndWait)],

@@ -1,18 +1,13 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { anonymous, type Caller } from '../../src/tokens/caller.ts'
 import type { InvalidationOptions, InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }

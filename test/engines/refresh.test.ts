@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { lostRace, prepareRefresh } from '../../src/storage/refresh.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { RefreshAnswer, RefreshTerms, TermsNotMet } from '../../src/tokens/refresh.ts'
 import { mintSalt, mintSecrets, type PresentedToken, readToken } from '../../src/tokens/token.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const issue = (scopes: readonly string[] = []) => service.tokens.issue({ owner: alice, scopes }, admin)

@@ -1,17 +1,12 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const hour = 3600
 const issue = () => service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)

@@ -1,15 +1,11 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createLogger } from '../../src/telemetry.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import { basic, post, postJson } from '../support/oauth.ts'
-import { admin, adminSecret, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, adminSecret, asAdmin, ask, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-afterAll(() => service.close())
+const service = useTestService({ keepsRows: true })
 
 /** Every table of ours, found by asking: one that is added later is looked through as well. */
 async function dump(): Promise<string> {

@@ -1,21 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { type ClientStore, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { type EventStream, subscribe } from '../support/event-stream.ts'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, ask, type TestService, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 const open: EventStream[] = []
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
 afterEach(async () => {
   for (const stream of open.splice(0)) await stream.close()
 })
-afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
 const issue = (owner = alice, scopes: readonly string[] = []) => service.tokens.issue({ owner, scopes }, admin)

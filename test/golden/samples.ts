@@ -7,7 +7,7 @@ import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
-import type { OwnerScope } from '../../src/tokens/owner.ts'
+import type { ListableScope } from '../../src/tokens/coverage.ts'
 import type { InvalidationScope, TokenStore } from '../../src/tokens/store.ts'
 import { formatStatement } from './format.ts'
 import { recordStatements } from './record.ts'
@@ -19,10 +19,11 @@ type Sample = readonly [name: string, run: () => Promise<unknown>]
 const at = new Date('2026-11-21T09:00:00Z')
 const instant = sql`${at.toISOString()}::timestamptz`
 const alice = { realm: 'staff', username: 'alice' }
-const scopes: readonly (readonly [name: string, scope: OwnerScope])[] = [
+const scopes: readonly (readonly [name: string, scope: ListableScope])[] = [
   ['a realm', { kind: 'realm', realm: alice.realm }],
   ['a username in all realms', { kind: 'username', username: alice.username }],
   ['one owner', { kind: 'realm-user', ...alice }],
+  ['a client', { kind: 'client', clientId: 'web' }],
 ]
 
 const header = `-- Every statement that src/storage builds, with its name and the file that builds it, as it is sent: only line breaks
@@ -72,7 +73,7 @@ function samplesOfTokens(store: TokenStore, unrecorded: Database): Samples {
     ...scopes.map(
       ([name, scope]): Sample => [
         `${name}, nothing revoked before`,
-        () => store.countScope({ kind: 'owner', scope }, at),
+        () => store.countScope({ kind: 'sweep', scope }, at),
       ],
     ),
     ['revocations of each kind', () => seedRevocations(unrecorded)],
@@ -80,7 +81,7 @@ function samplesOfTokens(store: TokenStore, unrecorded: Database): Samples {
     ...scopes.map(
       ([name, scope]): Sample => [
         `${name}, sparing a session, some revoked before`,
-        () => store.countScope({ kind: 'owner', scope, ...options }, at),
+        () => store.countScope({ kind: 'sweep', scope, ...options }, at),
       ],
     ),
     ...scopes.flatMap(

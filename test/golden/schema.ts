@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { findPostgres } from '../../scripts/lib/postgres-binaries.ts'
 import { retentionSlots } from '../../src/tokens/retention.ts'
-import { findPostgres } from '../support/postgres-binaries.ts'
 
 const header = (
   major: string,

@@ -1,19 +1,33 @@
-import type { OwnerScope } from '../../src/tokens/owner.ts'
-import { type RunningService, startProcess } from '../support/process.ts'
-import type { Contestant, HandedOut, RaceTarget, WholeSession } from './contestant.ts'
+import type { SweepScope } from '../../src/tokens/coverage.ts'
+import { type RunningService, runCommand, startProcess } from '../support/process.ts'
+import type { IssuedPair, RaceTarget, SessionSweep, Subject } from './subject.ts'
 
 const adminSecret = 'a-secret-for-races-of-32-characters'
-const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
+const clientSecret = 'a-secret-for-a-client-of-the-races'
+const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
+const authorization = basic('admin', adminSecret)
 
-/** A service process and the way to ask it. */
-export interface HttpContestant extends Contestant {
+/** The login services of the races: each session is created by one of them. */
+export const clients = ['races-web', 'races-app'] as const
+
+/** Adds the clients to the database that the services already serve. */
+export async function addClients(databaseUrl: string): Promise<void> {
+  for (const id of clients) {
+    const args = ['client', 'create', id, '--scope', 'create_token', '--scope', 'manage_token', '--secret-stdin']
+    const { code, stderr } = await runCommand(args, { DATABASE_URL: databaseUrl }, clientSecret)
+    if (code !== 0) throw new Error(`client create ended with ${code}: ${stderr}`)
+  }
+}
+
+/** A service process, and the methods that call it over HTTP. */
+export interface HttpSubject extends Subject {
   readonly service: RunningService
 }
 
 /** Starts the service in a process of its own on this database. */
-export async function startContestant(databaseUrl: string): Promise<HttpContestant> {
+export async function startSubject(databaseUrl: string): Promise<HttpSubject> {
   const service = await startProcess({ DATABASE_URL: databaseUrl, ADMIN_SECRET: adminSecret })
-  return { service, ...createHttpContestant(service.url) }
+  return { service, ...createHttpSubject(service.url) }
 }
 
 const documents = {
@@ -44,50 +58,50 @@ interface GraphqlResponse<Answer> {
   readonly errors?: readonly { readonly extensions?: { readonly code?: string } }[]
 }
 
-interface Question {
+interface GraphqlCall {
   readonly query: string
   readonly variables: unknown
-  /** The `Authorization` header; null to be nobody. */
+  /** The `Authorization` header; null sends no credentials. */
   readonly as?: string | null
 }
 
-function createHttpContestant(url: string): Contestant {
+function createHttpSubject(url: string): Subject {
   return {
-    issue: async ({ realm, username }) => {
+    issue: async ({ realm, username, client }) => {
       const input = { realmName: realm, username, scopes: ['manage_token'] }
-      return handedOut(await ask<PairAnswer>(url, { query: documents.issue, variables: { input } }))
+      const as = basic(client, clientSecret)
+      return issuedPair(await send<PairAnswer>(url, { query: documents.issue, variables: { input }, as }))
     },
     refresh: async (refreshToken) => {
-      const question = { query: documents.refresh, variables: { input: { refreshToken } } }
-      const answer = await ask<PairAnswer | { readonly code: string }>(url, question)
-      return 'code' in answer ? undefined : handedOut(answer)
+      const call = { query: documents.refresh, variables: { input: { refreshToken } } }
+      const answer = await send<PairAnswer | { readonly code: string }>(url, call)
+      return 'code' in answer ? undefined : issuedPair(answer)
     },
     invalidate: async (target) => {
-      const answer = await tryAsk<InvalidationAnswer>(url, { query: documents.invalidate, ...requestOf(target) })
-      if (answer === undefined && keepsOne(target)) return undefined
+      const answer = await trySend<InvalidationAnswer>(url, { query: documents.invalidate, ...requestOf(target) })
+      if (answer === undefined && keepsSession(target)) return undefined
       if (answer === undefined) throw new Error('Not authenticated')
       if (answer.errorCount !== 0) throw new Error(`${answer.errorCount} tokens could not be ended`)
       return { invalidated: answer.invalidatedTokens, previouslyInvalidated: answer.previouslyInvalidatedTokens }
     },
     isActive: async (token) => {
-      const question = { query: documents.introspect, variables: { token } }
-      return (await ask<{ readonly active: boolean }>(url, question)).active
+      const call = { query: documents.introspect, variables: { token } }
+      return (await send<{ readonly active: boolean }>(url, call)).active
     },
   }
 }
 
-async function ask<Answer>(url: string, question: Question): Promise<Answer> {
-  const answer = await tryAsk<Answer>(url, question)
+async function send<Answer>(url: string, call: GraphqlCall): Promise<Answer> {
+  const answer = await trySend<Answer>(url, call)
   if (answer === undefined) throw new Error('Not authenticated')
   return answer
 }
 
 /**
- * Every answer but a plain one throws: what it did is then unknown. `fetch` keeps its connections alive.
- *
- * Undefined: the credentials are not valid (any more).
+ * Answers undefined if the service refuses the credentials. Every other error throws: whether the operation took effect
+ * is then unknown. `fetch` keeps its connections alive.
  */
-async function tryAsk<Answer>(url: string, { query, variables, as = authorization }: Question) {
+async function trySend<Answer>(url: string, { query, variables, as = authorization }: GraphqlCall) {
   const response = await fetch(url, {
     method: 'POST',
     headers: {
@@ -105,15 +119,15 @@ async function tryAsk<Answer>(url: string, { query, variables, as = authorizatio
   return data.answer
 }
 
-function handedOut({ accessToken, refreshToken, session }: PairAnswer): HandedOut {
+function issuedPair({ accessToken, refreshToken, session }: PairAnswer): IssuedPair {
   return { access: accessToken, refresh: refreshToken, session: session.id }
 }
 
-function keepsOne(target: RaceTarget): boolean {
-  return target.kind === 'owner' && target.keeping !== undefined
+function keepsSession(target: RaceTarget): boolean {
+  return target.kind === 'sweep' && target.keeping !== undefined
 }
 
-function requestOf(target: RaceTarget): Pick<Question, 'variables' | 'as'> {
+function requestOf(target: RaceTarget): Pick<GraphqlCall, 'variables' | 'as'> {
   switch (target.kind) {
     case 'access-token':
       return { variables: { input: { token: target.token } } }
@@ -121,10 +135,10 @@ function requestOf(target: RaceTarget): Pick<Question, 'variables' | 'as'> {
       return { variables: { input: { refreshToken: target.token } } }
     case 'session':
       return sessionRequest(target)
-    case 'owner': {
+    case 'sweep': {
       const { scope, keeping, issuedBefore } = target
       const options = { keepCurrentSession: keeping !== undefined, issuedBefore }
-      const variables = { input: { owner: ownerOf(scope) }, options }
+      const variables = { input: inputOf(scope), options }
       return keeping === undefined ? { variables } : { variables, as: `Bearer ${keeping}` }
     }
     default:
@@ -132,20 +146,24 @@ function requestOf(target: RaceTarget): Pick<Question, 'variables' | 'as'> {
   }
 }
 
-function sessionRequest({ pair, by }: WholeSession): Pick<Question, 'variables' | 'as'> {
+function sessionRequest({ pair, by }: SessionSweep): Pick<GraphqlCall, 'variables' | 'as'> {
   if (by === 'id') return { variables: { input: { session: pair.session } } }
   const input = by === 'access' ? { token: pair.access } : { refreshToken: pair.refresh }
   return { variables: { input, options: { wholeSession: true } }, as: null }
 }
 
-function ownerOf(scope: OwnerScope): unknown {
+function inputOf(scope: SweepScope): unknown {
   switch (scope.kind) {
     case 'realm':
-      return { realmName: scope.realm }
+      return { owner: { realmName: scope.realm } }
     case 'username':
-      return { username: scope.username }
+      return { owner: { username: scope.username } }
     case 'realm-user':
-      return { realmUser: { realmName: scope.realm, username: scope.username } }
+      return { owner: { realmUser: { realmName: scope.realm, username: scope.username } } }
+    case 'client':
+      return { client: scope.clientId }
+    case 'everything':
+      return { everything: true }
     default:
       return scope satisfies never
   }

@@ -1,12 +1,12 @@
-import type { Owner } from '../../src/tokens/owner.ts'
-import type { InvalidationCounts } from '../../src/tokens/store.ts'
-import type { Contestant, HandedOut, RaceTarget } from './contestant.ts'
+import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
+import type { IssuedPair, Login, RaceTarget, Subject } from './subject.ts'
 
 /**
- * When an operation was sent and when its answer was there, in ticks of one counter in this one thread. So "A was
- * acknowledged before B was sent" (`A.answered < B.sent`) is a fact and not a matter of clocks.
+ * When an operation was sent and when its answer arrived, in ticks of one counter in this one thread. So "A was
+ * acknowledged before B was sent" (`A.answered < B.sent`) does not depend on any clock.
  *
- * The same in milliseconds of the machine's clock, which stamps logins too, is for `issuedBefore` alone.
+ * `sentAt` and `answeredAt` are the same moments in milliseconds of the machine's clock, which also sets the time of
+ * each login. Only `issuedBefore` is compared with them.
  */
 interface Span {
   readonly sent: number
@@ -15,11 +15,11 @@ interface Span {
   readonly answeredAt: number
 }
 
-export type Issued = Span & { readonly kind: 'issue'; readonly owner: Owner; readonly pair: HandedOut }
+export type Issued = Span & { readonly kind: 'issue'; readonly login: Login; readonly pair: IssuedPair }
 export type Refreshed = Span & {
   readonly kind: 'refresh'
   readonly token: string
-  readonly pair: HandedOut | undefined
+  readonly pair: IssuedPair | undefined
 }
 export type Invalidated = Span & {
   readonly kind: 'invalidate'
@@ -27,35 +27,36 @@ export type Invalidated = Span & {
   /** Undefined: refused. */
   readonly counts: InvalidationCounts | undefined
 }
-export type Looked = Span & { readonly kind: 'look'; readonly token: string; readonly isActive: boolean }
-type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Contestant; readonly message: string }
-export type Entry = Issued | Refreshed | Invalidated | Looked | Failed
+export type Introspected = Span & { readonly kind: 'introspect'; readonly token: string; readonly isActive: boolean }
+type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Subject; readonly message: string }
+export type Entry = Issued | Refreshed | Invalidated | Introspected | Failed
 
+/** The record of one round: every operation, with its answer and the time that it took. */
 export interface Journal {
   readonly entries: readonly Entry[]
-  /** The tick now. */
+  /** The current tick. */
   now(): number
-  /** The same contestant, with all it is asked and answers written down. A failure is written down and thrown on. */
-  follow(contestant: Contestant): Contestant
+  /** The same subject; the journal records each call and its answer. A failure is recorded and thrown again. */
+  observe(subject: Subject): Subject
 }
 
 export function createJournal(): Journal {
   const entries: Entry[] = []
   let tick = 0
 
-  async function write<Answer>(
-    verb: keyof Contestant,
+  async function record<Answer>(
+    verb: keyof Subject,
     run: () => Promise<Answer>,
     entryOf: (answer: Answer, span: Span) => Entry,
   ): Promise<Answer> {
-    const begun = { sent: ++tick, sentAt: Date.now() }
-    const over = () => ({ ...begun, answered: ++tick, answeredAt: Date.now() })
+    const start = { sent: ++tick, sentAt: Date.now() }
+    const span = () => ({ ...start, answered: ++tick, answeredAt: Date.now() })
     try {
       const answer = await run()
-      entries.push(entryOf(answer, over()))
+      entries.push(entryOf(answer, span()))
       return answer
     } catch (error) {
-      entries.push({ kind: 'failure', verb, message: String(error), ...over() })
+      entries.push({ kind: 'failure', verb, message: String(error), ...span() })
       throw error
     }
   }
@@ -63,30 +64,30 @@ export function createJournal(): Journal {
   return {
     entries,
     now: () => tick,
-    follow: (contestant) => ({
-      issue: (owner) =>
-        write(
+    observe: (subject) => ({
+      issue: (login) =>
+        record(
           'issue',
-          () => contestant.issue(owner),
-          (pair, span) => ({ kind: 'issue', owner, pair, ...span }),
+          () => subject.issue(login),
+          (pair, span) => ({ kind: 'issue', login, pair, ...span }),
         ),
       refresh: (token) =>
-        write(
+        record(
           'refresh',
-          () => contestant.refresh(token),
+          () => subject.refresh(token),
           (pair, span) => ({ kind: 'refresh', token, pair, ...span }),
         ),
       invalidate: (target) =>
-        write(
+        record(
           'invalidate',
-          () => contestant.invalidate(target),
+          () => subject.invalidate(target),
           (counts, span) => ({ kind: 'invalidate', target, counts, ...span }),
         ),
       isActive: (token) =>
-        write(
+        record(
           'isActive',
-          () => contestant.isActive(token),
-          (isActive, span) => ({ kind: 'look', token, isActive, ...span }),
+          () => subject.isActive(token),
+          (isActive, span) => ({ kind: 'introspect', token, isActive, ...span }),
         ),
     }),
   }

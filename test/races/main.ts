@@ -4,7 +4,7 @@ import { runRaces, type Tally } from './run.ts'
 
 build()
 
-/** `npm run races`: ends with 1 if the referee found anything. Against `naive`, `careful` and `unlocked` it does. */
+/** `npm run races`: exits with 1 if the referee finds a violation, which it does against all but the service. */
 const options = readOptions(process.argv.slice(2))
 const start = performance.now()
 const overwrite = process.stdout.isTTY ? '\r\x1b[K' : ''
@@ -14,17 +14,17 @@ const tally = await runRaces(options, { onRound: showProgress })
 
 process.stdout.write(`${overwrite}${summary(tally)}\n`)
 for (const [rule, count] of tally.byRule) process.stdout.write(`  ${rule}: ${count}\n`)
-for (const { round, rule, evidence } of tally.spoiled.slice(0, 10))
+for (const { round, rule, evidence } of tally.failedRounds.slice(0, 10))
   process.stdout.write(`  round ${round}, ${rule}: ${evidence}\n`)
-process.exitCode = tally.spoiled.length === 0 ? 0 : 1
+process.exitCode = tally.failedRounds.length === 0 ? 0 : 1
 
-/** On a terminal one line that is overwritten; in a log one for every hundred rounds. */
+/** On a terminal, overwrites one line; in a log, prints a line after every hundred rounds. */
 function showProgress(now: Tally): void {
   if (process.stdout.isTTY) process.stdout.write(`${overwrite}${summary(now)}`)
   else if (now.rounds % 100 === 0) process.stdout.write(`${summary(now)}\n`)
 }
 
-function summary({ rounds, operations, halves, survivors, spoiled }: Tally): string {
+function summary({ rounds, operations, halves, stillValid, failedRounds }: Tally): string {
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  return `${rounds} rounds, ${operations} operations, ${halves} halves (${survivors} outlived the storm), ${spoiled.length} rounds with violations, ${seconds} s`
+  return `${rounds} rounds, ${operations} operations, ${halves} halves (${stillValid} still valid after the concurrent phase), ${failedRounds.length} rounds with violations, ${seconds} s`
 }

@@ -3,13 +3,13 @@ import { parseArgs } from 'node:util'
 export interface Options {
   readonly rounds: number
   readonly seed: number
-  /** Ours; ours with its locks taken out; or one of the rivals. All but the first must be caught. */
+  /** The subject: the service, the service without locks, or a control. The referee must catch all but the first. */
   readonly against: 'service' | 'unlocked' | 'naive' | 'careful'
 }
 
 const usage = 'npm run races -- [--rounds 1000] [--seed 1] [--against service|unlocked|naive|careful]'
 
-/** @throws Error for whatever it does not know */
+/** @throws Error for an unknown option or value */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],

@@ -1,13 +1,13 @@
-/** Random numbers that a seed repeats. */
+/** Random numbers; the same seed repeats them. */
 export interface Random {
-  /** A whole number from 0 up, below `limit`. */
+  /** A whole number from 0 to `limit` - 1. */
   below(limit: number): number
-  /** A whole number between the two, both included. */
+  /** A whole number from `least` to `most`, both included. */
   between(least: number, most: number): number
   pick<Choice>(choices: readonly [Choice, ...Choice[]]): Choice
 }
 
-/** Mulberry32: 32 bits of state are plenty for choosing who does what and when. */
+/** Mulberry32: 32 bits of state are enough to choose operations and their times. */
 export function createRandom(seed: number): Random {
   let state = seed | 0
   const below = (limit: number): number => {

@@ -1,67 +1,73 @@
-import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
-import type { InvalidationCounts } from '../../src/tokens/store.ts'
-import type { RaceTarget, Sweep, WholeSession } from './contestant.ts'
-import type { Entry, Invalidated, Issued, Looked, Refreshed } from './journal.ts'
+import type { InvalidationCounts, SweepScope } from '../../src/tokens/coverage.ts'
+import type { Entry, Introspected, Invalidated, Issued, Refreshed } from './journal.ts'
+import type { Login, RaceTarget, SessionSweep, Sweep } from './subject.ts'
 
-/** One half that was handed out. */
+/** One half that was issued. */
 export interface Half {
   readonly token: string
-  /** For evidence, as the tokens themselves are long: "pair 3 (access)". */
+  /** For evidence, since the tokens themselves are long: "pair 3 (access)". */
   readonly name: string
   readonly isRefresh: boolean
-  /** The login that it descends from. */
+  /** The login that its session began with. */
   readonly login: Issued
 }
 
-/** A journal, sorted by kind, with every half traced back to its login. */
+/** The entries of a journal by kind, with every half traced back to its login. */
 export interface RoundRecord {
   readonly halves: ReadonlyMap<string, Half>
   readonly logins: readonly Issued[]
   readonly refreshes: readonly Refreshed[]
-  /** Of a session or of owners; not those that were refused. */
+  /** Sweeps of all kinds, without the refused ones. */
   readonly sweeps: readonly Swept[]
   readonly invalidations: readonly Invalidated[]
   /**
-   * Every time that somebody saw a half alive or dead: by a look, by a refresh that was granted or refused, or by being
-   * let in, or not, with an access token to sweep all but its own session.
+   * Every answer that shows whether a half was valid: of an introspection, of a refresh (granted or refused), and of a
+   * sweep that spares its caller (the access token of the caller was accepted or refused).
    */
-  readonly sightings: readonly Sighting[]
+  readonly observations: readonly Observation[]
 }
 
-interface Sighting {
+interface Observation {
   readonly half: Half
-  readonly isAlive: boolean
-  readonly by: Looked | Refreshed | Invalidated
+  readonly isValid: boolean
+  readonly by: Introspected | Refreshed | Invalidated
 }
 
-/** What ends whole sessions. */
-export type Swept = Invalidated & { readonly target: WholeSession | Sweep; readonly counts: InvalidationCounts }
+/** A sweep that was carried out: it ended whole sessions. */
+export type Swept = Invalidated & { readonly target: SessionSweep | Sweep; readonly counts: InvalidationCounts }
 
 export function readRecord(entries: readonly Entry[]): RoundRecord {
   const ofKind = <Kind extends Entry['kind']>(kind: Kind) =>
     entries.filter((entry): entry is Extract<Entry, { readonly kind: Kind }> => entry.kind === kind)
   const halves = traceHalves(entries)
-  const [looks, refreshes, invalidations] = [ofKind('look'), ofKind('refresh'), ofKind('invalidate')]
-  const sightings = [...looks, ...refreshes, ...invalidations].flatMap((by): Sighting[] => {
-    const seen = seenBy(by)
-    const half = seen && halves.get(seen.token)
-    return half === undefined ? [] : [{ half, by, isAlive: seen?.isAlive === true }]
+  const [introspections, refreshes, invalidations] = [ofKind('introspect'), ofKind('refresh'), ofKind('invalidate')]
+  const observations = [...introspections, ...refreshes, ...invalidations].flatMap((by): Observation[] => {
+    const shown = shownBy(by)
+    const half = shown && halves.get(shown.token)
+    return half === undefined ? [] : [{ half, by, isValid: shown?.isValid === true }]
   })
-  return { halves, logins: ofKind('issue'), refreshes, sweeps: invalidations.filter(isSwept), invalidations, sightings }
+  return {
+    halves,
+    logins: ofKind('issue'),
+    refreshes,
+    sweeps: invalidations.filter(isSwept),
+    invalidations,
+    observations,
+  }
 }
 
-function seenBy(by: Sighting['by']): { readonly token: string; readonly isAlive: boolean } | undefined {
-  if (by.kind === 'look') return { token: by.token, isAlive: by.isActive }
-  if (by.kind === 'refresh') return { token: by.token, isAlive: by.pair !== undefined }
-  const token = by.target.kind === 'owner' ? by.target.keeping : undefined
-  return token === undefined ? undefined : { token, isAlive: by.counts !== undefined }
+function shownBy(by: Observation['by']): { readonly token: string; readonly isValid: boolean } | undefined {
+  if (by.kind === 'introspect') return { token: by.token, isValid: by.isActive }
+  if (by.kind === 'refresh') return { token: by.token, isValid: by.pair !== undefined }
+  const token = by.target.kind === 'sweep' ? by.target.keeping : undefined
+  return token === undefined ? undefined : { token, isValid: by.counts !== undefined }
 }
 
 function isSwept(entry: Invalidated): entry is Swept {
-  return entry.counts !== undefined && (entry.target.kind === 'owner' || entry.target.kind === 'session')
+  return entry.counts !== undefined && (entry.target.kind === 'sweep' || entry.target.kind === 'session')
 }
 
-/** Entries stand in the order of their answers, so a pair is there before anybody refreshes it. */
+/** Entries are in the order of their answers, so the entry that issued a pair comes before any refresh of it. */
 function traceHalves(entries: readonly Entry[]): ReadonlyMap<string, Half> {
   const halves = new Map<string, Half>()
   for (const entry of entries) {
@@ -82,61 +88,65 @@ function traceHalves(entries: readonly Entry[]): ReadonlyMap<string, Half> {
   }
 }
 
-function coversOwner(scope: OwnerScope, owner: Owner): boolean {
+function coversLogin(scope: SweepScope, login: Login): boolean {
   switch (scope.kind) {
     case 'realm':
-      return scope.realm === owner.realm
+      return scope.realm === login.realm
     case 'username':
-      return scope.username === owner.username
+      return scope.username === login.username
     case 'realm-user':
-      return scope.realm === owner.realm && scope.username === owner.username
+      return scope.realm === login.realm && scope.username === login.username
+    case 'client':
+      return scope.clientId === login.client
+    case 'everything':
+      return true
     default:
       return scope satisfies never
   }
 }
 
-/** Whether a sweep, sent when this login had been answered, ended it for certain. */
+/** Whether this sweep must have ended this login: it covers the login, and was sent after the login was answered. */
 export function mustEnd(record: RoundRecord, sweep: Swept, { login }: Half): boolean {
   const { target } = sweep
-  const isMadeBefore =
-    target.kind !== 'owner' || target.issuedBefore === undefined || login.answeredAt < target.issuedBefore.getTime()
-  return covers(record, target, login) && login.answered < sweep.sent && isMadeBefore
+  const isBeforeInstant =
+    target.kind !== 'sweep' || target.issuedBefore === undefined || login.answeredAt < target.issuedBefore.getTime()
+  return covers(record, target, login) && login.answered < sweep.sent && isBeforeInstant
 }
 
 /**
- * Whether a sweep can have ended this login: unless the sweep spared it or was answered before the login was asked for.
+ * Whether this sweep can have ended this login: it covers the login, and was not answered before the login was sent.
  *
- * An instant turns into a place in the order of logins, and those that are made at the same time get their places in
- * any order. So a login that was sent after the instant can go only with one that was sent before the instant and not
- * yet answered: whoever is in between may stand behind it.
+ * A sweep turns its instant into a bound in the order of logins, where logins that run at the same time come in any
+ * order. So a login that was sent after the instant can be covered only if another login was sent before the instant
+ * and was not yet answered when this one was sent: this one may then come first in the order.
  */
 export function mayEnd(record: RoundRecord, sweep: Swept, { login }: Half): boolean {
   const { target } = sweep
   if (!covers(record, target, login) || sweep.answered < login.sent) return false
-  if (target.kind !== 'owner' || target.issuedBefore === undefined) return true
+  if (target.kind !== 'sweep' || target.issuedBefore === undefined) return true
   const instant = target.issuedBefore.getTime()
   return record.logins.some(
-    (other) => coversOwner(target.scope, other.owner) && other.sentAt < instant && other.answered > login.sent,
+    (other) => coversLogin(target.scope, other.login) && other.sentAt < instant && other.answered > login.sent,
   )
 }
 
-function covers({ halves }: RoundRecord, target: WholeSession | Sweep, login: Issued): boolean {
+function covers({ halves }: RoundRecord, target: SessionSweep | Sweep, login: Issued): boolean {
   if (target.kind === 'session') return halves.get(target.pair.access)?.login === login
   const spared = target.keeping === undefined ? undefined : halves.get(target.keeping)?.login
-  return coversOwner(target.scope, login.owner) && spared !== login
+  return coversLogin(target.scope, login.login) && spared !== login
 }
 
 export function names({ target }: Invalidated, { token }: Half): boolean {
   return (target.kind === 'access-token' || target.kind === 'refresh-token') && target.token === token
 }
 
-/** For evidence. */
+/** A target in words, for evidence. */
 export function describeTarget(target: RaceTarget, { halves }: RoundRecord): string {
   const nameOf = (token: string) => halves.get(token)?.name ?? token
   switch (target.kind) {
     case 'session':
       return `the session of ${nameOf(target.pair.access)}, by ${target.by},`
-    case 'owner': {
+    case 'sweep': {
       const { scope, keeping, issuedBefore } = target
       const spared = keeping === undefined ? '' : ` but the session of ${nameOf(keeping)}`
       return `${JSON.stringify(scope)}${issuedBefore ? ` before ${issuedBefore.toISOString()}` : ''}${spared}`

@@ -4,18 +4,18 @@ import { describeTarget, type Half, mayEnd, mustEnd, names, type RoundRecord, re
 export type Rule =
   /** Every operation is answered. */
   | 'answers'
-  /** Over all answers each half is newly invalidated exactly once, and no sweep counts more than it can have ended. */
+  /** Over all answers, each half is newly invalidated exactly once, and no sweep counts more than it can have ended. */
   | 'counts-once'
-  /** Nothing of a login that was made before an acknowledged sweep (and before its instant) lives after it. */
+  /** After a sweep is acknowledged, no half is valid of a login that it covers and that was made before it. */
   | 'no-escape'
   /**
-   * Nothing dies without a cause. No cause is a sweep that was acknowledged before the login, one that spared it, and
-   * one of logins before an instant that was over then.
+   * No half ends without a cause. A sweep is no cause if it was acknowledged before the login, if it spared the login,
+   * or if its instant was before the login.
    */
-  | 'no-overkill'
-  /** What was ended, or seen to be, stays dead, and a sweep or a session's end ends a session as a whole. */
-  | 'no-resurrection'
-  /** One refresh token buys one pair. */
+  | 'no-unexplained-end'
+  /** A half that was ended, or that an answer showed as ended, stays ended. A sweep ends a session as a whole. */
+  | 'stays-ended'
+  /** One refresh token is exchanged for one pair. */
   | 'spent-once'
 
 export interface Violation {
@@ -23,26 +23,29 @@ export interface Violation {
   readonly evidence: string
 }
 
-/** Ticks between which nothing went on but looks: what they saw must fit together. */
-export interface Calm {
+/** The ticks between which only introspections ran: their answers must agree with each other. */
+export interface QuietPhase {
   readonly from: number
   readonly to: number
 }
 
 /**
- * Judges a round by its journal alone, whoever played it. What ran at the same time may have happened in either order,
- * so only what was answered before another was sent is held against anybody.
+ * The referee: judges a round by its journal alone, whatever the subject is. Operations that ran at the same time may
+ * have taken effect in either order, so a violation needs an operation that was answered before another was sent.
  *
- * The journal must end with a sweep of everything, sent when all else had been answered.
+ * The journal must end with sweeps of all its owners, sent after everything else was answered.
  */
-export function judge(entries: readonly Entry[], calm: Calm): readonly Violation[] {
+export function judge(entries: readonly Entry[], quiet: QuietPhase): readonly Violation[] {
   const record = readRecord(entries)
   const found: readonly (readonly [Rule, readonly string[]])[] = [
     ['answers', findFailures(entries)],
     ['counts-once', [...findMiscounts(record), ...findDoubleEnds(record), ...findOvercounts(record)]],
     ['no-escape', findEscapes(record)],
-    ['no-overkill', findOverkill(record)],
-    ['no-resurrection', [...findResurrections(record), ...findReturns(record), ...findTornSessions(record, calm)]],
+    ['no-unexplained-end', findUnexplainedEnds(record)],
+    [
+      'stays-ended',
+      [...findEndedButValid(record), ...findSessionsValidAgain(record), ...findPartlyEndedSessions(record, quiet)],
+    ],
     ['spent-once', findDoubleSpends(record)],
   ]
   return found.flatMap(([rule, evidences]) => evidences.map((evidence) => ({ rule, evidence })))
@@ -54,13 +57,13 @@ function findFailures(entries: readonly Entry[]): readonly string[] {
 
 function findMiscounts({ halves, invalidations }: RoundRecord): readonly string[] {
   const counted = invalidations.reduce((sum, { counts }) => sum + (counts?.invalidated ?? 0), 0)
-  return counted === halves.size ? [] : [`${halves.size} halves were handed out, ${counted} were counted as new`]
+  return counted === halves.size ? [] : [`${halves.size} halves were issued, ${counted} were counted as new`]
 }
 
 function findDoubleEnds(record: RoundRecord): readonly string[] {
   const ended = new Set<string>()
   return record.invalidations.flatMap(({ target, counts }) => {
-    if (target.kind === 'owner' || target.kind === 'session') return []
+    if (target.kind === 'sweep' || target.kind === 'session') return []
     const answer = `${counts?.invalidated}/${counts?.previouslyInvalidated}`
     const isAgain = answer === '1/0' && ended.has(target.token)
     if (answer === '1/0') ended.add(target.token)
@@ -70,90 +73,92 @@ function findDoubleEnds(record: RoundRecord): readonly string[] {
   })
 }
 
-/** A sweep counts halves that it may reach and that no acknowledged sweep before it had ended. */
+/** A sweep may count only halves that it can have ended and that no sweep acknowledged before it must have ended. */
 function findOvercounts(record: RoundRecord): readonly string[] {
   return record.sweeps.flatMap((sweep) => {
     const { invalidated, previouslyInvalidated } = sweep.counts
-    const open = [...record.halves.values()].filter(
+    const possible = [...record.halves.values()].filter(
       (half) =>
         mayEnd(record, sweep, half) &&
         !record.sweeps.some((earlier) => mustEnd(record, earlier, half) && earlier.answered < sweep.sent),
     )
     const counted = `${invalidated}/${previouslyInvalidated}`
-    return invalidated + previouslyInvalidated > open.length
-      ? [`${describeTarget(sweep.target, record)} was answered ${counted}, with ${open.length} halves to end`]
+    return invalidated + previouslyInvalidated > possible.length
+      ? [`${describeTarget(sweep.target, record)} was answered ${counted}, with ${possible.length} halves to end`]
       : []
   })
 }
 
 function findEscapes(record: RoundRecord): readonly string[] {
-  return record.sightings.flatMap(({ half, isAlive, by }) => {
+  return record.observations.flatMap(({ half, isValid, by }) => {
     const sweep = record.sweeps.find((each) => mustEnd(record, each, half) && each.answered < by.sent)
-    return isAlive && sweep !== undefined
-      ? [`${half.name} was seen alive by a ${by.kind} after ${describeTarget(sweep.target, record)} was swept`]
+    return isValid && sweep !== undefined
+      ? [`${half.name} was valid for ${by.kind} after ${describeTarget(sweep.target, record)} was swept`]
       : []
   })
 }
 
-function findOverkill(record: RoundRecord): readonly string[] {
-  return record.sightings.flatMap(({ half, isAlive, by }) => {
+function findUnexplainedEnds(record: RoundRecord): readonly string[] {
+  return record.observations.flatMap(({ half, isValid, by }) => {
     const isCaused =
       record.sweeps.some((sweep) => mayEnd(record, sweep, half) && sweep.sent < by.answered) ||
       record.invalidations.some((each) => names(each, half) && each.sent < by.answered) ||
-      (by.kind === 'look' && record.refreshes.some(({ token, sent }) => token === half.token && sent < by.answered))
-    return isAlive || isCaused ? [] : [`${half.name} was seen dead by a ${by.kind}, and nobody had ended it`]
+      (by.kind === 'introspect' &&
+        record.refreshes.some(({ token, sent }) => token === half.token && sent < by.answered))
+    return isValid || isCaused ? [] : [`${half.name} was invalid for ${by.kind}, and no operation had ended it`]
   })
 }
 
-/** Alive, although that very half had been invalidated or, to a look, spent. */
-function findResurrections({ sightings, invalidations, refreshes }: RoundRecord): readonly string[] {
-  return sightings.flatMap(({ half, isAlive, by }) => {
+/** Halves that were valid after they had been invalidated themselves or, for an introspection, spent. */
+function findEndedButValid({ observations, invalidations, refreshes }: RoundRecord): readonly string[] {
+  return observations.flatMap(({ half, isValid, by }) => {
     const isEnded = invalidations.some((each) => names(each, half) && each.answered < by.sent)
     const isSpent =
-      by.kind === 'look' &&
+      by.kind === 'introspect' &&
       refreshes.some(({ token, pair, answered }) => token === half.token && pair !== undefined && answered < by.sent)
-    return isAlive && (isEnded || isSpent)
-      ? [`${half.name} was seen alive by a ${by.kind} after it was ${isEnded ? 'invalidated' : 'spent'}`]
+    return isValid && (isEnded || isSpent)
+      ? [`${half.name} was valid for ${by.kind} after it was ${isEnded ? 'invalidated' : 'spent'}`]
       : []
   })
 }
 
-/** Halves that nobody spent or named, so that only a sweep of their session can have ended them. */
-function isLeftAlone({ invalidations, refreshes }: RoundRecord, half: Half): boolean {
+/** Whether no operation spent or named this half, so that only a sweep of its session can have ended it. */
+function isOnlySwept({ invalidations, refreshes }: RoundRecord, half: Half): boolean {
   return !invalidations.some((each) => names(each, half)) && !refreshes.some(({ token }) => token === half.token)
 }
 
-/** Dead, and later alive: a session that somebody saw ended. */
-function findReturns(record: RoundRecord): readonly string[] {
-  const dead = record.sightings.filter(({ isAlive, half }) => !isAlive && isLeftAlone(record, half))
-  return record.sightings.flatMap(({ half, isAlive, by }) =>
-    isAlive && dead.some((seen) => seen.half.login === half.login && seen.by.answered < by.sent)
-      ? [`${half.name} was seen alive by a ${by.kind} after its session was seen dead`]
+/** Halves that were valid after an answer had shown that their session had ended. */
+function findSessionsValidAgain(record: RoundRecord): readonly string[] {
+  const ended = record.observations.filter(({ isValid, half }) => !isValid && isOnlySwept(record, half))
+  return record.observations.flatMap(({ half, isValid, by }) =>
+    isValid && ended.some((other) => other.half.login === half.login && other.by.answered < by.sent)
+      ? [`${half.name} was valid for ${by.kind} after its session had ended`]
       : [],
   )
 }
 
-function findTornSessions(record: RoundRecord, { from, to }: Calm): readonly string[] {
-  const calm = record.sightings.filter(
-    ({ by, half }) => by.sent > from && by.answered <= to && isLeftAlone(record, half),
+function findPartlyEndedSessions(record: RoundRecord, { from, to }: QuietPhase): readonly string[] {
+  const seen = record.observations.filter(
+    ({ by, half }) => by.sent > from && by.answered <= to && isOnlySwept(record, half),
   )
-  return calm.flatMap(({ half, isAlive }) =>
-    isAlive && calm.some((other) => other.half.login === half.login && !other.isAlive)
-      ? [`${half.name} lives while a part of its session is dead`]
+  return seen.flatMap(({ half, isValid }) =>
+    isValid && seen.some((other) => other.half.login === half.login && !other.isValid)
+      ? [`${half.name} is valid while another half of its session has ended`]
       : [],
   )
 }
 
 function findDoubleSpends({ refreshes, halves }: RoundRecord): readonly string[] {
-  const bought = new Map<string, string>()
-  const sold = new Map<string, string>()
+  const successors = new Map<string, string>()
+  const ancestors = new Map<string, string>()
+  const nameOf = (each: string) => halves.get(each)?.name
   return refreshes.flatMap(({ token, pair }) => {
     if (pair === undefined) return []
-    const [successor, ancestor] = [bought.get(token) ?? pair.access, sold.get(pair.access) ?? token]
-    bought.set(token, successor)
-    sold.set(pair.access, ancestor)
+    const [successor, ancestor] = [successors.get(token) ?? pair.access, ancestors.get(pair.access) ?? token]
+    successors.set(token, successor)
+    ancestors.set(pair.access, ancestor)
     return successor === pair.access && ancestor === token
       ? []
-      : [`${halves.get(token)?.name} bought ${halves.get(pair.access)?.name} and ${halves.get(successor)?.name}`]
+      : [`${nameOf(token)} was exchanged for ${nameOf(pair.access)} and ${nameOf(successor)}`]
   })
 }

@@ -1,53 +1,60 @@
-import type { HandedOut } from './contestant.ts'
+import { alreadyRecorded, runConcurrently, type Subjects } from './concurrent-phase.ts'
+import { clients } from './http.ts'
 import { createJournal } from './journal.ts'
 import type { Random } from './random.ts'
 import { judge, type Violation } from './referee.ts'
-import { type Contestants, noted, storm } from './storm.ts'
+import type { IssuedPair } from './subject.ts'
 
 export interface RoundResult {
   readonly violations: readonly Violation[]
   readonly operations: number
-  /** Halves handed out. */
+  /** Halves that were issued. */
   readonly halves: number
-  /** Those that were seen alive in the calm. Were there none, nothing would show that a sweep spares anybody. */
-  readonly survivors: number
+  /** Halves that were valid in the quiet phase. With none, no check would show that a sweep spares any session. */
+  readonly stillValid: number
 }
 
 /**
- * One round: some logins; then sweeps of all scopes and kinds, refreshes, invalidations of single tokens and of whole
- * sessions, logins and looks, all at once at all contestants; then, in the calm, a look at every half; then a last sweep
- * of everything, and another look.
+ * Plays one round, judged from its journal alone:
  *
- * A seed repeats what is planned at the start, not the timing, nor what the timing leads to.
+ * 1. some logins;
+ * 2. the concurrent phase: sweeps of all kinds, refreshes, invalidations of single tokens, logins and introspections,
+ *    all at the same time and spread over all subjects;
+ * 3. the quiet phase: one introspection of every half, and nothing else;
+ * 4. sweeps of both realms, and another introspection of every half.
+ *
+ * A seed repeats the operations that are chosen at the start, not their timing, nor what follows from the timing.
  */
-export async function playRound(contestants: Contestants, random: Random, names: string): Promise<RoundResult> {
+export async function playRound(subjects: Subjects, random: Random, names: string): Promise<RoundResult> {
   const journal = createJournal()
-  const [first, ...others] = contestants
-  const followed: Contestants = [journal.follow(first), ...others.map(journal.follow)]
+  const [first, ...others] = subjects
+  const observed: Subjects = [journal.observe(first), ...others.map(journal.observe)]
   const realms = [`${names} staff`, `${names} guests`] as const
   const usernames = [`${names} alice`, `${names} bob`] as const
 
-  const handedOut = await storm(followed, random, { realms, usernames })
-  const calm = { from: journal.now(), to: 0 }
-  await look(followed, random, handedOut)
-  calm.to = journal.now()
+  const issuedPairs = await runConcurrently(observed, random, { realms, usernames, clients })
+  const quiet = { from: journal.now(), to: 0 }
+  await introspectAll(observed, random, issuedPairs)
+  quiet.to = journal.now()
   for (const realm of realms)
     await random
-      .pick(followed)
-      .invalidate({ kind: 'owner', scope: { kind: 'realm', realm } })
-      .catch(noted)
-  await look(followed, random, handedOut)
+      .pick(observed)
+      .invalidate({ kind: 'sweep', scope: { kind: 'realm', realm } })
+      .catch(alreadyRecorded)
+  await introspectAll(observed, random, issuedPairs)
 
   const { entries } = journal
-  const survivors = entries.filter((entry) => entry.kind === 'look' && entry.isActive && entry.sent > calm.from).length
-  return { violations: judge(entries, calm), operations: entries.length, halves: handedOut.size * 2, survivors }
+  const stillValid = entries.filter(
+    (entry) => entry.kind === 'introspect' && entry.isActive && entry.sent > quiet.from,
+  ).length
+  return { violations: judge(entries, quiet), operations: entries.length, halves: issuedPairs.size * 2, stillValid }
 }
 
-async function look(
-  contestants: Contestants,
+async function introspectAll(
+  subjects: Subjects,
   random: Random,
-  handedOut: ReadonlyMap<string, HandedOut>,
+  issuedPairs: ReadonlyMap<string, IssuedPair>,
 ): Promise<void> {
-  const tokens = [...handedOut.values()].flatMap(({ access, refresh }) => [access, refresh])
-  await Promise.all(tokens.map((token) => random.pick(contestants).isActive(token).catch(noted)))
+  const tokens = [...issuedPairs.values()].flatMap(({ access, refresh }) => [access, refresh])
+  await Promise.all(tokens.map((token) => random.pick(subjects).isActive(token).catch(alreadyRecorded)))
 }

@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isExecutableDefinitionNode, parse, validate } from 'graphql'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { readConfig } from '../../src/config.ts'
 import { createSchema } from '../../src/graph/schema.ts'
 import { errorCodes } from '../../src/tokens/errors.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { startProcess } from '../support/process.ts'
 
 let readme: string
@@ -31,10 +31,10 @@ async function run(command: string, args: readonly string[]): Promise<string> {
   return out + err
 }
 
-/** Tokens differ from run to run; the README shows the beginning of one. */
+/** Tokens differ from run to run, and the README shows only their beginning. */
 const withoutTokens = (output: string) => output.replaceAll(/\b(it[ar]_)[\w-]+…?/g, '$1')
 
-test('the first steps print what the README says, also over a restart in the middle', async () => {
+test('the first steps of the README print what it shows, also across a restart of the service', async () => {
   const database = { DATABASE_URL: await postgres.createDatabase('readme') }
   const first = await startProcess(database)
   const port = new URL(first.url).port
@@ -46,7 +46,7 @@ test('the first steps print what the README says, also over a restart in the mid
   )
   expect(restart).toBeGreaterThan(2)
 
-  // The variables that the first half set are carried over by printing them.
+  // The first half prints the variables that it sets, and the second half gets them from there.
   const before = await run('bash', ['-c', [...shell.slice(0, restart), 'declare -p AUTH TOKEN REFRESH >&2'].join('\n')])
   await first.end()
   const second = await startProcess({ ...database, PORT: port })
@@ -57,7 +57,7 @@ test('the first steps print what the README says, also over a restart in the mid
   expect(withoutTokens(printed + after)).toBe(withoutTokens(blocks('json').join('')))
 })
 
-test('every TypeScript block compiles against the package as it is', async () => {
+test('every TypeScript block of the README compiles against the package', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-readme-'))
   try {
     await symlink(process.cwd(), join(folder, 'project'))
@@ -83,18 +83,18 @@ test('every TypeScript block compiles against the package as it is', async () =>
   }
 })
 
-test('every GraphQL block is an operation of the schema', () => {
+test('every GraphQL operation of the README is valid in the schema', () => {
   const schema = createSchema()
 
   expect(blocks('graphql').length).toBeGreaterThan(0)
   for (const block of blocks('graphql')) {
     const document = parse(block)
-    // What another subgraph declares is theirs to prove: test/supergraph composes it.
+    // The other blocks are declarations of other subgraphs: test/supergraph composes those.
     if (document.definitions.every(isExecutableDefinitionNode)) expect(validate(schema, document)).toEqual([])
   }
 })
 
-test('a page that waits as the README says learns that it was logged out', async () => {
+test('a page that waits as in the README is notified of its logout', async () => {
   const database = await postgres.createDatabase('page')
   const service = await startProcess({ DATABASE_URL: database })
   const monitor = new pg.Client({ connectionString: database })
@@ -122,13 +122,13 @@ test('a page that waits as the README says learns that it was logged out', async
   await rm(folder, { recursive: true })
 })
 
-test('the table of error codes is the one in src/tokens/errors.ts', () => {
+test('the README’s table of error codes equals the one in src/tokens/errors.ts', () => {
   const documented = [...readme.matchAll(/^\| `(ERR_\w+)` \| (.*) \|$/gm)].map(([, code, meaning]) => [code, meaning])
 
   expect(documented).toEqual(Object.entries(errorCodes))
 })
 
-test('the table of settings names what is read, with its defaults', async () => {
+test('the README’s table of settings has every setting that is read, with its default', async () => {
   const documented = [...readme.matchAll(/^\| `([A-Z_]+)` \| (?:`(\S+)`|[^|]*) \|/gm)].map(([, name = '', value]) => [
     name,
     value,

@@ -1,9 +1,9 @@
 import { fc, test as property } from '@fast-check/vitest'
 import { expect, test } from 'vitest'
 import type { ClientCaller } from '../../src/tokens/caller.ts'
+import type { Revocation } from '../../src/tokens/coverage.ts'
 import { mostRows, pageRows } from '../../src/tokens/live/feed.ts'
 import { createSubscriptions, type FeedEvent } from '../../src/tokens/live/subscriptions.ts'
-import type { Revocation } from '../../src/tokens/revocation.ts'
 import type { LogPage, SinceOptions } from '../../src/tokens/revocation-log.ts'
 
 const guard: ClientCaller = { kind: 'client', clientId: 'guard', scopes: ['manage_token'] }
@@ -15,6 +15,7 @@ const revocation = (revision: number): Revocation => ({
   sessionId: undefined,
   realm: 'staff',
   username: 'alice',
+  clientId: undefined,
   bound: revision,
   sparedSessionId: undefined,
   at: new Date(0),

@@ -1,7 +1,7 @@
 import { answerHeaders } from '../graphql/route.ts'
 import { toElasticsearchError } from './error.ts'
 
-/** What a verb answers, before it is written for a certain client. */
+/** What a verb answers, before it is written in the format that the client accepts. */
 export interface Answer {
   readonly status: number
   readonly body: object
@@ -11,10 +11,10 @@ export interface Answer {
 export type Verb = (request: Request) => Promise<Answer>
 
 /**
- * Makes a route of a verb: its answer, or what went wrong, in the form that Elasticsearch's clients take. They look at
- * `X-Elastic-Product` in every success, and call an invalidation failed that was done when they miss it.
+ * Makes a route of a verb: it writes the verb's answer or error in the form that Elasticsearch's clients expect. They
+ * check every success for `X-Elastic-Product`; without it they report an invalidation that has succeeded as failed.
  */
-export function speakElasticsearch(
+export function toElasticsearchRoute(
   verb: Verb,
   report: (error: unknown) => void,
 ): (request: Request) => Promise<Response> {
@@ -34,7 +34,7 @@ function write({ status, body, headers: given = {} }: Answer, request: Request):
   return new Response(JSON.stringify(body, null, isPretty(request) ? 2 : undefined), { status, headers })
 }
 
-/** `compatible-with=8` is answered with 8: the body has been the same since 7. */
+/** A client that accepts `compatible-with=8` is answered with 8: the body has been the same since 7. */
 function contentTypeFor({ headers }: Request): string {
   const version = /application\/vnd\.elasticsearch\+json *; *compatible-with=(\d{1,2})/i.exec(
     headers.get('accept') ?? '',

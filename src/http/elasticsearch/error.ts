@@ -1,7 +1,7 @@
 import { TokenServiceError } from '../../tokens/errors.ts'
 import { UnreadableRequest } from '../body.ts'
 
-/** One error behind another, as far as it is told. */
+/** An error as the client sees it, with the error that caused it. */
 export interface Cause {
   readonly type: string
   readonly reason: string
@@ -10,28 +10,28 @@ export interface Cause {
 
 type HeaderFields = Readonly<Record<string, string | readonly string[]>>
 
-/** What Elasticsearch's clients make a `ResponseError` of: they build its message from `type` and `root_cause`. */
+/** Elasticsearch's clients turn it into a `ResponseError`, whose message they build from `type` and `root_cause`. */
 export class ElasticsearchError extends Error {
   readonly status: number
-  readonly causeToTell: Cause
+  readonly shownCause: Cause
   /** Sent as headers, and repeated in the body, as Elasticsearch does with `WWW-Authenticate`. */
   readonly headers: HeaderFields
 
   constructor(status: number, cause: Cause, headers: HeaderFields = {}) {
     super(cause.reason)
     this.status = status
-    this.causeToTell = cause
+    this.shownCause = cause
     this.headers = headers
   }
 
   get body(): object {
     const header = Object.keys(this.headers).length === 0 ? {} : { header: this.headers }
-    const { caused_by: _, ...root } = this.causeToTell
-    return { error: { root_cause: [{ ...root, ...header }], ...this.causeToTell, ...header }, status: this.status }
+    const { caused_by: _, ...root } = this.shownCause
+    return { error: { root_cause: [{ ...root, ...header }], ...this.shownCause, ...header }, status: this.status }
   }
 }
 
-/** How one may authenticate, as Elasticsearch lists it. */
+/** The ways to authenticate, as Elasticsearch lists them. */
 const challenges = ['Basic realm="security" charset="UTF-8"', 'Bearer realm="security"', 'ApiKey']
 const noRetryBefore = { 'Retry-After': '1' }
 
@@ -39,7 +39,7 @@ export function unauthenticated(reason: string): ElasticsearchError {
   return security(401, reason, { 'WWW-Authenticate': challenges })
 }
 
-/** The one answer for an access token that was good once: clients refresh when they read it. */
+/** The answer for every access token that was valid once: clients refresh when they read it. */
 export function tokenExpired(): ElasticsearchError {
   const challenge = 'Bearer realm="security", error="invalid_token", error_description="The access token expired"'
   return security(401, 'token expired', { 'WWW-Authenticate': challenge })
@@ -53,22 +53,23 @@ export function badRequest(type: string, reason: string, causedBy?: Cause): Elas
   return new ElasticsearchError(400, { type, reason, ...(causedBy && { caused_by: causedBy }) })
 }
 
-/** All faults at once, numbered as Elasticsearch numbers them. */
+/** All faults in one message, numbered as Elasticsearch numbers them. */
 export function numbered(faults: readonly string[]): string {
   return `Validation Failed: ${faults.map((fault, index) => `${index + 1}: ${fault};`).join('')}`
 }
 
-/** What may be told of whatever went wrong; the rest goes to `report`. */
+/** Turns any error into one that the client may see. Errors that the client did not cause go to `report`. */
 export function toElasticsearchError(error: unknown, report: (error: unknown) => void): ElasticsearchError {
   if (error instanceof ElasticsearchError) return error
-  if (error instanceof UnreadableRequest) return ofForm(error)
+  if (error instanceof UnreadableRequest) return toFormError(error)
   if (error instanceof TokenServiceError) {
-    if (error.code === 'ERR_BAD_INPUT') return badRequest('illegal_argument_exception', inTheirWords(error.message))
+    if (error.code === 'ERR_BAD_INPUT')
+      return badRequest('illegal_argument_exception', withElasticsearchNames(error.message))
     if (error.code === 'ERR_UNAUTHENTICATED') return unauthenticated(wrongCredentials)
     if (error.code === 'ERR_FORBIDDEN') return unauthorized(error.message)
   }
   report(error)
-  // Never a 401: clients throw good tokens away for it.
+  // Never a 401: clients would discard valid tokens.
   if (error instanceof TokenServiceError && error.code === 'ERR_STORAGE_UNAVAILABLE')
     return security(503, 'unable to perform requested action', noRetryBefore)
   return new ElasticsearchError(500, { type: 'exception', reason: 'Unexpected error.' })
@@ -81,12 +82,12 @@ function security(status: number, reason: string, headers: HeaderFields = {}): E
   return new ElasticsearchError(status, { type: 'security_exception', reason }, headers)
 }
 
-function ofForm({ status, message }: UnreadableRequest): ElasticsearchError {
+function toFormError({ status, message }: UnreadableRequest): ElasticsearchError {
   const type = status === 400 ? 'x_content_parse_exception' : 'illegal_argument_exception'
   return new ElasticsearchError(status, { type, reason: message })
 }
 
-/** Messages name the fields of the verbs; here they have other names. */
-function inTheirWords(message: string): string {
+/** The messages of `tokens` name fields as GraphQL does; Elasticsearch spells them otherwise. */
+function withElasticsearchNames(message: string): string {
   return message.replace('`realmName`', '`realm_name`').replace('`refreshToken`', '`refresh_token`')
 }

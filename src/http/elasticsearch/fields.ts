@@ -2,28 +2,28 @@ import { tokenLookalike } from '../../tokens/token.ts'
 import { countMembers, isObject, readJson, readText } from '../body.ts'
 import { badRequest, ElasticsearchError } from './error.ts'
 
-/** Taken by every route of Elasticsearch. Of these only `pretty` changes anything here: no stack is ever shown. */
+/** Every route of Elasticsearch accepts these. Only `pretty` has an effect here: no stack trace is ever shown. */
 const commonParameters = new Set(['pretty', 'human', 'error_trace', 'filter_path', 'format'])
 
 /**
- * What is not known is refused, wherever it stands: client 8 puts an unknown parameter into the query, client 9 into the
- * body, and a misspelt `realm_name` must never be overlooked.
+ * Refuses unknown parameters of the query, as `readFields` does for the body: client 8 puts an unknown parameter into
+ * the query, client 9 into the body, and a misspelt `realm_name` must never be ignored.
  *
  * @throws ElasticsearchError
  */
 export function assertKnownParameters({ url }: Request): void {
   const { pathname, searchParams } = new URL(url)
-  const strays = [...new Set(searchParams.keys())].filter((name) => !commonParameters.has(name))
-  if (strays.length === 0) return
-  const list = strays.map((name) => `[${repeatable(name)}]`).join(', ')
+  const unknown = [...new Set(searchParams.keys())].filter((name) => !commonParameters.has(name))
+  if (unknown.length === 0) return
+  const list = unknown.map((name) => `[${nameForMessage(name)}]`).join(', ')
   throw badRequest(
     'illegal_argument_exception',
-    `request [${pathname}] contains unrecognized parameter${strays.length > 1 ? 's' : ''}: ${list}`,
+    `request [${pathname}] contains unrecognized parameter${unknown.length > 1 ? 's' : ''}: ${list}`,
   )
 }
 
 /**
- * The fields of a body: a JSON object of strings with these names, each of them optional.
+ * Reads the fields of a body: a JSON object of strings with these names, all of them optional.
  *
  * @param parser what Elasticsearch calls the request in its messages
  * @throws ElasticsearchError, UnreadableRequest
@@ -41,7 +41,7 @@ export async function readFields<Name extends string>(
   const isKnown = (name: string): name is Name => names.some((known) => known === name)
   const fields: Partial<Record<Name, string>> = {}
   for (const [name, value] of Object.entries(body)) {
-    if (!isKnown(name)) throw malformed(`[${parser}] unknown field [${repeatable(name)}]`)
+    if (!isKnown(name)) throw malformed(`[${parser}] unknown field [${nameForMessage(name)}]`)
     if (typeof value !== 'string')
       throw malformed(`[${parser}] ${name} doesn't support values of type: ${kindOf(value)}`)
     fields[name] = value
@@ -60,7 +60,7 @@ function assertJson({ headers }: Request): void {
   })
 }
 
-/** As Elasticsearch names what stands in JSON. */
+/** The name that Elasticsearch gives to a kind of JSON value. */
 function kindOf(value: unknown): string {
   if (value === null) return 'VALUE_NULL'
   if (Array.isArray(value)) return 'START_ARRAY'
@@ -71,7 +71,7 @@ function malformed(reason: string) {
   return badRequest('x_content_parse_exception', reason)
 }
 
-/** A stranger's name for something is repeated, so that it can be found; a token or an essay is not. */
-function repeatable(name: string): string {
+/** A name that a client sent is repeated in the message, so that it can be found; a token or a long text is not. */
+function nameForMessage(name: string): string {
   return name.length > 64 || name.search(tokenLookalike) !== -1 ? '…' : name
 }

@@ -9,12 +9,12 @@ import { numbered, unauthenticated, wrongCredentials } from './error.ts'
 import { assertKnownParameters, readFields } from './fields.ts'
 import { assertManagesTokens, describeUser, identify, ownerOf, type Principal, scopesOf } from './identity.ts'
 
-/** Whoever a password belongs to, and what their token may be used for. */
+/** The owner that a password belongs to, and what their token may be used for. */
 export interface AuthenticatedUser extends Owner {
   readonly scopes?: readonly string[]
 }
 
-/** Answers undefined for a wrong password, and for an unknown name. What it throws is our caller's to hear of, not theirs. */
+/** Answers undefined for a wrong password and for an unknown name. An error that it throws goes to `report`. */
 export type AuthenticatePassword = (username: string, password: string) => Promise<AuthenticatedUser | undefined>
 
 export interface GrantDependencies {
@@ -32,7 +32,7 @@ interface GrantType {
   readonly run: (fields: Fields, principal: Principal) => Promise<Answer>
 }
 
-/** `POST /_security/oauth2/token`: what Elasticsearch calls getting a token. */
+/** `POST /_security/oauth2/token`, which Elasticsearch calls “get token”. */
 export function createGrants(dependencies: GrantDependencies): Verb {
   const grants = new Map(Object.entries(grantsOf(dependencies)))
   return async (request) => {
@@ -77,13 +77,13 @@ function findFaults({ required, forbidden }: GrantType, fields: Fields): readonl
   ]
 }
 
-/** Elasticsearch's quirk: whatever complains of a `grant_type`, be it of a field beside it, is an unsupported one. */
+/** As in Elasticsearch, every refusal that mentions `grant_type` is an `unsupported_grant_type`, whatever its fault. */
 function refused(faults: readonly string[]): Answer {
   const description = numbered(faults)
   return rfcError(description.includes('grant_type') ? 'unsupported_grant_type' : 'invalid_request', description)
 }
 
-/** The form of RFC 6749 §5.2, which only this route has. */
+/** The error format of RFC 6749 §5.2. Of Elasticsearch's routes only this one has it. */
 function rfcError(error: string, description: string): Answer {
   return { status: 400, body: { error, error_description: description } }
 }
@@ -101,13 +101,16 @@ async function grantPassword(
 }
 
 /**
- * A token for a client itself, and for as much as it may do. Not for who has only a token: with one they could ask for
- * the next for ever, also after their session was ended.
+ * A token for the client itself, with all of its scopes. A caller that authenticates by an access token is refused: it
+ * could request the next token with each one for ever, even after its session was ended.
  */
 async function grantToCaller(tokens: Tokens, fields: Fields, principal: Principal): Promise<Answer> {
   assertManagesTokens(principal, 'create')
   if (principal.kind === 'owner')
-    return rfcError('unauthorized_client', 'client_credentials are of a client: authenticate by Basic or ApiKey')
+    return rfcError(
+      'unauthorized_client',
+      'the client_credentials grant is for clients: authenticate by Basic or ApiKey',
+    )
   const request = { owner: ownerOf(principal), scopes: scopesOf(principal), withoutRefreshToken: true }
   return granted(await tokens.issue(request, principal), fields, 'realm')
 }
@@ -122,7 +125,7 @@ async function grantRefresh(tokens: Tokens, fields: Fields, principal: Principal
     : rfcError('invalid_grant', refusals[answer.reason])
 }
 
-/** To the letter: Kibana tells people what to do by three of them. */
+/** Elasticsearch's exact messages: Kibana chooses by three of them what to tell its reader. */
 const refusals: Readonly<Record<RefreshRefusal | TermsNotMet['reason'], string>> = {
   invalid: 'could not refresh the requested token',
   expired: 'token document has expired',

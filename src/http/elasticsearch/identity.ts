@@ -7,33 +7,33 @@ import type { Tokens } from '../../tokens/tokens.ts'
 import { authenticateHeader, splitHeader } from '../credentials.ts'
 import { tokenExpired, unauthenticated, unauthorized, wrongCredentials } from './error.ts'
 
-/** Who is somebody: to Elasticsearch nobody is anonymous. */
+/** A caller that has authenticated. Elasticsearch's routes have no anonymous callers. */
 export type Principal = ClientCaller | OwnerCaller
 
 /**
- * Who makes the request.
+ * The caller of the request.
  *
- * @throws ElasticsearchError 401. An access token that was good once is told from one that never was: clients refresh
- * for the one and log in for the other. (Whoever has a token of ours knows that already.)
+ * @throws ElasticsearchError 401. An access token that was valid once gets another answer than one that never was:
+ * clients refresh for the first and log in for the second. (This reveals nothing new to a caller that has the token.)
  */
 export async function identify(tokens: Tokens, request: Request): Promise<Principal> {
   const header = request.headers.get('authorization')
   const caller = await authenticateHeader(tokens, header).catch((error: unknown) => {
-    throw isRefusal(error) ? refusal(header) : error
+    throw isUnauthenticated(error) ? rejectionOf(header) : error
   })
-  if (isSomebody(caller)) return caller
+  if (isPrincipal(caller)) return caller
   throw unauthenticated(`missing authentication credentials for REST request [${new URL(request.url).pathname}]`)
 }
 
-function isSomebody(caller: Caller): caller is Principal {
+function isPrincipal(caller: Caller): caller is Principal {
   return caller.kind === 'client' || caller.kind === 'owner'
 }
 
-function isRefusal(error: unknown): boolean {
+function isUnauthenticated(error: unknown): boolean {
   return error instanceof TokenServiceError && error.code === 'ERR_UNAUTHENTICATED'
 }
 
-function refusal(header: string | null): Error {
+function rejectionOf(header: string | null): Error {
   const { scheme, value } = splitHeader(header)
   const isOurs = scheme === 'bearer' && readToken(value)?.half === 'access'
   return isOurs ? tokenExpired() : unauthenticated(wrongCredentials)
@@ -49,7 +49,7 @@ export function assertManagesTokens(principal: Principal, action: 'create' | 're
   )
 }
 
-/** Whom a token that a caller asks for itself speaks for. */
+/** The owner of a token that the caller requests for itself. */
 export function ownerOf(principal: Principal): Owner {
   return principal.kind === 'owner'
     ? principal.token.session.owner
@@ -60,7 +60,7 @@ export function scopesOf(principal: Principal): readonly string[] {
   return principal.kind === 'owner' ? principal.token.scopes : principal.scopes
 }
 
-/** A user as Elasticsearch describes one. Roles are our scopes; what we do not know of people is empty. */
+/** A user as Elasticsearch describes one. Roles are our scopes; what this service does not know of owners is empty. */
 export function describeUser(owner: Owner, scopes: readonly string[], authenticationType: string): object {
   const realm = { name: owner.realm, type: owner.realm === clientRealm ? 'client' : 'owner' }
   return {
@@ -76,7 +76,7 @@ export function describeUser(owner: Owner, scopes: readonly string[], authentica
   }
 }
 
-/** How the caller has shown who it is, in Elasticsearch's words. */
+/** How the caller has authenticated, in Elasticsearch's terms. */
 export function authenticationTypeOf({ headers }: Request): 'token' | 'api_key' | 'realm' {
   const { scheme } = splitHeader(headers.get('authorization'))
   if (scheme === 'bearer') return 'token'

@@ -9,13 +9,13 @@ import { assertManagesTokens, identify } from './identity.ts'
 const names = ['token', 'refresh_token', 'realm_name', 'username'] as const
 type Fields = Readonly<Partial<Record<(typeof names)[number], string>>>
 
-/** As Elasticsearch 7 answered; its clients show it as a warning, if its agent is Elasticsearch. */
+/** The answer of Elasticsearch 7. Its clients show the warning only if the agent in it is Elasticsearch. */
 const deprecation = {
   Warning:
     '299 Elasticsearch-8.19.0 "[DELETE /_xpack/security/oauth2/token] is deprecated! Use [DELETE /_security/oauth2/token] instead."',
 }
 
-/** `DELETE /_security/oauth2/token`: all four selectors, and 404 with zeros for a token that nobody knows. */
+/** `DELETE /_security/oauth2/token`: all four selectors, and 404 with counts of 0 for an unknown token. */
 export function createInvalidation(tokens: Tokens): Verb {
   return async (request) => {
     const { status, counts } = await invalidate(tokens, request)
@@ -23,7 +23,7 @@ export function createInvalidation(tokens: Tokens): Verb {
   }
 }
 
-/** The path of 6.x, whose clients look at `created`: whether it was this request that ended something. */
+/** The path of 6.x, whose clients read `created`: whether this request ended a token. */
 export function createLegacyInvalidation(tokens: Tokens): Verb {
   return async (request) => {
     const { status, counts } = await invalidate(tokens, request)
@@ -36,21 +36,21 @@ async function invalidate(tokens: Tokens, request: Request) {
   assertKnownParameters(request)
   const { isToken, target } = select(await readFields(request, 'invalidate_token', names))
   assertManagesTokens(principal, 'invalidate')
-  const ended = target === undefined ? nothing : await tokens.invalidate(target, principal)
-  // A sweep that finds nothing is a success; a token that nobody knows is not.
+  const ended = target === undefined ? noTokens : await tokens.invalidate(target, principal)
+  // A sweep that finds no tokens is a success; an unknown token is not.
   const isUnknown = isToken && ended.invalidated + ended.previouslyInvalidated === 0
   return { status: isUnknown ? 404 : 200, counts: countsOf(ended) }
 }
 
-const nothing = { invalidated: 0, previouslyInvalidated: 0, errors: [] } as const
+const noTokens = { invalidated: 0, previouslyInvalidated: 0, errors: [] } as const
 
-/** What a request selects: no target for text that no token and no owner could ever be. */
+/** What a request selects. The target is undefined for text that can be no token and no owner. */
 interface Selection {
   readonly isToken: boolean
   readonly target: InvalidationTarget | undefined
 }
 
-/** Elasticsearch's rules in its order: an empty string is as good as none, and names go before tokens. */
+/** Elasticsearch's rules in its order: an empty string counts as absent, and names are checked before tokens. */
 function select(fields: Fields): Selection {
   const { token, refresh_token: refreshToken, realm_name: realm = '', username = '' } = fields
   if (token && refreshToken)
@@ -83,7 +83,7 @@ function tokenTarget(kind: 'access-token' | 'refresh-token', token: string): Inv
   return kind === `${readToken(token)?.half}-token` ? { kind, token } : undefined
 }
 
-/** White space beside a name is a name like any other to Elasticsearch, which nobody has. */
+/** To Elasticsearch, white space beside another name is a valid name. No owner can have it, so there is no target. */
 function ownerTarget(realm: string, username: string): InvalidationTarget | undefined {
   if (username === '') return { kind: 'owner', scope: { kind: 'realm', realm } }
   if (realm === '') return { kind: 'owner', scope: { kind: 'username', username } }

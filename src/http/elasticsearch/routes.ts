@@ -1,5 +1,5 @@
 import type { Tokens } from '../../tokens/tokens.ts'
-import { speakElasticsearch, type Verb } from './dialect.ts'
+import { toElasticsearchRoute, type Verb } from './dialect.ts'
 import { assertKnownParameters } from './fields.ts'
 import { type AuthenticatePassword, createGrants } from './grants.ts'
 import { authenticationTypeOf, describeUser, identify, ownerOf, scopesOf } from './identity.ts'
@@ -13,7 +13,7 @@ export interface ElasticsearchDependencies {
 
 /** The routes of Elasticsearch's token service, for its official clients of 6.x to 9.x. */
 export function createElasticsearchRoutes({ tokens, authenticatePassword, report }: ElasticsearchDependencies) {
-  const route = (verb: Verb) => speakElasticsearch(verb, report)
+  const route = (verb: Verb) => toElasticsearchRoute(verb, report)
   return {
     describeService: route(createServiceDescription(tokens)),
     describeCaller: route(createCallerDescription(tokens)),
@@ -23,7 +23,7 @@ export function createElasticsearchRoutes({ tokens, authenticatePassword, report
   }
 }
 
-/** `GET /_security/_authenticate`: whom the credentials speak for. */
+/** `GET /_security/_authenticate`: the caller that the credentials belong to. */
 function createCallerDescription(tokens: Tokens): Verb {
   return async (request) => {
     const principal = await identify(tokens, request)
@@ -34,8 +34,8 @@ function createCallerDescription(tokens: Tokens): Verb {
 }
 
 /**
- * `GET /`: what client 7 asks for once, to know whom it speaks to. Nobody needs credentials for it, but wrong ones are
- * wrong: to programs it is a ping.
+ * `GET /`: client 7 sends it once, to check which product it is connected to. It needs no credentials. Wrong ones are
+ * refused all the same, because programs use this route to check their connection.
  */
 function createServiceDescription(tokens: Tokens): Verb {
   const body = {
@@ -43,7 +43,7 @@ function createServiceDescription(tokens: Tokens): Verb {
     cluster_name: 'invalidate-token',
     cluster_uuid: '_na_',
     version: {
-      // Whose API it is, not whose build: the newest that knows all of these routes' forms.
+      // The version of the API, not of a build: the newest in which all of these routes have this form.
       number: '8.19.0',
       build_flavor: 'default',
       minimum_wire_compatibility_version: '7.17.0',

@@ -12,22 +12,22 @@ import {
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Caller } from '../../tokens/caller.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import { isObject, mostBodyBytes } from '../body.ts'
+import { isObject, maxBodyBytes } from '../body.ts'
 import { authenticateHeader } from '../credentials.ts'
-import { answerHeaders, mostTokens } from './route.ts'
+import { answerHeaders, maxDocumentTokens } from './route.ts'
 
 /**
- * The short way for what makes up the load: a plain POST of one operation with variables. It goes from the bytes to
- * graphql-js and back, without Request, Response and Yoga's hooks in between, for a third of the CPU time.
+ * The fast path serves the requests that make up the load: a plain POST of one operation with variables. It passes the
+ * bytes to graphql-js and back, without the Request, the Response and Yoga's hooks, for a third of the CPU time.
  *
- * It answers what Yoga would answer, to the byte, or it does not answer at all: whatever is not certain beforehand
- * (another media type, a browser's origin, a document that does not parse or validate, variables that do not fit) is
- * left to the long way, and nothing has been done then. `test/engines/fast-path.test.ts` compares the two.
+ * Its answer equals Yoga's byte for byte, or it gives none. Requests for which that is not certain in advance (another
+ * media type, a browser's origin, a document that does not parse or validate, variables that do not fit) are left to
+ * the full path, and nothing has been executed then. `test/engines/fast-path.test.ts` compares the two.
  */
 export interface FastPath {
-  /** Whether a POST to the GraphQL endpoint with these headers may go the short way. */
-  takes(headers: IncomingHttpHeaders): boolean
-  /** The answer, or undefined if it must go the long way after all. */
+  /** Whether a POST to the GraphQL endpoint with these headers may take the fast path. */
+  accepts(headers: IncomingHttpHeaders): boolean
+  /** The answer; undefined if the request must take the full path after all. */
   answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<FastAnswer | undefined>
 }
 
@@ -48,7 +48,7 @@ interface Prepared {
   readonly operation: OperationDefinitionNode
 }
 
-/** As graphql-js answers, or what was thrown before it was asked. */
+/** The result of graphql-js, or what was thrown before it was called. */
 interface Outcome {
   readonly data?: ExecutionResult['data']
   readonly errors?: readonly unknown[]
@@ -60,14 +60,14 @@ interface Params {
   readonly operationName: string | undefined
 }
 
-/** Applications have a few dozen operations; the oldest is forgotten when there are more. */
-const mostPrepared = 500
+/** Applications have a few dozen operations; when there are more than this, the oldest is removed. */
+const maxPrepared = 500
 
 export function createFastPath({ schema, tokens, report }: FastPathDependencies): FastPath {
   const present = createErrorPresenter(schema, report)
   const prepared = new Map<string, Prepared>()
 
-  return { takes, answer }
+  return { accepts, answer }
 
   async function answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<FastAnswer | undefined> {
     const params = readParams(body)
@@ -86,7 +86,7 @@ export function createFastPath({ schema, tokens, report }: FastPathDependencies)
       variableValues,
       contextValue: { tokens, caller },
     })
-    // No `data` at all: the variables do not fit, so graphql-js has not begun.
+    // Without `data` the variables did not fit, and graphql-js has executed nothing.
     return result.data === undefined ? undefined : write(result, headers.accept)
   }
 
@@ -105,7 +105,7 @@ export function createFastPath({ schema, tokens, report }: FastPathDependencies)
     const plan = prepare(schema, query)
     if (plan === undefined) return undefined
     const [oldest] = prepared.keys()
-    if (prepared.size >= mostPrepared && oldest !== undefined) prepared.delete(oldest)
+    if (prepared.size >= maxPrepared && oldest !== undefined) prepared.delete(oldest)
     prepared.set(query, plan)
     return plan
   }
@@ -113,16 +113,16 @@ export function createFastPath({ schema, tokens, report }: FastPathDependencies)
 
 const jsonType = 'application/json'
 const graphqlType = 'application/graphql-response+json'
-const accepted = new Set([undefined, '*/*', jsonType, graphqlType])
+const acceptedTypes = new Set([undefined, '*/*', jsonType, graphqlType])
 
-function takes(headers: IncomingHttpHeaders): boolean {
+function accepts(headers: IncomingHttpHeaders): boolean {
   const { accept, origin } = headers
   const length = headers['content-length']
   return (
     headers['content-type'] === jsonType &&
     length !== undefined &&
-    Number(length) <= mostBodyBytes &&
-    accepted.has(accept) &&
+    Number(length) <= maxBodyBytes &&
+    acceptedTypes.has(accept) &&
     origin === undefined &&
     headers['content-encoding'] === undefined
   )
@@ -138,18 +138,18 @@ function readParams(body: Uint8Array): Params | undefined {
     return undefined
   }
   if (!isObject(params)) return undefined
-  const { query, variables, operationName, ...others } = params
-  if (typeof query !== 'string' || Object.keys(others).length > 0) return undefined
+  const { query, variables, operationName, ...unknown } = params
+  if (typeof query !== 'string' || Object.keys(unknown).length > 0) return undefined
   if (variables != null && !isObject(variables)) return undefined
   if (operationName != null && typeof operationName !== 'string') return undefined
   return { query, variables: variables ?? {}, operationName: operationName || undefined }
 }
 
-/** Documents with a literal string go the long way: it may be a token, which must not stay in memory as a key. */
+/** A document with a literal string takes the full path: the string may be a token, which must not be kept as a key. */
 function prepare(schema: GraphQLSchema, query: string): Prepared | undefined {
   if (query.includes('"')) return undefined
   try {
-    const document = parse(query, { maxTokens: mostTokens })
+    const document = parse(query, { maxTokens: maxDocumentTokens })
     const [operation, ...others] = document.definitions
     if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0) return undefined
     if (operation.operation === 'subscription' || validate(schema, document).length > 0) return undefined
@@ -169,7 +169,7 @@ interface ErrorHttp {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** The highest status of the errors, and all their headers, as Yoga has it. */
+/** Answers the highest status of the errors, and adds all their headers to `headers`, as Yoga does. */
 function statusOf(errors: readonly GraphQLError[], type: string, headers: Record<string, string>): number {
   let status = 0
   for (const { extensions } of errors) {

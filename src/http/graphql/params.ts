@@ -4,8 +4,8 @@ import { badInput } from '../../tokens/owner.ts'
 import { readJson, readText, UnreadableRequest } from '../body.ts'
 
 /**
- * The GraphQL parameters of a POST (GraphQL over HTTP §5.1: `application/json` and nothing else, so that no form of a
- * foreign page can make a request without a CORS preflight).
+ * Reads the GraphQL parameters of a POST. GraphQL over HTTP §5.1: only `application/json`, so that a form on another
+ * site's page cannot send a request without a CORS preflight.
  *
  * @throws GraphQLError `malformed`
  */
@@ -14,7 +14,7 @@ export async function readPostParams(request: Request): Promise<GraphQLParams> {
 }
 
 /**
- * The parameters of a GET (GraphQL over HTTP §5.2). Mutations by GET are refused further in.
+ * Reads the parameters of a GET (GraphQL over HTTP §5.2). Yoga refuses mutations by GET.
  *
  * @throws GraphQLError `malformed`
  */
@@ -36,16 +36,16 @@ function readSearchParams(given: URLSearchParams): GraphQLParams {
 }
 
 /**
- * What is no GraphQL request is refused with an HTTP status of its own, whatever the caller accepts: the 200 that
- * clients of `application/json` read with every error is for requests that are well-formed (GraphQL over HTTP §6.4.1).
+ * The refusal of what is not a GraphQL request. It has an HTTP status of its own, whatever the caller accepts: only for
+ * well-formed requests do clients of `application/json` get a 200 with every error (GraphQL over HTTP §6.4.1).
  */
 export function malformed(message: string, status = 400): GraphQLError {
   return new GraphQLError(message, { originalError: badInput(message), extensions: { http: { status } } })
 }
 
-/** Yoga checks the rest of the parameters, and would answer a missing query with a 200. */
+/** Yoga checks the other parameters, but it would answer a missing query with a 200. */
 function withQuery(params: GraphQLParams | null): GraphQLParams {
-  if (Array.isArray(params)) throw malformed('Expected one operation, got a list: there is no batching')
+  if (Array.isArray(params)) throw malformed('Expected one operation, got a list: batching is not supported')
   if (typeof params !== 'object' || params === null) throw malformed('Expected the body to be a JSON object')
   if (params.query == null) throw malformed('Expected `query` to be a GraphQL document, got none')
   return params

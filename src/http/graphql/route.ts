@@ -17,17 +17,20 @@ export interface GraphqlDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
   readonly endpoint: string
-  /** Told about everything that a caller only reads "Unexpected error." of, and about a database that is gone. */
+  /** Receives every error that a caller sees only as "Unexpected error.", and every failure of the database. */
   readonly report: (error: unknown) => void
 }
 
-/** GraphiQL's introspection has some 300 tokens. The limit also bounds depth and aliases, before anything recurses. */
-export const mostTokens = 1000
+/**
+ * The most lexical tokens that a document may have; GraphiQL's introspection has some 300. The limit also bounds depth
+ * and aliases, before anything recurses.
+ */
+export const maxDocumentTokens = 1000
 
-/** RFC 6749 §5.1: an answer that may hold a token is kept by nobody. */
+/** RFC 6749 §5.1: no cache may keep an answer that may hold a token. */
 export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
-/** The GraphQL route: Yoga, with its doors narrowed. */
+/** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): (request: Request) => Promise<Response> {
   const { schema, tokens, endpoint, report } = dependencies
   const present = createErrorPresenter(schema, report)
@@ -39,36 +42,36 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
       caller: await authenticateHeader(tokens, request.headers.get('authorization')),
     }),
     plugins: [useRequestLimits(present)],
-    // All errors, also Yoga's own, are presented in one place: `useRequestLimits`.
+    // All errors, Yoga's own too, are presented in one place: `useRequestLimits`.
     maskedErrors: false,
     logging: false,
     graphiql: false,
     landingPage: false,
     multipart: false,
     maxRequestBodySize: false,
-    // Any page may call: there is no cookie that a browser would add, so a page can do only what its tokens allow.
+    // Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow.
     cors: { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTIONS'] },
   })
   return async (request) => {
     const response = await yoga.fetch(request)
     for (const [name, value] of Object.entries(answerHeaders)) response.headers.set(name, value)
-    // nginx holds back what it proxies until a buffer is full; this tells it not to.
+    // nginx would hold back a proxied answer until its buffer is full; this header turns that off.
     if (isEventStream(response)) response.headers.set('x-accel-buffering', 'no')
     return response
   }
 }
 
-/** Whether it goes on for as long as its reader listens. */
+/** Whether the response is a stream of events, which goes on for as long as the client reads it. */
 export function isEventStream({ headers }: Response): boolean {
   return headers.get('content-type')?.startsWith('text/event-stream') ?? false
 }
 
-/** One plugin, because each costs microseconds at every request. */
+/** One plugin does it all, because each plugin costs microseconds at every request. */
 function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
   return {
     onRequestParse({ request, setRequestParser }) {
-      // Yoga finds this out when it writes the answer: after a mutation has had its effect.
-      if (!takesAnswer(request.headers.get('accept'))) throw malformed('Expected `Accept` to allow JSON', 406)
+      // Yoga checks this when it writes the answer, after a mutation has had its effect.
+      if (!acceptsAnswer(request.headers.get('accept'))) throw malformed('Expected `Accept` to allow JSON', 406)
       if (request.method === 'GET') setRequestParser(readGetParams)
       if (request.method !== 'POST') return
       if (!/^application\/(graphql\+)?json *(;|,|$)/i.test(request.headers.get('content-type') ?? ''))
@@ -76,11 +79,11 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
       setRequestParser(readPostParams)
     },
     onParse({ setParseFn }) {
-      setParseFn((source, options) => parse(source, { ...options, maxTokens: mostTokens }))
+      setParseFn((source, options) => parse(source, { ...options, maxTokens: maxDocumentTokens }))
     },
     onSubscribe({ args, setResultAndStopExecution }) {
-      // Yoga would find out when it writes the answer, and leave a stream behind that nobody reads.
-      if (!takesStream(args.contextValue.request.headers.get('accept')))
+      // Yoga would check this when it writes the answer, and leave an open stream behind that has no reader.
+      if (!acceptsStream(args.contextValue.request.headers.get('accept')))
         return setResultAndStopExecution({
           errors: [malformed('Expected `Accept: text/event-stream` for a subscription', 406)],
         })
@@ -92,7 +95,7 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
         onSubscribeResult: ({ result, setResult }) => {
           if (!isAsyncIterable(result)) return
           const results = endWithError(result, present)
-          endWith(args.contextValue.request.signal, results)
+          endOnAbort(args.contextValue.request.signal, results)
           setResult(results)
         },
       }
@@ -105,8 +108,8 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
 }
 
 /**
- * GraphQL's newest edition refuses it, graphql-js does not yet: a subscription whose only field is left out has nothing
- * to listen to, and its executor stumbles.
+ * Whether a subscription's root field has `@skip` or `@include`. GraphQL's newest edition refuses that, graphql-js does
+ * not yet: if the only field is skipped there is nothing to subscribe to, and its executor fails.
  */
 function hasConditionalRoot({ definitions }: DocumentNode): boolean {
   return definitions.some(
@@ -128,49 +131,49 @@ function isConditional({ selections }: SelectionSetNode): boolean {
 }
 
 /**
- * A stream whose source breaks ends with an error that is presented like any other, and then completes: Yoga would
- * break the connection, and its reader would learn nothing.
+ * When the source of a stream fails, the stream sends an error that is presented like any other, and then completes.
+ * Yoga would close the connection, and the client would not learn the reason.
  */
 function endWithError(
   results: AsyncIterable<ExecutionResult>,
   present: (error: unknown) => GraphQLError,
 ): AsyncIterableIterator<ExecutionResult> {
   const iterator = results[Symbol.asyncIterator]()
-  let isBroken = false
+  let hasFailed = false
   return {
     async next() {
-      if (isBroken) return over
+      if (hasFailed) return completed
       try {
         const step = await iterator.next()
         if (step.done === true || step.value.errors === undefined) return step
         return { done: false, value: { ...step.value, errors: step.value.errors.map(present) } }
       } catch (error) {
-        isBroken = true
+        hasFailed = true
         return { done: false, value: { errors: [present(error)] } }
       }
     },
-    return: async () => iterator.return?.() ?? over,
+    return: async () => iterator.return?.() ?? completed,
     [Symbol.asyncIterator]() {
       return this
     },
   }
 }
 
-const over = { done: true, value: undefined } as const
+const completed = { done: true, value: undefined } as const
 
-/** A caller who hangs up before Yoga has begun to read the stream would leave it behind, open for ever. */
-function endWith(signal: AbortSignal, results: AsyncIterableIterator<unknown>): void {
+/** Ends the stream when the caller disconnects. If that happens before Yoga reads it, it would stay open for ever. */
+function endOnAbort(signal: AbortSignal, results: AsyncIterableIterator<unknown>): void {
   const end = () => void results.return?.()
   if (signal.aborted) end()
   else signal.addEventListener('abort', end, { once: true })
 }
 
-/** Whether any of the types that Yoga can write is acceptable; it writes UTF-8 and does not weigh `q`. */
-function takesAnswer(accept: string | null): boolean {
+/** Whether the client accepts any of the types that Yoga can write. Yoga writes UTF-8 and ignores `q`. */
+function acceptsAnswer(accept: string | null): boolean {
   return (accept || '*/*').toLowerCase().split(',').some(isWritable)
 }
 
-function takesStream(accept: string | null): boolean {
+function acceptsStream(accept: string | null): boolean {
   const types = (accept || '*/*').toLowerCase().split(',')
   return types.some((entry) => isWritable(entry) && /^\s*(?:\*\/\*|text\/(?:\*|event-stream))/.test(entry))
 }

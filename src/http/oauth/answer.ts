@@ -2,12 +2,12 @@ import { TokenServiceError } from '../../tokens/errors.ts'
 import { UnreadableRequest } from '../body.ts'
 import { answerHeaders } from '../graphql/route.ts'
 
-/** RFC 6749 §5.1 has both for whatever holds a token: `Pragma` is for caches of HTTP/1.0. */
+/** RFC 6749 §5.1 requires both for an answer that holds a token. `Pragma` is for caches of HTTP/1.0. */
 const headers = { ...answerHeaders, pragma: 'no-cache' } as const
 
 type HeaderFields = Readonly<Record<string, string>>
 
-/** RFC 6749 §5.2, and beside it: RFC 6750 §3.1 for whoever comes with an access token, §4.1.2.1 for what is our fault. */
+/** RFC 6749 §5.2; RFC 6750 §3.1 for callers with an access token; RFC 6749 §4.1.2.1 for faults of the server. */
 type ErrorCode =
   | 'invalid_request'
   | 'invalid_client'
@@ -19,7 +19,7 @@ type ErrorCode =
   | 'temporarily_unavailable'
   | 'server_error'
 
-/** A refusal in OAuth's own words, with status 400. The message is for its sender: ASCII without `"` and `\` (§5.2). */
+/** A refusal with a code of OAuth and status 400. The message is for the client: ASCII without `"` and `\` (§5.2). */
 export class Refusal extends Error {
   readonly code: ErrorCode
 
@@ -37,8 +37,8 @@ export function answerEmpty(status: 200 | 204): Response {
   return new Response(null, { status, headers })
 }
 
-/** Answers errors too; what no caller can mend goes to `report`, and nothing of it is shown. */
-export function answering(
+/** Makes a route answer its errors too. An error that no caller can correct goes to `report`, and is not shown. */
+export function withErrorAnswers(
   answer: (request: Request) => Promise<Response>,
   report: (error: unknown) => void,
 ): (request: Request) => Promise<Response> {
@@ -55,26 +55,27 @@ function answerError(error: unknown, request: Request, report: (error: unknown) 
   if (error instanceof Refusal) return refuse(400, error.code, error.message)
   if (error instanceof UnreadableRequest) return refuse(error.status, 'invalid_request', error.message)
   const isBearer = /^bearer\b/i.test(request.headers.get('authorization')?.trim() ?? '')
-  const answer = error instanceof TokenServiceError ? answerOurs(error, isBearer) : undefined
+  const answer = error instanceof TokenServiceError ? answerServiceError(error, isBearer) : undefined
   if (answer === undefined || answer.status === 503) report(error)
   return answer ?? refuse(500, 'server_error', 'Unexpected error.')
 }
 
-function answerOurs({ code, message }: TokenServiceError, isBearer: boolean): Response | undefined {
+function answerServiceError({ code, message }: TokenServiceError, isBearer: boolean): Response | undefined {
   switch (code) {
     case 'ERR_BAD_INPUT':
       return refuse(400, 'invalid_request', message)
     case 'ERR_UNAUTHENTICATED':
-      // RFC 7662 §2.3 sends clients to RFC 6749 §5.2 for their words, and bearers of a token to RFC 6750 §3.
+      // RFC 7662 §2.3 refers to RFC 6749 §5.2 for the errors of clients, and to RFC 6750 §3 for bearers of a token.
       return isBearer
-        ? refuse(401, 'invalid_token', message, challengeBearer('invalid_token', message))
+        ? refuse(401, 'invalid_token', message, bearerChallenge('invalid_token', message))
         : refuse(401, 'invalid_client', message, challenge)
     case 'ERR_FORBIDDEN':
-      // What is missing is a scope, also where a client authenticates by its secret: RFC 6749 has no word for that.
-      return refuse(403, 'insufficient_scope', message, isBearer ? challengeBearer('insufficient_scope', message) : {})
+      // A scope is missing. Clients that authenticate by their secret get the same code: RFC 6749 has none for this.
+      return refuse(403, 'insufficient_scope', message, isBearer ? bearerChallenge('insufficient_scope', message) : {})
     case 'ERR_STORAGE_UNAVAILABLE':
       // RFC 7009 §2.2.1: after a 503 "the client must assume the token still exists and may retry". Never a 401.
       return refuse(503, 'temporarily_unavailable', message, { 'retry-after': '1' })
+    case 'ERR_MORE_THAN_EXPECTED':
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
       return undefined
@@ -88,9 +89,9 @@ const challenge = {
   'www-authenticate': 'Basic realm="invalidate-token", charset="UTF-8", Bearer realm="invalidate-token"',
 }
 
-function challengeBearer(error: ErrorCode, description: string): HeaderFields {
-  const said = `error="${error}", error_description="${description}"`
-  return { 'www-authenticate': `Bearer realm="invalidate-token", ${said}` }
+function bearerChallenge(error: ErrorCode, description: string): HeaderFields {
+  const parameters = `error="${error}", error_description="${description}"`
+  return { 'www-authenticate': `Bearer realm="invalidate-token", ${parameters}` }
 }
 
 function refuse(status: number, error: ErrorCode, description: string, more: HeaderFields = {}): Response {

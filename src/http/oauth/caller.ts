@@ -5,16 +5,16 @@ import { authenticateEncodedHeader, clientCredentials } from '../credentials.ts'
 import { Refusal } from './answer.ts'
 import { type Form, requireParameter } from './form.ts'
 
-/** A request that was read, and whose caller is known. */
+/** A form that was read, and whose caller is known. */
 export interface FormRequest {
   readonly form: Form
   readonly caller: Caller
-  /** What we are called by whoever asks. */
+  /** Our issuer identifier for this request. */
   readonly issuer: string
 }
 
 /**
- * Who makes a request (RFC 6749 §2.3.1): a client by Basic or by the form, an owner by Bearer, or nobody in particular.
+ * The caller of a request (RFC 6749 §2.3.1): a client by Basic or by the form, an owner by Bearer, or anonymous.
  *
  * A `client_id` alone names a public client and proves nothing, so its caller is anonymous.
  *
@@ -24,7 +24,7 @@ export interface FormRequest {
 export async function authenticateCaller(tokens: Tokens, request: Request, form: Form): Promise<Caller> {
   const header = request.headers.get('authorization')
   assertOneMethod(header, form)
-  if (header !== null) return withId(form.get('client_id'), await authenticateEncodedHeader(tokens, header))
+  if (header !== null) return requireSameClient(form.get('client_id'), await authenticateEncodedHeader(tokens, header))
   const secret = form.get('client_secret')
   if (secret === undefined) return anonymous
   return tokens.authenticate(clientCredentials(requireParameter(form, 'client_id'), secret))
@@ -34,14 +34,17 @@ export async function authenticateCaller(tokens: Tokens, request: Request, form:
 function assertOneMethod(header: string | null, form: Form): void {
   const methods = [header ?? undefined, form.get('client_secret'), form.get('client_assertion')]
   if (methods.filter((method) => method !== undefined).length > 1)
-    throw new Refusal('invalid_request', 'Expected one way of authenticating, got several')
-  // Whoever asserts an identity means to be somebody, and is not nobody instead.
+    throw new Refusal('invalid_request', 'Expected one authentication method, got several')
+  // A caller that sends an assertion wants to authenticate, so it must not become anonymous.
   if (form.has('client_assertion'))
-    throw new TokenServiceError('ERR_UNAUTHENTICATED', 'A client assertion is not a way to authenticate here.')
+    throw new TokenServiceError(
+      'ERR_UNAUTHENTICATED',
+      'Client assertions are not supported: authenticate by a client secret or an access token.',
+    )
 }
 
-/** A client may name itself in the form as well; two names are one too many. */
-function withId(id: string | undefined, caller: Caller): Caller {
+/** A client may name itself in the form as well, but not by another name. */
+function requireSameClient(id: string | undefined, caller: Caller): Caller {
   if (id !== undefined && caller.kind === 'client' && caller.clientId !== id)
     throw new Refusal('invalid_request', 'Expected `client_id` to be the client that authenticates')
   return caller

@@ -1,7 +1,7 @@
 import { readText } from '../body.ts'
 import { Refusal } from './answer.ts'
 
-/** All that any of our routes reads; RFC 6749 §3.2: "MUST ignore unrecognized request parameters". */
+/** All parameters that any of these routes reads; RFC 6749 §3.2: "MUST ignore unrecognized request parameters". */
 const parameters = [
   'client_id',
   'client_secret',
@@ -15,11 +15,11 @@ const parameters = [
 
 type Parameter = (typeof parameters)[number]
 
-/** What a form says: no parameter is empty, and none is there twice. */
+/** The parameters of a form: none is empty, and none appears twice. */
 export type Form = ReadonlyMap<Parameter, string>
 
 /**
- * The body of a request as RFC 6749 Appendix B has it. What stands in the url is not read: it ends up in logs.
+ * Reads the body of a request as RFC 6749 Appendix B defines it. The url is not read: urls end up in logs.
  *
  * @throws UnreadableRequest, Refusal invalid_request
  */
@@ -40,7 +40,7 @@ export function requireParameter(form: Form, name: Parameter): string {
 function readParameter(name: Parameter, given: URLSearchParams): readonly [Parameter, string][] {
   // RFC 6749 §3.2: "Parameters sent without a value MUST be treated as if they were omitted from the request."
   const values = given.getAll(name).filter((value) => value !== '')
-  // The same: "Request and response parameters MUST NOT be included more than once."
+  // RFC 6749 §3.2: "Request and response parameters MUST NOT be included more than once."
   if (values.length > 1) throw new Refusal('invalid_request', `Expected the parameter \`${name}\` once`)
   return values.map((value) => [name, value])
 }

@@ -13,8 +13,8 @@ interface JsonRequest {
 /**
  * Global Token Revocation (draft-parecki-oauth-global-token-revocation-06): ends every token of a subject.
  *
- * Who may is decided as for any owner by name: `manage_token`, or to be that owner. 204 also where there was nothing to
- * end: we know tokens, not users, so nobody can be "not found".
+ * The caller needs the scope `manage_token` or must be that owner, as for any invalidation of an owner. The answer is
+ * 204 also when there was nothing to end: this service knows tokens, not users, so no subject can be "not found".
  */
 export async function revokeGlobally(tokens: Tokens, { request, caller, issuer }: JsonRequest): Promise<Response> {
   const scope = await readScope(request, issuer)
@@ -22,20 +22,20 @@ export async function revokeGlobally(tokens: Tokens, { request, caller, issuer }
   return answerEmpty(204)
 }
 
-/** A way to name a subject: the members beside `format`, and whom they name. */
+/** A way to name a subject: the members beside `format`, and the owner that they name. */
 interface Format {
   readonly members: readonly string[]
   read(text: (member: string) => string, issuer: string): OwnerScope
 }
 
-/** Of RFC 9493 §3.2 what we can tell an owner by; to guess at another might end what nobody asked for, or nothing. */
+/** The formats of RFC 9493 §3.2 that name an owner. Guessing at any other might end the wrong tokens, or none. */
 const formats: ReadonlyMap<unknown, Format> = new Map<string, Format>([
   ['iss_sub', { members: ['iss', 'sub'], read: readIssuedSubject }],
   ['opaque', { members: ['id'], read: (text) => readOwner('id', text('id')) }],
   ['email', { members: ['email'], read: (text) => readEmail(text('email')) }],
 ])
 
-/** What is not understood is refused and not skipped: whoever sent it may have meant less than what would be left. */
+/** What is not understood is refused and not skipped: the request may have meant fewer tokens than would be ended. */
 async function readScope(request: Request, issuer: string): Promise<OwnerScope> {
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? ''))
     throw malformed('Expected `Content-Type: application/json`')
@@ -59,14 +59,14 @@ function readMember(member: string, value: unknown): string {
   return value
 }
 
-/** One of our own subjects; or somebody else's, whose realm is then the issuer that they come from. */
+/** A subject of this service, or one of another issuer: that issuer is then the realm. */
 function readIssuedSubject(text: (member: string) => string, issuer: string): OwnerScope {
   const [iss, sub] = [text('iss'), text('sub')]
   if (iss === issuer || iss === `${issuer}/`) return readOwner('sub', sub)
   return { kind: 'realm-user', realm: readName('sub_id.iss', iss), username: readName('sub_id.sub', sub) }
 }
 
-/** As introspection names an owner. */
+/** Reads a subject as introspection names an owner. */
 function readOwner(member: string, subject: string): OwnerScope {
   const owner = readSubject(subject)
   if (owner === undefined) throw malformed(`Expected \`sub_id.${member}\` to be a \`sub\` as introspection answers it`)
@@ -74,7 +74,7 @@ function readOwner(member: string, subject: string): OwnerScope {
   return { kind: 'realm-user', realm: readName(field, owner.realm), username: readName(field, owner.username) }
 }
 
-/** An address is one person's in whatever realm; a name without @ may be another's in each, so it does not pass. */
+/** An email address is one person's in every realm. A name without @ may be another person's in each: it is refused. */
 function readEmail(email: string): OwnerScope {
   if (!/^[^\s@]+@[^\s@]+$/.test(email)) throw malformed('Expected `sub_id.email` to be an address')
   return { kind: 'username', username: readName('sub_id.email', email) }

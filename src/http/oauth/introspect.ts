@@ -9,23 +9,25 @@ import type { FormRequest } from './caller.ts'
 import { requireParameter } from './form.ts'
 
 /**
- * Token introspection (RFC 7662), for callers with the scope `introspect_token`. Always as JSON: RFC 9701's signed
- * answers are not offered, nor announced in the metadata.
+ * Token introspection (RFC 7662), for callers with the scope `introspect_token`. The answer is always JSON: the signed
+ * answers of RFC 9701 are not offered, and the metadata does not announce them.
  */
 export async function introspect(tokens: Tokens, { form, caller, issuer }: FormRequest): Promise<Response> {
   const token = requireParameter(form, 'token')
   const found = await tokens.introspect(token, caller).catch(asInactive)
   // §2.2: an answer about a token that is not active "SHOULD NOT include any additional information".
-  return answerJson(found.active ? { ...introspectionResponse(found, issuer), ...typeOf(token) } : { active: false })
+  return answerJson(
+    found.active ? { ...introspectionResponse(found, issuer), ...tokenTypeOf(token) } : { active: false },
+  )
 }
 
-/** Text that no token could be (control characters, half a megabyte) is not active either. */
+/** Text that can be no token (control characters, half a megabyte) is answered as inactive too. */
 function asInactive(error: unknown): Introspection {
   if (error instanceof TokenServiceError && error.code === 'ERR_BAD_INPUT') return { active: false }
   throw error
 }
 
-/** §2.2's members, and of our own `realm_name` and `sid`: whose token it is, and the session, as GraphQL names them. */
+/** The members of §2.2, and two of our own: `realm_name`, the owner's realm, and `sid`, the `id` of the session. */
 function introspectionResponse(
   { session, scopes, clientId, issuedAt, expiresAt }: ActiveToken,
   issuer: string,
@@ -46,12 +48,12 @@ function introspectionResponse(
   }
 }
 
-/** §2.2: `token_type` is that of RFC 6749 §5.1, which is of access tokens: so only they have one. */
-function typeOf(token: string): object {
+/** §2.2: `token_type` is that of RFC 6749 §5.1. It is a type of access tokens, so a refresh token has none. */
+function tokenTypeOf(token: string): object {
   return readToken(token)?.half === 'access' ? { token_type: 'Bearer' } : {}
 }
 
-/** Rounded down: nobody takes a token for alive when it is not. */
+/** Rounded down, so that no reader takes an expired token for active. */
 function inSeconds(instant: Date): number {
   return Math.floor(instant.getTime() / 1000)
 }

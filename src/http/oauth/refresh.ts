@@ -7,16 +7,16 @@ import type { FormRequest } from './caller.ts'
 import { requireParameter } from './form.ts'
 
 /**
- * Refreshing an access token (RFC 6749 §6): the one grant of our token endpoint.
+ * Refreshes an access token (RFC 6749 §6): the only grant of this token endpoint.
  *
- * §6: the server MUST "ensure that the refresh token was issued to the authenticated client". Where no client
- * authenticates, as public ones can not, holding the token is enough: it works once (RFC 9700 §2.2.2).
+ * §6: the server MUST "ensure that the refresh token was issued to the authenticated client". If no client
+ * authenticates, as public clients cannot, holding the token is enough: it works once (RFC 9700 §2.2.2).
  */
 export async function refresh(tokens: Tokens, { form, caller }: FormRequest): Promise<Response> {
   if (requireParameter(form, 'grant_type') !== 'refresh_token')
     throw new Refusal('unsupported_grant_type', 'Expected `grant_type` to be refresh_token')
   const token = requireParameter(form, 'refresh_token')
-  // §3.3. What is no scope-token was never granted, so a malformed scope is beyond every grant.
+  // §3.3. Text that is no scope-token was never granted, so a malformed scope is beyond every grant.
   const scopes = form.get('scope')?.split(' ') ?? []
   if (readToken(token)?.half !== 'refresh') throw refusalOf('invalid')
   const issuedTo = caller.kind === 'client' ? caller.clientId : undefined
@@ -25,7 +25,7 @@ export async function refresh(tokens: Tokens, { form, caller }: FormRequest): Pr
   return answerJson(tokenResponse(answer.pair))
 }
 
-/** §5.1. A new pair has all of the scopes that were granted, so whoever asked for fewer must read which (§3.3). */
+/** §5.1. A new pair has all scopes that were granted, so a client that asked for fewer must be told which (§3.3). */
 function tokenResponse({ accessToken, expiresInSeconds, refresh: refreshHalf, scopes }: IssuedPair): object {
   return {
     access_token: accessToken,
@@ -36,17 +36,20 @@ function tokenResponse({ accessToken, expiresInSeconds, refresh: refreshHalf, sc
   }
 }
 
-/** §5.2: `invalid_grant` for a refresh token that "is invalid, expired, revoked […], or was issued to another client". */
+/** §5.2: `invalid_grant` if the refresh token "is invalid, expired, revoked […], or was issued to another client". */
 function refusalOf(reason: RefreshRefusal | TermsNotMet['reason']): Refusal {
   switch (reason) {
     case 'invalid':
-      return new Refusal('invalid_grant', 'This is no refresh token of ours, or one that was let go long ago.')
+      return new Refusal(
+        'invalid_grant',
+        'Not a refresh token of this service, or one so old that it was deleted; log in again.',
+      )
     case 'expired':
       return new Refusal('invalid_grant', 'The refresh token has expired; log in again.')
     case 'already-used':
       return new Refusal(
         'invalid_grant',
-        'The refresh token was used before, so somebody has a copy: its session was ended; log in again.',
+        'The refresh token was used before, so it may have been stolen: its session was ended; log in again.',
       )
     case 'invalidated':
       return new Refusal('invalid_grant', 'The refresh token was revoked; log in again.')

@@ -10,13 +10,13 @@ import { requireParameter } from './form.ts'
 /**
  * Token revocation (RFC 7009).
  *
- * Whoever holds a token may end it, unless they authenticate as a client to which it was not issued. §2.2: "invalid
- * tokens do not cause an error response", so what is unknown, expired, ended or no token at all is a 200 as well.
- * `token_type_hint` is ignored (§2.1 allows it): a token says by itself what it is.
+ * A caller that holds a token may end it, unless it authenticates as a client to which the token was not issued. §2.2:
+ * "invalid tokens do not cause an error response", so a token that is unknown, expired or ended, and text that is no
+ * token, are answered by 200 too. `token_type_hint` is ignored (§2.1 allows it): the token itself shows its type.
  */
 export async function revoke(tokens: Tokens, { form, caller }: FormRequest): Promise<Response> {
   const target = targetOf(requireParameter(form, 'token'))
-  if (target !== undefined) await end(tokens, target, caller)
+  if (target !== undefined) await invalidate(tokens, target, caller)
   return answerEmpty(200)
 }
 
@@ -25,24 +25,24 @@ function targetOf(token: string): InvalidationTarget | undefined {
   return half && { kind: `${half}-token`, token }
 }
 
-async function end(tokens: Tokens, target: InvalidationTarget, caller: Caller): Promise<void> {
+async function invalidate(tokens: Tokens, target: InvalidationTarget, caller: Caller): Promise<void> {
   try {
-    await tokens.invalidate(target, caller, termsOf(target, caller))
+    await tokens.invalidate(target, caller, optionsOf(target, caller))
   } catch (error) {
     // §2.1: "verifies whether the token was issued to the client making the revocation request. If this validation
-    // fails, the request is refused", in the words of RFC 6749 §5.2: a grant that "was issued to another client".
+    // fails, the request is refused", with the code of RFC 6749 §5.2 for a grant that "was issued to another client".
     if (error instanceof TokenServiceError && error.code === 'ERR_FORBIDDEN')
       throw new Refusal('invalid_grant', error.message)
     throw error
   }
 }
 
-function termsOf({ kind }: InvalidationTarget, caller: Caller): InvalidationOptions {
-  const isBound = caller.kind === 'client' && !hasScope(caller, 'manage_token')
+function optionsOf({ kind }: InvalidationTarget, caller: Caller): InvalidationOptions {
+  const isLimitedToOwnTokens = caller.kind === 'client' && !hasScope(caller, 'manage_token')
   return {
     // §2.1: "If the particular token is a refresh token […], then the authorization server SHOULD also invalidate all
     // access tokens based on the same authorization grant."
     wholeSession: kind === 'refresh-token',
-    issuedTo: isBound ? caller.clientId : undefined,
+    issuedTo: isLimitedToOwnTokens ? caller.clientId : undefined,
   }
 }

@@ -1,5 +1,5 @@
 import type { Tokens } from '../../tokens/tokens.ts'
-import { answering } from './answer.ts'
+import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
 import { type Form, readForm } from './form.ts'
 import { revokeGlobally } from './global-revocation.ts'
@@ -10,15 +10,15 @@ import { revoke } from './revoke.ts'
 
 export interface OAuthDependencies {
   readonly tokens: Tokens
-  /** Our own issuer identifier: an origin. Without it each request's own. */
+  /** Our issuer identifier: an origin. By default the origin of each request. */
   readonly publicUrl?: string | undefined
-  /** Told about everything unexpected, and about a database that is gone; nothing in it is shown to a caller. */
+  /** Receives every unexpected error and every failure of the database. Nothing in it is shown to a caller. */
   readonly report: (error: unknown) => void
 }
 
 type Handler = (request: Request) => Promise<Response>
 
-/** What is asked in OAuth's words and answered in them. The words stay in this folder. */
+/** The routes whose requests and answers OAuth defines. OAuth's terms stay in this folder. */
 export interface OAuthRoutes {
   readonly revoke: Handler
   readonly introspect: Handler
@@ -32,19 +32,19 @@ export interface OAuthRoutes {
 export function createOAuthRoutes({ tokens, publicUrl, report }: OAuthDependencies): OAuthRoutes {
   const issuerOf = (request: Request) => publicUrl ?? new URL(request.url).origin
   const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): Handler =>
-    answering(async (request) => {
+    withErrorAnswers(async (request) => {
       const form = await readForm(request)
       const caller = await authenticateCaller(tokens, request, form)
       return answer(tokens, { form, caller, issuer: issuerOf(request) })
     }, report)
 
   return {
-    revoke: forAnyPage(withForm(revoke)),
-    refresh: forAnyPage(withForm(refresh)),
-    describeServer: forAnyPage(async (request) => describeServer(issuerOf(request), publicUrl !== undefined)),
-    preflight: forAnyPage(async () => allow()),
+    revoke: withCors(withForm(revoke)),
+    refresh: withCors(withForm(refresh)),
+    describeServer: withCors(async (request) => describeServer(issuerOf(request), publicUrl !== undefined)),
+    preflight: withCors(async () => answerPreflight()),
     introspect: withForm(introspect),
-    revokeGlobally: answering(async (request) => {
+    revokeGlobally: withErrorAnswers(async (request) => {
       const caller = await authenticateCaller(tokens, request, noForm)
       return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request) })
     }, report),
@@ -53,8 +53,8 @@ export function createOAuthRoutes({ tokens, publicUrl, report }: OAuthDependenci
 
 const noForm: Form = new Map()
 
-/** There is no cookie that a browser would add, so a page can do only what its tokens allow. */
-function forAnyPage(answer: Handler): Handler {
+/** Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow. */
+function withCors(answer: Handler): Handler {
   return async (request) => {
     const response = await answer(request)
     response.headers.set('access-control-allow-origin', '*')
@@ -62,8 +62,8 @@ function forAnyPage(answer: Handler): Handler {
   }
 }
 
-/** What a page may send beyond a plain form: its access token. */
-function allow(): Response {
+/** Permits what a page may send beyond a plain form: its access token. */
+function answerPreflight(): Response {
   const headers = {
     'access-control-allow-methods': 'GET, POST',
     'access-control-allow-headers': 'authorization, content-type',

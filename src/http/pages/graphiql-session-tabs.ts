@@ -1,13 +1,15 @@
-import { client, type GraphiqlTab, tokenOwner } from './graphiql-tab.ts'
+import { clientHeaders, type GraphiqlTab, ownerHeaders } from './graphiql-tab.ts'
 
 export const mySessions: GraphiqlTab = {
   query: `# Lists the devices that an owner is logged in on,
 # the newest login first.
 #
-# Under Headers, below, put an accessToken from
-# CreatePair in place of PASTE_AN_ACCESS_TOKEN.
+# Under Headers, below, replace
+# PASTE_AN_ACCESS_TOKEN by an accessToken from the
+# tab CreatePair.
 # Expect one node for each CreatePair that is still
-# logged in; isCurrent is true for the token's own.
+# logged in. isCurrent is true for the session of
+# the token under Headers.
 query MySessions {
   mySessions {
     nodes {
@@ -29,18 +31,19 @@ query MySessions {
   }
 }
 `,
-  headers: tokenOwner,
+  headers: ownerHeaders,
 }
 
 export const logOutOthers: GraphiqlTab = {
-  query: `# Logs all other devices out, as after a change of
-# password. The one that asks stays logged in.
+  query: `# Logs out all other devices, as after a change of
+# password. The device that asks stays logged in.
 #
-# Under Headers, below, put an accessToken from
-# CreatePair in place of PASTE_AN_ACCESS_TOKEN.
+# Under Headers, below, replace
+# PASTE_AN_ACCESS_TOKEN by an accessToken from the
+# tab CreatePair.
 # Expect invalidatedTokens 2 for each other device
-# that is logged in: a dry run counts and changes
-# nothing. Take dryRun out, and they are out.
+# that is logged in. A dry run only counts: remove
+# dryRun to log them out.
 mutation LogOutOthers {
   invalidateToken(
     input: {
@@ -65,18 +68,19 @@ mutation LogOutOthers {
   }
 }
 `,
-  headers: tokenOwner,
+  headers: ownerHeaders,
 }
 
 export const waitForLogout: GraphiqlTab = {
-  query: `# Waits until the token that it comes with is
-# ended, as a page does that shows "You were logged
-# out". It runs until then; the button stops it.
+  query: `# Waits until the token that it is sent with ends,
+# as a page does that shows "You were logged out".
+# It runs until then; the stop button ends it.
 #
-# Under Headers, below, put an accessToken from
-# CreatePair in place of PASTE_AN_ACCESS_TOKEN.
-# Then run InvalidateToken with that token, in
-# another window, and see the event come.
+# Under Headers, below, replace
+# PASTE_AN_ACCESS_TOKEN by an accessToken from the
+# tab CreatePair.
+# Then run InvalidateToken with that token in
+# another window: the event appears here.
 subscription WaitForLogout {
   tokenInvalidated {
     id
@@ -86,18 +90,18 @@ subscription WaitForLogout {
   }
 }
 `,
-  headers: tokenOwner,
+  headers: ownerHeaders,
 }
 
 export const readRecord: GraphiqlTab = {
-  query: `# Reads who ended what, when and why, the newest
-# first.
+  query: `# Lists the invalidations: which tokens, by whom,
+# when and why. The newest is first.
 #
-# Replace all that stands under Headers, below, by
-# the line "header" of npm start's first run.
+# Under Headers, below, replace everything by the
+# line "header" of npm start's first run.
 # Expect one node for each invalidation that ended
-# a token or named an owner. To repeat one for a
-# token, or a dry run, leaves none.
+# a token or named an owner. A dry run, and a
+# repeated invalidation of one token, add none.
 query ReadRecord {
   revocations {
     nodes {
@@ -115,5 +119,5 @@ query ReadRecord {
   }
 }
 `,
-  headers: client,
+  headers: clientHeaders,
 }

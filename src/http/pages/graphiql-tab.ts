@@ -1,10 +1,10 @@
-/** One operation that stands ready in GraphiQL, which titles its tab with the operation's name. */
+/** One operation that GraphiQL offers in a tab; the tab's title is the operation's name. */
 export interface GraphiqlTab {
   readonly query: string
-  /** The text of the page's headers editor: JSON, or nothing where nobody need say who they are. */
+  /** The text of the page's headers editor: JSON, or empty where no authentication is needed. */
   readonly headers: string
 }
 
-export const nobody = ''
-export const client = '{ "Authorization": "Basic PASTE_THE_LINE_header" }'
-export const tokenOwner = '{ "Authorization": "Bearer PASTE_AN_ACCESS_TOKEN" }'
+export const noHeaders = ''
+export const clientHeaders = '{ "Authorization": "Basic PASTE_THE_LINE_header" }'
+export const ownerHeaders = '{ "Authorization": "Bearer PASTE_AN_ACCESS_TOKEN" }'

@@ -1,15 +1,15 @@
 import { logOutOthers, mySessions, readRecord, waitForLogout } from './graphiql-session-tabs.ts'
-import { client, type GraphiqlTab, nobody, tokenOwner } from './graphiql-tab.ts'
+import { clientHeaders, type GraphiqlTab, noHeaders, ownerHeaders } from './graphiql-tab.ts'
 
 const createPair: GraphiqlTab = {
   query: `# Creates a token pair for alice, as a login
-# service does once she has proved who she is.
+# service does after it has verified who she is.
 #
-# Replace all that stands under Headers, below, by
-# the line "header" of npm start's first run.
+# Under Headers, below, replace everything by the
+# line "header" of npm start's first run.
 # Then press the play button.
-# Expect an accessToken and a refreshToken: the
-# other tabs ask for them. Copy them now, they are
+# Expect an accessToken and a refreshToken. Copy
+# them now: the other tabs need them, and they are
 # not shown again.
 mutation CreatePair {
   createTokenPair(
@@ -34,15 +34,15 @@ mutation CreatePair {
   }
 }
 `,
-  headers: client,
+  headers: clientHeaders,
 }
 
 const invalidateToken: GraphiqlTab = {
   query: `# Invalidates one access token. The refresh token
-# of its pair lives on.
+# of its pair stays active.
 #
 # Paste an accessToken from the tab CreatePair.
-# Needs no headers: to hold the token is enough.
+# Needs no headers: holding the token is enough.
 # Expect invalidatedTokens 1 and
 # previouslyInvalidatedTokens 0.
 # Run it again: 0 and 1.
@@ -60,15 +60,16 @@ mutation InvalidateToken {
   }
 }
 `,
-  headers: nobody,
+  headers: noHeaders,
 }
 
 const invalidateRefreshToken: GraphiqlTab = {
-  query: `# Invalidates one refresh token: it buys no new
-# pair. The access token of its pair lives on.
+  query: `# Invalidates one refresh token: it is no longer
+# exchanged for a new pair. The access token of
+# its pair stays active.
 #
 # Paste a refreshToken from the tab CreatePair.
-# Needs no headers: to hold the token is enough.
+# Needs no headers: holding the token is enough.
 # Expect invalidatedTokens 1 and
 # previouslyInvalidatedTokens 0.
 # Run it again: 0 and 1.
@@ -88,19 +89,19 @@ mutation InvalidateRefreshToken {
   }
 }
 `,
-  headers: nobody,
+  headers: noHeaders,
 }
 
 const invalidateOwner: GraphiqlTab = {
-  query: `# Invalidates all tokens of one owner: alice of
-# the realm demo, and no other alice.
+  query: `# Invalidates all tokens of one owner: alice in
+# the realm demo, and no alice of another realm.
 #
-# Replace all that stands under Headers, below, by
-# the line "header" of npm start's first run.
+# Under Headers, below, replace everything by the
+# line "header" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
-# Run it again: 0 and 0, no live token is left.
+# Run it again: 0 and 0, no active token is left.
 mutation InvalidateOwner {
   invalidateToken(
     input: {
@@ -122,18 +123,18 @@ mutation InvalidateOwner {
   }
 }
 `,
-  headers: client,
+  headers: clientHeaders,
 }
 
 const invalidateRealm: GraphiqlTab = {
-  query: `# Invalidates all tokens of a whole realm.
+  query: `# Invalidates all tokens of a realm.
 #
-# Replace all that stands under Headers, below, by
-# the line "header" of npm start's first run.
+# Under Headers, below, replace everything by the
+# line "header" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
-# Run it again: 0 and 0, no live token is left.
+# Run it again: 0 and 0, no active token is left.
 mutation InvalidateRealm {
   invalidateToken(
     input: { owner: { realmName: "demo" } }
@@ -148,19 +149,19 @@ mutation InvalidateRealm {
   }
 }
 `,
-  headers: client,
+  headers: clientHeaders,
 }
 
 const invalidateUsername: GraphiqlTab = {
-  query: `# Invalidates all tokens of one username, whatever
-# the realm.
+  query: `# Invalidates all tokens of one username, in all
+# realms.
 #
-# Replace all that stands under Headers, below, by
-# the line "header" of npm start's first run.
+# Under Headers, below, replace everything by the
+# line "header" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
-# Run it again: 0 and 0, no live token is left.
+# Run it again: 0 and 0, no active token is left.
 mutation InvalidateUsername {
   invalidateToken(
     input: { owner: { username: "alice" } }
@@ -175,17 +176,17 @@ mutation InvalidateUsername {
   }
 }
 `,
-  headers: client,
+  headers: clientHeaders,
 }
 
 const refresh: GraphiqlTab = {
-  query: `# Spends a refresh token and hands out the next
-# pair.
+  query: `# Exchanges a refresh token for a new pair. It
+# works once.
 #
 # Paste a refreshToken from the tab CreatePair.
 # Needs no headers.
-# Expect a TokenPair of the same session. If the
-# token was invalidated: a RefreshTokenRejected.
+# Expect a TokenPair of the same session, or a
+# RefreshTokenRejected if it was invalidated.
 mutation Refresh {
   refreshTokenPair(
     input: {
@@ -210,19 +211,19 @@ mutation Refresh {
   }
 }
 `,
-  headers: nobody,
+  headers: noHeaders,
 }
 
 const introspect: GraphiqlTab = {
-  query: `# Tells a client whether a token is good, and
-# whose it is.
+  query: `# Shows a client whether a token is active, and
+# who its owner is.
 #
 # Paste an accessToken from the tab CreatePair.
-# Replace all that stands under Headers, below, by
-# the line "header" of npm start's first run.
-# Expect active true. Of a token that was
-# invalidated, has expired or never was: active
-# false, and null for the rest.
+# Under Headers, below, replace everything by the
+# line "header" of npm start's first run.
+# Expect active true. For a token that was
+# invalidated, has expired or never existed: active
+# false, and null for all other fields.
 query Introspect {
   introspectToken(
     token: "PASTE_AN_ACCESS_TOKEN"
@@ -240,16 +241,18 @@ query Introspect {
   }
 }
 `,
-  headers: client,
+  headers: clientHeaders,
 }
 
 const currentToken: GraphiqlTab = {
-  query: `# Tells an owner about the token they come with.
+  query: `# Shows an owner the access token that this request
+# is sent with.
 #
-# Under Headers, below, put an accessToken from
-# CreatePair in place of PASTE_AN_ACCESS_TOKEN.
-# Expect active true and the owner's name. Once
-# that token is invalidated it is refused.
+# Under Headers, below, replace
+# PASTE_AN_ACCESS_TOKEN by an accessToken from the
+# tab CreatePair.
+# Expect active true and the owner's name. The
+# request is refused once that token is invalidated.
 query CurrentToken {
   currentToken {
     active
@@ -264,14 +267,14 @@ query CurrentToken {
   }
 }
 `,
-  headers: tokenOwner,
+  headers: ownerHeaders,
 }
 
 /**
- * The operations that a newcomer finds ready to run, in the order of a first walk through the service.
+ * The operations that GraphiQL opens with, in the order in which a newcomer may try the service.
  *
- * Values stand in the queries as literals: GraphiQL loses the variables of default tabs. Lines end at 50 characters:
- * more does not show in a window 1280 pixels wide.
+ * Values are literals in the queries, because GraphiQL loses the variables of default tabs. Lines have at most 51
+ * characters: longer ones do not fit into a window 1280 pixels wide.
  */
 export const graphiqlTabs: readonly GraphiqlTab[] = [
   createPair,

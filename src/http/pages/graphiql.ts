@@ -5,13 +5,13 @@ import { type GraphQLSchema, introspectionFromSchema } from 'graphql'
 import type { GraphiqlTab } from './graphiql-tab.ts'
 import { graphiqlTabs } from './graphiql-tabs.ts'
 
-/** Whom the page speaks to, and what may be said there. */
+/** The endpoint that the page calls, and its schema. */
 export interface GraphiqlPageOptions {
-  /** The path of the GraphQL route, on the origin that serves the page: the page may call no other. */
+  /** The path of the GraphQL route. It is on the origin that serves the page: the page may call no other. */
   readonly endpoint: string
   /**
-   * What the endpoint serves. It is put into the page, since GraphiQL would ask for it with the headers of the open
-   * tab: a placeholder there, or a token that has just been invalidated, and it would be left without a schema.
+   * The schema of the endpoint. It is put into the page, because GraphiQL would ask for it with the headers of the open
+   * tab: with a placeholder there, or a token that was just invalidated, it would get none.
    */
   readonly schema: GraphQLSchema
 }
@@ -25,8 +25,8 @@ interface RenderedPage {
 const title = 'invalidate-token'
 
 /**
- * Keeps all tabs in sight in a window 1280 pixels wide and the title on one line. And keeps the tabs still: GraphiQL
- * gives several default tabs a displacement that shows as soon as one is pressed, so that the click goes astray.
+ * Shows all tabs in a window 1280 pixels wide, and the title on one line. Also stops the tabs from moving: with several
+ * default tabs, GraphiQL displaces a tab as soon as it is pressed, so that the click misses it.
  */
 const style = `<style>
   .graphiql-tab.graphiql-tab { transform: none !important }
@@ -36,17 +36,17 @@ const style = `<style>
   .graphiql-container .graphiql-logo { font-size: 14px; white-space: nowrap }
 </style>`
 
-const compress = promisify(gzip)
-const decompress = promisify(gunzip)
+const gzipAsync = promisify(gzip)
+const gunzipAsync = promisify(gunzip)
 
 /**
- * Makes the handler that answers with GraphiQL, our operations ready in its tabs.
+ * Makes the handler that answers with GraphiQL, with our operations in its tabs.
  *
  * The page is rendered and compressed once, at the first request: 9 MB, 2.4 MB gzipped; 0.6 s on 2 cores, 0.2 s of it
- * on the main thread. Requests that come meanwhile wait for the same page. It loads nothing else from anywhere.
- * Only the gzipped bytes are kept: a client that takes no gzip has them unpacked for itself.
+ * on the main thread. Requests that arrive meanwhile wait for the same page. The page loads nothing else. Only the
+ * gzipped bytes are kept: for a client that does not accept gzip they are decompressed each time.
  *
- * The handler answers any request: ask `wantsPage` first.
+ * The handler answers any request: check `wantsPage` first.
  */
 export function createGraphiqlPage(options: GraphiqlPageOptions): (request: Request) => Promise<Response> {
   let rendering: Promise<RenderedPage> | undefined
@@ -57,10 +57,10 @@ export function createGraphiqlPage(options: GraphiqlPageOptions): (request: Requ
 }
 
 /**
- * Whether the request is a browser that opens the endpoint, rather than a client with an operation.
+ * Whether a browser opens the endpoint, rather than a client with an operation.
  *
- * HTML must be named and preferred to the JSON types that are named: a client that takes anything (curl,
- * `fetch`) wants JSON.
+ * `Accept` must name HTML and prefer it to the JSON types that it names: a client that accepts anything (curl, `fetch`)
+ * wants JSON.
  */
 export function wantsPage(request: Request): boolean {
   if (request.method !== 'GET' || new URL(request.url).searchParams.has('query')) return false
@@ -72,13 +72,13 @@ export function wantsPage(request: Request): boolean {
 
 async function answer(request: Request, page: RenderedPage): Promise<Response> {
   const gzipped = takesGzip(request)
-  // A strong ETag names bytes, so each coding has its own (RFC 9110 §8.8.3.3).
+  // A strong ETag identifies bytes, so each content coding has its own (RFC 9110 §8.8.3.3).
   const etag = gzipped ? `"${page.fingerprint}-gzip"` : `"${page.fingerprint}"`
   const headers = pageHeaders(page, etag)
   if (isKnown(request, etag)) return new Response(null, { status: 304, headers })
 
   headers.set('content-type', 'text/html; charset=utf-8')
-  if (!gzipped) return new Response(await decompress(page.gzipped), { headers })
+  if (!gzipped) return new Response(await gunzipAsync(page.gzipped), { headers })
   headers.set('content-encoding', 'gzip')
   return new Response(page.gzipped, { headers })
 }
@@ -87,7 +87,7 @@ function pageHeaders(page: RenderedPage, etag: string): Headers {
   return new Headers({
     etag,
     'cache-control': 'no-cache',
-    // The same path answers in JSON too.
+    // The same path also answers JSON.
     vary: 'accept, accept-encoding',
     'content-security-policy': page.policy,
     'referrer-policy': 'no-referrer',
@@ -96,7 +96,7 @@ function pageHeaders(page: RenderedPage, etag: string): Headers {
   })
 }
 
-/** "If-None-Match … uses the weak comparison" (RFC 9110 §13.1.2): a proxy on the way may have weakened the tag. */
+/** "If-None-Match … uses the weak comparison" (RFC 9110 §13.1.2): a proxy may have weakened the tag. */
 function isKnown(request: Request, etag: string): boolean {
   const known = splitList(request.headers.get('if-none-match'))
   return known.some((tag) => tag === '*' || tag.replace(/^W\//, '') === etag)
@@ -124,38 +124,38 @@ function splitList(header: string | null): readonly string[] {
 }
 
 async function renderPage(options: GraphiqlPageOptions): Promise<RenderedPage> {
-  // Imported here because it is 9 MB of source, which a service that nobody opens in a browser need not read.
+  // Imported only here: it is 9 MB of source, which a service without browsers as clients need not load.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
-  const bare = renderGraphiQL({ title }).replace('</head>', `${style}</head>`)
-  const html = replaceLast(bare, JSON.stringify({ title }), pageOptions(options))
+  const rendered = renderGraphiQL({ title }).replace('</head>', `${style}</head>`)
+  const html = replaceLast(rendered, JSON.stringify({ title }), pageOptions(options))
   return {
-    gzipped: new Uint8Array(await compress(html)),
+    gzipped: new Uint8Array(await gzipAsync(html)),
     fingerprint: createHash('sha256').update(html).digest('base64url'),
     policy: contentSecurityPolicy(html),
   }
 }
 
 /**
- * Writes GraphiQL's options as the JavaScript expression that stands in the page.
+ * Writes GraphiQL's options as a JavaScript expression for the page.
  *
- * Three of them cannot be said in JSON. The first two keep the secrets that people paste here from staying behind:
- * - `onEditQuery`: Yoga's own copies the query into the address as it is written, so tokens would end in the browser's
- *   history and, on reload, in access logs;
- * - `storage`: by default localStorage, which keeps tokens and client secrets for good, and opens with the tabs of
- *   whatever GraphiQL was on this port before, not with ours. sessionStorage survives a reload and ends with the
+ * JSON cannot express three of them. The first two make sure that the secrets that users paste here are not kept:
+ * - `onEditQuery`: Yoga's default copies the query into the address while it is edited, so tokens would get into the
+ *   browser's history and, on reload, into access logs;
+ * - `storage`: the default, localStorage, would keep tokens and client secrets permanently, and would restore the tabs
+ *   of another GraphiQL that ran on this port instead of ours. sessionStorage survives a reload and ends with the
  *   browser's tab;
- * - `initialHeaders`: GraphiQL forgets the headers of the first default tab unless they are given here too; given
- *   again on reload they would add a tab.
+ * - `initialHeaders`: GraphiQL ignores the headers of the first default tab unless they are given here too; given again
+ *   on reload they would add a tab.
  */
 function pageOptions({ endpoint, schema }: GraphiqlPageOptions): string {
-  const plain = asScript({
+  const serializable = asScript({
     title,
     endpoint,
     defaultTabs: graphiqlTabs,
     schema: introspectionFromSchema(schema),
   })
   return `{
-    ...${plain},
+    ...${serializable},
     onEditQuery() {},
     storage: sessionStorage,
     initialHeaders: sessionStorage.getItem('graphiql:tabState') ? undefined : ${asScript(firstHeaders(graphiqlTabs))},
@@ -166,12 +166,12 @@ function firstHeaders([first]: readonly GraphiqlTab[]): string {
   return first?.headers ?? ''
 }
 
-/** JSON in which no description can close the script element that it stands in. */
+/** JSON in which no description can close the script element that contains it. */
 function asScript(value: unknown): string {
   return JSON.stringify(value).replaceAll('<', '\\u003c')
 }
 
-/** @throws Error when the renderer has changed and its options are not where they were. */
+/** @throws Error if the text is not found, as after a change of the renderer. */
 function replaceLast(text: string, searched: string, replacement: string): string {
   const start = text.lastIndexOf(searched)
   if (start === -1) throw new Error(`GraphiQL's page has no \`${searched}\` to replace`)
@@ -179,8 +179,8 @@ function replaceLast(text: string, searched: string, replacement: string): strin
 }
 
 /**
- * What the page needs and no more: its one script (by its digest), workers that it makes of blobs, inline styles
- * (Monaco writes them as it goes, so no digest can name them), the images and the font that it carries as data URLs,
+ * Permits only what the page needs: its one script (by its digest), workers that it makes from blobs, inline styles
+ * (Monaco writes them at run time, so no digest can name them), the images and the font that it contains as data URLs,
  * and calls to its own origin.
  */
 function contentSecurityPolicy(html: string): string {

@@ -3,21 +3,24 @@ import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type * as schema from '../schema.ts'
 import type { Notifications } from './notifications.ts'
 
-/** Either engine, seen alike. */
+/** The drizzle connection of either engine, embedded or Postgres. */
 export type Db = PgDatabase<PgQueryResultHKT, typeof schema, ExtractTablesWithRelations<typeof schema>>
 
 export interface Database {
   readonly db: Db
-  /** For people, without a password: what it is and where. */
+  /** For the operator to read, without a password: which engine it is and where. */
   readonly description: string
-  /** What opening it had to apply, by name, in order: none where the tables were up to date. */
+  /** The names of the migrations that opening it applied, in order; empty if the tables were up to date. */
   readonly migrations: readonly string[]
   /**
-   * The name to prepare a statement under. Behind a pooler in transaction mode it is empty: there the next statement may
-   * come to another server connection, which has never heard of the name.
+   * The name to prepare a statement under. Behind a pooler in transaction mode it is empty: there the next statement
+   * may go to another server connection, on which no statement was prepared under that name.
    */
   statementName(name: string): string
-  /** For what reads as many rows as there are: planned by what the tables hold, where all else is planned to read by key. */
+  /**
+   * For statements that may read a large part of a table. Postgres plans them by the current size of the tables; it
+   * plans all other statements to read by key.
+   */
   readonly walker: Pick<Db, 'select'>
   /** Resolves when the database answers a query now. */
   ping(): Promise<void>
@@ -30,18 +33,21 @@ export type DatabaseLocation =
   | {
       readonly kind: 'postgres'
       readonly url: string
-      /** Past any pooler: migrations lock a session, which a pooler would hand on. The same as `url` without one. */
+      /**
+       * Bypasses any pooler: a migration's lock belongs to a session, and a pooler would give that session to other
+       * clients. Without a pooler it is the same as `url`.
+       */
       readonly directUrl: string
     }
 
 export type PostgresLocation = Extract<DatabaseLocation, { readonly kind: 'postgres' }>
 
 export interface DatabaseOptions {
-  /** Told about a connection that broke while nobody used it. */
+  /** Called when a connection breaks while no statement is using it. */
   readonly onIdleError?: (error: Error) => void
   /**
-   * Refuses an embedded folder that holds no database, where otherwise one is made: whoever comes to end tokens means
-   * those that there are, and an empty database would say that all is done.
+   * Refuses an embedded folder that holds no database; otherwise a database is created there. A caller that invalidates
+   * tokens means tokens that exist, and a new, empty database would report success.
    */
   readonly mustExist?: boolean
 }

@@ -13,7 +13,10 @@ import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications } from './notifications.ts'
 import { settleRestoredRows } from './restored.ts'
 
-/** @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_CONFIGURATION: the folder can't be used, or what is in it opened */
+/**
+ * @throws TokenServiceError ERR_DATA_DIR_IN_USE; ERR_CONFIGURATION: the folder can't be used, or its database can't be
+ * opened
+ */
 export async function openEmbedded(folder: string, { mustExist = false }: DatabaseOptions = {}): Promise<Database> {
   const lock = await guardFolder(folder, () => takeFolder(folder, mustExist))
   try {
@@ -29,12 +32,12 @@ export async function openEmbedded(folder: string, { mustExist = false }: Databa
 
 async function takeFolder(folder: string, mustExist: boolean): Promise<{ release(): Promise<void> }> {
   if (mustExist) await assertDatabase(folder)
-  // PGlite writes its files readable for everybody; the folder around them is not.
+  // PGlite makes its files readable for every account, so this folder around them is closed to all but ours.
   await mkdir(folder, { recursive: true, mode: 0o700 })
   return lockFolder(folder)
 }
 
-/** PG_VERSION is what PGlite itself goes by: where it is missing, it makes a database. */
+/** PGlite itself checks for the file PG_VERSION: where it is missing, PGlite creates a database. */
 async function assertDatabase(folder: string): Promise<void> {
   try {
     await access(join(folder, 'pglite', 'PG_VERSION'))
@@ -47,16 +50,16 @@ async function assertDatabase(folder: string): Promise<void> {
   }
 }
 
-/** What breaks before a statement could: the file system says so with a code of its own, PGlite with none. */
+/** Explains a failure before the first statement. The file system's errors have a code, those of PGlite have none. */
 async function guardFolder<Answer>(folder: string, run: () => Promise<Answer>): Promise<Answer> {
   try {
     return await run()
   } catch (error) {
     if (error instanceof TokenServiceError) throw error
-    const sentence = /^E[A-Z]+$/.test(codeOf(error) ?? '')
+    const message = /^E[A-Z]+$/.test(codeOf(error) ?? '')
       ? `The folder ${folder} can't be used: choose another DATA_DIR, or let this account write there.`
       : `The database in the folder ${folder} can't be opened, it is damaged or not ours: put a copy of it back, or choose another DATA_DIR.`
-    throw new TokenServiceError('ERR_CONFIGURATION', sentence, evidence(error))
+    throw new TokenServiceError('ERR_CONFIGURATION', message, evidence(error))
   }
 }
 
@@ -73,7 +76,7 @@ export function embeddedDatabase(
     migrations: [],
     notifications: createLocalNotifications(),
     statementName: (name) => name,
-    // The embedded engine plans each statement anew, by the size that a table has.
+    // The embedded engine plans each statement each time, by the current size of the tables.
     walker: db,
     ping: async () => void (await db.execute(sql`select 1`)),
     close: async () => {
@@ -83,7 +86,7 @@ export function embeddedDatabase(
   }
 }
 
-/** Answers the names of what it applied. */
+/** Brings the tables up to date and returns the names of the migrations that it applied. */
 export async function migrateEmbedded(engine: PGlite): Promise<readonly string[]> {
   const db = drizzle(engine, { schema })
   return applyMissing(db, () => migrate(db, { migrationsFolder }))

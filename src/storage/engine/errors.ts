@@ -1,7 +1,7 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { TokenServiceError } from '../../tokens/errors.ts'
 
-/** Node's own: no connection could be made, or it broke. */
+/** Error codes of Node: no connection could be made, or the connection broke. */
 const networkCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -15,23 +15,23 @@ const networkCodes = new Set([
 ])
 
 /**
- * SQLSTATE classes of a server that is not there for us: 08 connection, 28 it does not let us in, 53 resources,
- * 57 operator intervention (also 57014, a statement cancelled by its time-out), 58 system; and 3D000, no such database,
- * 55P03, a lock not granted in time, 40 rolled back, 25006 a read-only standby.
+ * SQLSTATEs of a server that can't serve us now. Classes: 08 connection, 28 authentication refused, 40 transaction
+ * rolled back, 53 resources, 57 operator intervention (also 57014, a statement cancelled by its time-out), 58 system.
+ * Single codes: 3D000 no such database, 55P03 a lock not granted in time, 25006 a read-only standby.
  */
 const unavailableState = /^(08|28|40|53|57|58)|^(3D000|55P03|25006)$/
 
-/** 28, a server that does not let us in; 3D000, no such database; 42501, a role that may not do what opening takes. */
+/** 28 authentication refused; 3D000 no such database; 42501 the role lacks a privilege that opening needs. */
 const refusedState = /^(28|3D000$|42501$)/
 
-/** What `pg` and PGlite say, without a code, when the connection is gone or none came free in time. */
+/** Messages of `pg` and PGlite, without a code, for a lost connection or for no connection free in time. */
 const goneMessage = /terminat|timeout|timed out|not queryable|closed|shutting down|has been ended|after calling end/i
 
 /**
- * Runs a statement and turns whatever breaks into an error that may be logged.
+ * Runs a statement and turns any failure into an error that may be logged.
  *
- * Drizzle writes the parameters into its message; they are digests and names, and have no place in a log. So its
- * wrapper is taken off, and the driver's own error (which carries no parameters) is the cause.
+ * Drizzle writes the parameters into its error message. They are digests and names, which must not be logged. So
+ * drizzle's wrapper is removed, and the driver's own error, which contains no parameters, becomes the cause.
  */
 export async function guardStorage<Answer>(run: () => Promise<Answer>): Promise<Answer> {
   try {
@@ -42,8 +42,8 @@ export async function guardStorage<Answer>(run: () => Promise<Answer>): Promise<
 }
 
 /**
- * `guardStorage` for opening a database: what PostgreSQL refuses there it will refuse tomorrow, so it is the settings
- * that are wrong. (Later the same refusal is an operator at work on the server, and passes.)
+ * `guardStorage` for opening a database. A refusal by PostgreSQL at this point means wrong settings: it would not pass
+ * with time. (The same refusal later means that an operator is working on the server, and it passes.)
  */
 export async function guardOpening<Answer>(run: () => Promise<Answer>): Promise<Answer> {
   try {
@@ -55,8 +55,9 @@ export async function guardOpening<Answer>(run: () => Promise<Answer>): Promise<
 }
 
 /**
- * For the first connection, within `guardOpening`: nothing of ours has run yet, so what is not out of reach is refused,
- * be it by the driver, which has no SQLSTATE for it: a server without TLS, a certificate that is not trusted.
+ * For the first connection, within `guardOpening`. No statement of ours has run yet, so every error but an unavailable
+ * server is a refusal. Some refusals come from the driver and have no SQLSTATE: a server without TLS, a certificate
+ * that is not trusted.
  */
 export async function guardConnecting<Answer>(run: () => Promise<Answer>): Promise<Answer> {
   try {
@@ -74,7 +75,7 @@ function refusal(error: unknown): TokenServiceError {
   )
 }
 
-/** Without drizzle's wrapper. */
+/** Removes drizzle's wrapper. */
 function unwrap(error: unknown): unknown {
   return error instanceof DrizzleQueryError ? error.cause : error
 }
@@ -99,7 +100,7 @@ function isUnavailable(error: unknown): boolean {
   return goneMessage.test(error.message)
 }
 
-/** Code and message alone: Postgres puts rows into `detail` and statements into `internalQuery`. */
+/** Keeps the code and the message only: Postgres puts rows into `detail` and statements into `internalQuery`. */
 export function evidence(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(typeof error)
   const code = codeOf(error)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import { codeOf } from './errors.ts'
 
-/** Who holds a folder. `started` tells a process from a later one that was given the same pid. */
+/** The process that holds a folder. `started` distinguishes it from a later process with the same pid. */
 interface Holder {
   readonly pid: number
   readonly host: string
@@ -12,25 +12,25 @@ interface Holder {
 }
 
 /**
- * Takes a folder for this process alone, until `release` or the process's end.
+ * Locks a folder for this process, until `release` or until the process ends.
  *
- * PGlite itself takes no lock, and two processes on one folder lose data without a word. The lock is a file that names
- * its holder; one whose process is gone (a crash, kill -9) is taken over.
+ * PGlite itself takes no lock, and two processes on one folder lose data without any error. The lock is a file that
+ * names its holder. If that process has ended without `release` (a crash, kill -9), this process replaces the lock.
  *
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE
  */
 export async function lockFolder(folder: string): Promise<{ release(): Promise<void> }> {
   const path = join(folder, 'lock')
-  const mine = JSON.stringify({
+  const content = JSON.stringify({
     pid: process.pid,
     host: hostname(),
-    started: await startOf(process.pid),
+    started: await startTimeOf(process.pid),
   } satisfies Holder)
-  while (!(await create(path, mine))) await removeStale(folder, path)
+  while (!(await create(path, content))) await removeStale(folder, path)
   return { release: () => rm(path, { force: true }) }
 }
 
-/** Whoever creates the file has the folder; the file system lets one succeed. */
+/** The process that creates the file holds the folder: of several that try, the file system lets one succeed. */
 async function create(path: string, content: string): Promise<boolean> {
   try {
     await writeFile(path, content, { flag: 'wx', mode: 0o600 })
@@ -46,7 +46,7 @@ async function removeStale(folder: string, path: string): Promise<void> {
   if (content === undefined) return
   const holder = parseHolder(content)
   if (holder === undefined || (await isAlive(holder))) throw inUse(folder, path, holder)
-  // Moved away first: if somebody took the lock over since it was read, theirs is put back.
+  // Renamed first: if another process has replaced the lock since it was read here, that lock is put back.
   const aside = `${path}.${process.pid}`
   await rename(path, aside).catch(ignoreMissing)
   const moved = await readIfThere(aside)
@@ -54,30 +54,33 @@ async function removeStale(folder: string, path: string): Promise<void> {
   else await rm(aside, { force: true })
 }
 
-/** A process of another host can't be looked up: it counts as alive. Our own pid can only be a leftover. */
+/**
+ * A process on another host can't be looked up, so it counts as alive. With our own pid and another start time, the
+ * lock was left behind by an earlier process.
+ */
 async function isAlive(holder: Holder): Promise<boolean> {
   if (holder.host !== hostname()) return true
-  if (holder.pid === process.pid) return holder.started === (await startOf(process.pid))
+  if (holder.pid === process.pid) return holder.started === (await startTimeOf(process.pid))
   try {
     process.kill(holder.pid, 0)
   } catch (error) {
     return codeOf(error) === 'EPERM'
   }
-  return holder.started === (await startOf(holder.pid))
+  return holder.started === (await startTimeOf(holder.pid))
 }
 
-/** When a process started, in clock ticks since boot (Linux, field 22 of its stat); empty where nobody can tell. */
-async function startOf(pid: number): Promise<string> {
+/** When a process started, in clock ticks since boot (Linux, field 22 of its stat); empty where that is unknown. */
+async function startTimeOf(pid: number): Promise<string> {
   const stat = await readIfThere(`/proc/${pid}/stat`)
-  // The command's name, in brackets, may itself hold spaces and brackets.
+  // The fields follow the command's name, which stands in parentheses and may itself contain spaces and parentheses.
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
 
 function inUse(folder: string, path: string, holder: Holder | undefined): TokenServiceError {
-  const who = holder === undefined ? 'an unknown process' : `process ${holder.pid} on ${holder.host}`
+  const holderName = holder === undefined ? 'an unknown process' : `process ${holder.pid} on ${holder.host}`
   return new TokenServiceError(
     'ERR_DATA_DIR_IN_USE',
-    `The folder ${folder} is in use by ${who}, and one process at a time can open it: stop that one, ask it by GraphQL, or keep the tokens in PostgreSQL (DATABASE_URL); if it is gone for certain, delete ${path}.`,
+    `The folder ${folder} is in use by ${holderName}, and one process at a time can open it: stop that one, ask it by GraphQL, or keep the tokens in PostgreSQL (DATABASE_URL); if it is gone for certain, delete ${path}.`,
   )
 }
 

@@ -5,28 +5,31 @@ import pg from 'pg'
 export const channel = 'revocations'
 
 export interface ListenerOptions {
-  /** Past any pooler: to listen is a state of the session. */
+  /** Bypasses any pooler: LISTEN is a state of the session. */
   readonly directUrl: string
-  /** What this process itself sends along: it knows without being told. */
+  /** The payload of this process's own notifications, which are ignored: local listeners are notified directly. */
   readonly ownPayload: string
-  /** Called at each notification of others, and after each connection: what came while there was none is in the log. */
+  /**
+   * Called at each notification of another process, after each connection and at each heartbeat. Whatever was notified
+   * while there was no connection is in the log.
+   */
   readonly onChange: () => void
-  /** Told once each time that the connection is lost. */
+  /** Called once each time that the connection is lost. */
   readonly onLost: (error: Error) => void
   readonly heartbeatMs?: number
 }
 
-/** How often the connection is tried for life, and how long it may take to answer. */
+/** How often the connection is checked, and how long it may take to answer. */
 const heartbeatMs = 2_000
 const longestPauseMs = 5_000
 
 /**
- * Listens on a connection of its own, for ever: connecting, listening, lost, and connecting again after a pause that
- * grows. `stop` ends it from anywhere.
+ * Listens on a connection of its own. When the connection is lost it connects again, after a pause that grows with each
+ * failure. The returned function stops it in any state.
  *
- * A connection can die without a word (a firewall forgot it, a cable was pulled): with TCP's own keep-alive it took 11 s
- * to notice, without it minutes. So a query goes over this very connection every two seconds, and must come back within
- * two; it also asks whether the session still listens.
+ * A connection can die without any error (a firewall drops it, a cable is pulled). With TCP's own keep-alive it took
+ * 11 s to notice this, without it minutes. So every two seconds a query is sent on this same connection, and must be
+ * answered within two seconds. The query also checks that the session still listens.
  */
 export function startListener(options: ListenerOptions): () => Promise<void> {
   const stopping = new AbortController()
@@ -54,7 +57,7 @@ async function run(options: ListenerOptions, signal: AbortSignal): Promise<void>
   }
 }
 
-/** One connection's life. Rejects when it is lost. */
+/** Connects and listens on one connection. Rejects when the connection is lost. */
 async function listenOnce(options: ListenerOptions, signal: AbortSignal, onListening: () => void): Promise<void> {
   const { directUrl, ownPayload, onChange, heartbeatMs: everyMs = heartbeatMs } = options
   const socket = new Socket()
@@ -88,22 +91,22 @@ async function listenOnce(options: ListenerOptions, signal: AbortSignal, onListe
     }
   } finally {
     signal.removeEventListener('abort', end)
-    // Not `client.end()`: it waits for the other side to say goodbye, which may be gone.
+    // Not `client.end()`: it waits for the server to close the connection, and the server may be unreachable.
     socket.destroy()
   }
 }
 
 async function assertListening(client: pg.Client): Promise<void> {
   const { rowCount } = await client.query('select from pg_listening_channels() channel where channel = $1', [channel])
-  if (rowCount !== 1) throw new Error('The session does not listen any more')
+  if (rowCount !== 1) throw new Error('The session no longer listens')
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal, ref: false }).catch(() => {
-    // Aborted: the loop ends.
+    // Aborted by the returned function: the loop ends.
   })
 }
 
 function ignoreRejection(): void {
-  // It is raced with each step; here it only must not count as unhandled.
+  // Each step races with this promise and handles its rejection; this handler only prevents an unhandled rejection.
 }

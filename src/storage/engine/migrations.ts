@@ -4,14 +4,17 @@ import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
 import type { Db } from './database.ts'
 
-/** Where the migrations are: from src/storage and from dist/storage alike. */
+/** The folder of the migrations. The relative path is the same from src/storage and from dist/storage. */
 export const migrationsFolder = fileURLToPath(new URL('../../../drizzle', import.meta.url))
 
 interface Journal {
   readonly entries: readonly { readonly tag: string; readonly when: number }[]
 }
 
-/** Has `migrate` apply what is missing, and answers the names of that, in order. Nobody else may be at it. */
+/**
+ * Runs `migrate` and returns the names of the migrations that it applied, in order. No other process may migrate
+ * meanwhile.
+ */
 export async function applyMissing(db: Pick<Db, 'select'>, migrate: () => Promise<void>): Promise<readonly string[]> {
   const before = await readLastApplied(db)
   await migrate()
@@ -19,7 +22,7 @@ export async function applyMissing(db: Pick<Db, 'select'>, migrate: () => Promis
   return entries.filter(({ when }) => when > before).map(({ tag }) => tag)
 }
 
-/** Drizzle goes by the time at which a migration was written: what is newer than the last one applied is missing. */
+/** Drizzle compares the times at which migrations were written: it applies those newer than the last one applied. */
 async function readLastApplied(db: Pick<Db, 'select'>): Promise<number> {
   const [table] = await db
     .select({ name: sql<string | null>`to_regclass('drizzle.__drizzle_migrations')::text` })

@@ -1,15 +1,15 @@
 /**
- * That the log may have something new, told to whoever follows it. Only a hint: nobody waits for it, its loss delays and
- * loses nothing, and what is new is read from the log.
+ * Notifies followers that the log may have grown. A notification is only a hint: no writer waits for it, a lost one
+ * delays followers but loses no revocation, and followers read the new rows from the log.
  */
 export interface Notifications {
-  /** After a commit that appended to the log. Returns at once. */
+  /** Call it after a commit that appended to the log. Returns at once. */
   notify(): void
-  /** Calls `onChange` at each announcement, and now and then without one. Answers the function that ends it. */
+  /** Calls `onChange` at each notification, and from time to time without one. Returns the function that stops it. */
   listen(onChange: () => void): () => void
 }
 
-/** Within one process, which is all there is on the embedded engine. */
+/** Within one process: the embedded engine has no other. */
 export function createLocalNotifications(): Notifications {
   const listeners = new Set<{ readonly onChange: () => void }>()
   return {
@@ -26,51 +26,51 @@ export function createLocalNotifications(): Notifications {
   }
 }
 
-/** Under load other processes are told 50 times a second at most: a hint for each commit would notify them nothing more. */
+/** At most 50 hints a second go to other processes: a hint for each commit would give them no more information. */
 const minIntervalMs = 20
 
 export interface Notifier {
   notify(): void
-  /** Resolves when nothing is left to send: what was asked for last is not rested for. */
+  /** Resolves when every hint is sent. It sends the last one without waiting for the interval to pass. */
   finish(): Promise<void>
 }
 
 /**
- * Sends one hint for all that asked since the last was sent, one at a time. The first goes at once; a fault of it is
- * nobody's concern, because whoever follows looks at the log by themselves every few seconds.
+ * Sends hints one at a time; one hint serves all calls of `notify` since the last one was sent. The first is sent at
+ * once. A failure to send is ignored, because followers read the log every few seconds without a hint.
  */
 export function createNotifier(send: () => Promise<unknown>): Notifier {
-  let isBusy = false
-  let isAsked = false
+  let isSending = false
+  let isRequested = false
   let sending: Promise<unknown> = Promise.resolve()
   return { notify, finish }
 
   function notify(): void {
-    isAsked = true
-    if (!isBusy) void sendAll()
+    isRequested = true
+    if (!isSending) void sendAll()
   }
 
   async function sendAll(): Promise<void> {
-    isBusy = true
-    while (isAsked) {
+    isSending = true
+    while (isRequested) {
       await sendOnce()
       await new Promise((resolve) => setTimeout(resolve, minIntervalMs).unref())
     }
-    isBusy = false
+    isSending = false
   }
 
   function sendOnce(): Promise<unknown> {
-    isAsked = false
+    isRequested = false
     sending = send().catch(ignoreFailure)
     return sending
   }
 
   async function finish(): Promise<void> {
     await sending
-    if (isAsked) await sendOnce()
+    if (isRequested) await sendOnce()
   }
 }
 
 function ignoreFailure(): void {
-  // The database did not take it. Followers poll.
+  // The database did not take the hint. Followers poll the log.
 }

@@ -1,10 +1,11 @@
 import type { Database, DatabaseLocation, DatabaseOptions } from './database.ts'
 
 /**
- * Opens the database and brings its tables up to date. The caller closes it. Only the engine that is asked for is loaded.
+ * Opens the database and brings its tables up to date. The caller must close it. Only the engine that `location` names
+ * is loaded.
  *
- * @throws TokenServiceError ERR_DATA_DIR_IN_USE: another process has the embedded folder open; ERR_CONFIGURATION: nothing
- * can be opened by these settings; ERR_STORAGE_UNAVAILABLE
+ * @throws TokenServiceError ERR_DATA_DIR_IN_USE: another process has the embedded folder open; ERR_CONFIGURATION: no
+ * database can be opened with these settings; ERR_STORAGE_UNAVAILABLE
  */
 export async function openDatabase(location: DatabaseLocation, options: DatabaseOptions = {}): Promise<Database> {
   switch (location.kind) {

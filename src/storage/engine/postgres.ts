@@ -18,12 +18,12 @@ export async function openPostgres(location: PostgresLocation, options: Database
   const { url, directUrl } = location
   const migrations = await guardOpening(() => migratePostgres(directUrl))
   const isPooled = url !== directUrl
-  // A pooler takes no settings; behind it each statement is planned anew, by the size that a table has then.
+  // A pooler accepts no settings; behind it Postgres plans each statement each time, by the current size of the tables.
   const pool = openPool(url, isPooled ? { max: 10 } : { max: 10, options: keyLookupSettings }, options)
   const db = drizzle(pool, { schema })
-  const walkers = openPool(url, { max: 4 }, options)
+  const scanPool = openPool(url, { max: 4 }, options)
   await guardOpening(() => settleRestoredRows({ db })).catch(async (error) => {
-    await Promise.all([pool.end(), walkers.end()])
+    await Promise.all([pool.end(), scanPool.end()])
     throw error
   })
   const notifications = openNotifications(pool, directUrl, options)
@@ -33,39 +33,43 @@ export async function openPostgres(location: PostgresLocation, options: Database
     migrations,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
-    walker: drizzle(walkers, { schema }),
+    walker: drizzle(scanPool, { schema }),
     ping: async () => void (await db.execute(sql`select 1`)),
     close: async () => {
       await notifications.close()
-      await Promise.all([pool.end(), walkers.end()])
+      await Promise.all([pool.end(), scanPool.end()])
     },
   }
 }
 
-/** Statements go by the pool and never by a transaction of several: a connection that hangs or is lost takes nothing along. */
+/**
+ * Each statement is a transaction of its own, on any connection of the pool. So a connection that hangs or is lost
+ * affects the statement that runs on it and no other.
+ */
 function openPool(url: string, config: pg.PoolConfig, { onIdleError }: DatabaseOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'invalidate-token',
     connectionTimeoutMillis: 5_000,
-    // A server that stops answering must not hold a request for ever; its outcome is then unknown, and said so.
+    // A server that stops answering must not block a request for ever. The caller gets an error: the outcome is
+    // unknown.
     query_timeout: 15_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 1_000,
     ...config,
   })
-  // Without a listener a restart of Postgres ends this process.
+  // Without a listener for `error`, a restart of Postgres would end this process.
   pool.on('error', (error) => onIdleError?.(error))
   return pool
 }
 
-/** Followers look at the log this often, whatever they were told or not. */
+/** Followers read the log this often, even without a notification. */
 const pollEveryMs = 5_000
 
 /**
- * Notifications to this process at once, and to the others by NOTIFY: on the pool, after the commit, because a NOTIFY
- * within a transaction makes commits wait for each other. It need not outlive a crash, so it does not wait for the disk.
- * The connection that listens is there while somebody follows.
+ * Notifies followers in this process directly, and other processes by NOTIFY. The NOTIFY is sent on the pool after the
+ * commit, because a NOTIFY within a transaction makes commits wait for each other. It need not survive a crash, so it
+ * does not wait for the disk. Each follower has a connection that listens, open as long as it follows.
  */
 function openNotifications(
   pool: pg.Pool,
@@ -74,7 +78,7 @@ function openNotifications(
 ): Notifications & { close(): Promise<void> } {
   const local = createLocalNotifications()
   const ownPayload = randomUUID()
-  // Without a parameter it is one message and no plan: half the work of telling.
+  // Without parameters it is one message and no cached plan: half the work of a notification.
   const hint = `select set_config('synchronous_commit', 'off', true), pg_notify('${channel}', '${ownPayload}')`
   const { notify: sendNotify, finish } = createNotifier(() => pool.query(hint))
   const listeners = new Set<() => Promise<void>>()
@@ -96,7 +100,8 @@ function openNotifications(
     sendNotify()
   }
   const close = async () => {
-    // A pool that ends forgets what it has not begun: a process that invalidates and goes would have told nobody.
+    // A pool that ends drops the statements it has not begun: a process that invalidates and exits would notify no
+    // follower.
     await finish()
     await Promise.all([...listeners].map((stop) => stop()))
   }
@@ -109,10 +114,11 @@ function describeUrl(url: string): string {
 }
 
 /**
- * Brings the tables up to date and answers the names of what it applied; any number of processes may do so at once.
+ * Brings the tables up to date and returns the names of the migrations that it applied. Any number of processes may do
+ * so at the same time.
  *
- * Drizzle's migrator takes no lock (of twenty processes that started together, nineteen failed), so one advisory lock
- * is held around it, on a connection of its own: a session's lock ends with its connection, whatever happens.
+ * Drizzle's migrator takes no lock (of twenty processes that started together, nineteen failed), so an advisory lock is
+ * held around it. The lock is held on a connection of its own: a session's lock always ends with its connection.
  */
 export async function migratePostgres(url: string): Promise<readonly string[]> {
   const client = new pg.Client({
@@ -121,7 +127,7 @@ export async function migratePostgres(url: string): Promise<readonly string[]> {
     connectionTimeoutMillis: 5_000,
   })
   client.on('error', () => {
-    // The query that is under way rejects as well; without a listener the process would end.
+    // The running query rejects as well; without a listener for `error` the process would end.
   })
   await guardConnecting(() => client.connect())
   try {

@@ -1,9 +1,31 @@
-import type { Revocation } from '../revocation.ts'
+/**
+ * The feed reads the log once for all followers in this process, and gives each of them every batch.
+ *
+ * States:
+ * - Idle: no follower has joined. The feed reads nothing, keeps nothing and does not listen to the log. The first
+ *   `join` makes it following.
+ * - Following: it listens to the log. Each notification, and each `settle`, starts a reading, or another one after the
+ *   reading that is under way. A reading goes from the feed's position to the end of the log, a page at a time. At the
+ *   end of the log the feed is settled; if the log does not answer, it is failing.
+ * - Settled: it has read at least everything that the log held when the last reading began. Each `settle` that was
+ *   called before that reading is answered with the position reached. The next notification or `settle` makes it
+ *   following.
+ * - Failing: the log did not answer. Each `settle` that was called before that reading is rejected. After a pause that
+ *   doubles with each failure the feed reads again from the same position, so no revocation is lost. A reading that
+ *   succeeds makes it settled.
+ * When the last follower leaves, the feed becomes idle from any state, and every pending `settle` is rejected.
+ *
+ * If the log has a gap, the batch in which it was found says so (`hasGap`).
+ *
+ * The feed keeps the last batches, by the cursor that they come after. A follower that is too slow no longer finds its
+ * next batch there and reads the log instead. So memory is bounded however slow a follower is.
+ */
+import type { Revocation } from '../coverage.ts'
 import type { RevocationLog } from '../revocation-log.ts'
 
-/** What was read at once: the step from one position of the log to the next. */
+/** One page that the feed has read: the step from one position of the log to the next. */
 interface FeedBatch {
-  /** The cursor after it. */
+  /** The position after this batch. */
   readonly cursor: string
   readonly revocations: readonly Revocation[]
   readonly hasGap: boolean
@@ -11,83 +33,78 @@ interface FeedBatch {
 
 export interface Feed {
   /**
-   * Follows the log until the answer is called; `onBatch` is given each batch as it is read. Only what `settle` answers
-   * afterwards says from where on.
+   * Adds a follower: `onBatch` is called with each batch as it is read. Answers the function that removes the follower.
+   * Which batch is the first is known only from a `settle` after joining.
    */
   join(onBatch: (batch: FeedBatch) => void): () => void
   /**
-   * A cursor at which the feed is, taken after this was called: what comes after it will be given to all who have joined.
+   * The position of the feed at the end of a reading that begins after this call. Every follower gets all batches after
+   * that position.
    *
    * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE
    */
   settle(): Promise<string>
-  /** The batch after a cursor; undefined if there is none yet, or none any more: see `isAt`. */
-  after(cursor: string): FeedBatch | undefined
-  /** Whether the feed stands at this cursor, so that the next batch comes after it. */
+  /** The kept batch after a cursor. Undefined if it is not read yet (then `isAt` is true) or no longer kept. */
+  batchAfter(cursor: string): FeedBatch | undefined
+  /** Whether this cursor is the position of the feed, so that the next batch to be read comes after it. */
   isAt(cursor: string): boolean
 }
 
-/** As much of the log as following it needs. */
+/** The part of the log that the feed uses. */
 export type ReadableLog = Pick<RevocationLog, 'position' | 'readSince' | 'listen'>
 
-/** A page of the log. */
+/** Rows that are read from the log at once. */
 export const pageRows = 500
-/** What the feed remembers for readers that are slower than it; about 4 MB at the most. */
+/** Rows that the feed keeps in memory for slower followers: about 4 MB at most. */
 export const mostRows = 8_192
-/** Under load the log is read this often at most. */
+/** The shortest pause between two readings, which limits the load on the database. */
 const minIntervalMs = 10
+/** A pause after a failure starts at the shortest value and doubles up to the longest. */
+const shortestPauseMs = 50
 const longestPauseMs = 2_000
 
-/**
- * One reader of the log for all in this process who follow it.
- *
- * Idle: nobody has joined; nothing is read and nothing kept. Following: from the first who joins to the last who leaves
- * it listens, and reads on whenever it is woken, a page at a time. Settled: it has read all that there was when it began
- * to read. Failing: the log did not answer; it tries again after a pause that grows, from where it was, so nothing is
- * lost. A log that has a gap is told as it is read.
- *
- * The last batches are kept, by the cursor that they come after. Whoever reads too slowly finds theirs gone, and reads
- * the log instead: memory is bounded whatever a reader does.
- */
+/** One reader of the log for all followers in this process. Its states are described at the top of this file. */
 export function createFeed(log: ReadableLog): Feed {
-  let follower: Follower | undefined
+  let reader: LogReader | undefined
 
   return {
     join(onBatch) {
-      follower ??= new Follower(log)
-      const joined = follower
+      reader ??= new LogReader(log)
+      const joined = reader
       return joined.join(onBatch, () => {
         joined.stop()
-        if (follower === joined) follower = undefined
+        if (reader === joined) reader = undefined
       })
     },
-    settle: () => follower?.settle() ?? Promise.reject(new Error('Nobody has joined the feed')),
-    after: (cursor) => follower?.after(cursor),
-    isAt: (cursor) => follower?.isAt(cursor) ?? false,
+    settle: () => reader?.settle() ?? Promise.reject(new Error('The feed has no follower')),
+    batchAfter: (cursor) => reader?.batchAfter(cursor),
+    isAt: (cursor) => reader?.isAt(cursor) ?? false,
   }
 }
 
-interface Waiting {
-  /** Which asking it was: answered by a reading that began after it. */
-  readonly asked: number
+/** A call of `settle` that has not been answered yet. */
+interface PendingSettle {
+  /** The number of its request to read. Only a reading that began after this request may answer it. */
+  readonly request: number
   readonly resolve: (cursor: string) => void
   readonly reject: (fault: unknown) => void
 }
 
-/** From the first who joins to the last who leaves. */
-class Follower {
+/** Reads the log from the time the first follower joins until the last one leaves. */
+class LogReader {
   readonly #log: ReadableLog
-  readonly #members = new Set<{ readonly onBatch: (batch: FeedBatch) => void }>()
+  readonly #followers = new Set<{ readonly onBatch: (batch: FeedBatch) => void }>()
   readonly #stopListening: () => void
-  /** Batches by the cursor that they come after, the oldest first. */
+  /** The last batches, by the cursor that they come after, the oldest first. */
   readonly #kept = new Map<string, FeedBatch>()
   #keptRows = 0
   #position: string | undefined
-  #asked = 0
+  /** How often a reading was requested. */
+  #requests = 0
   #isReading: boolean = false
   #isStopped: boolean = false
   #failures = 0
-  #waiting: Waiting[] = []
+  #pending: PendingSettle[] = []
 
   constructor(log: ReadableLog) {
     this.#log = log
@@ -95,10 +112,10 @@ class Follower {
   }
 
   join(onBatch: (batch: FeedBatch) => void, onEmpty: () => void): () => void {
-    const member = { onBatch }
-    this.#members.add(member)
+    const follower = { onBatch }
+    this.#followers.add(follower)
     return () => {
-      if (this.#members.delete(member) && this.#members.size === 0) onEmpty()
+      if (this.#followers.delete(follower) && this.#followers.size === 0) onEmpty()
     }
   }
 
@@ -106,17 +123,18 @@ class Follower {
     this.#isStopped = true
     this.#stopListening()
     this.#kept.clear()
-    for (const { reject } of this.#takeWaiting(Number.POSITIVE_INFINITY)) reject(new Error('Nobody follows any more'))
+    const error = new Error('The last follower has left the feed')
+    for (const { reject } of this.#takePending(Number.POSITIVE_INFINITY)) reject(error)
   }
 
   settle(): Promise<string> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ asked: this.#asked + 1, resolve, reject })
+      this.#pending.push({ request: this.#requests + 1, resolve, reject })
       this.#requestRead()
     })
   }
 
-  after(cursor: string): FeedBatch | undefined {
+  batchAfter(cursor: string): FeedBatch | undefined {
     return this.#kept.get(cursor)
   }
 
@@ -125,36 +143,39 @@ class Follower {
   }
 
   #requestRead(): void {
-    this.#asked++
-    if (!this.#isReading) void this.#readOn()
+    this.#requests++
+    if (!this.#isReading) void this.#readUntilServed()
   }
 
-  async #readOn(): Promise<void> {
+  /** Reads until a reading has succeeded that began after the last request. */
+  async #readUntilServed(): Promise<void> {
     this.#isReading = true
-    for (let served = 0; served < this.#asked && !this.#isStopped; ) {
-      const asked = this.#asked
+    for (let served = 0; served < this.#requests && !this.#isStopped; ) {
+      const requests = this.#requests
       try {
         const position = await this.#readAll()
-        served = asked
+        served = requests
         this.#failures = 0
-        for (const { resolve } of this.#takeWaiting(asked)) resolve(position)
-        if (served < this.#asked) await sleep(minIntervalMs)
+        for (const { resolve } of this.#takePending(requests)) resolve(position)
+        if (served < this.#requests) await sleep(minIntervalMs)
       } catch (fault) {
-        // Whoever waits is told. The others are not: for them it is a delay, and the storage reports its own faults.
-        for (const { reject } of this.#takeWaiting(asked)) reject(fault)
-        await sleep(Math.min(longestPauseMs, 50 * 2 ** this.#failures++))
+        // Only pending calls of `settle` get the error. For followers it is a delay, and the storage reports its own
+        // faults.
+        for (const { reject } of this.#takePending(requests)) reject(fault)
+        await sleep(Math.min(longestPauseMs, shortestPauseMs * 2 ** this.#failures++))
       }
     }
     this.#isReading = false
   }
 
-  #takeWaiting(asked: number): readonly Waiting[] {
-    const due = this.#waiting.filter((waiting) => waiting.asked <= asked)
-    this.#waiting = this.#waiting.filter((waiting) => waiting.asked > asked)
-    return due
+  /** Removes and answers the pending calls up to this request. */
+  #takePending(upToRequest: number): readonly PendingSettle[] {
+    const taken = this.#pending.filter(({ request }) => request <= upToRequest)
+    this.#pending = this.#pending.filter(({ request }) => request > upToRequest)
+    return taken
   }
 
-  /** Reads to the end of what there is now, and answers where that is. */
+  /** Reads to the end of the log, a page at a time, and answers the position there. */
   async #readAll(): Promise<string> {
     this.#position ??= await this.#log.position()
     for (;;) {
@@ -164,20 +185,21 @@ class Follower {
     }
   }
 
-  #keep(before: string, batch: FeedBatch): void {
+  /** Keeps a batch, deletes the oldest batches beyond `mostRows`, and gives the new one to every follower. */
+  #keep(after: string, batch: FeedBatch): void {
     this.#position = batch.cursor
-    this.#kept.set(before, batch)
+    this.#kept.set(after, batch)
     this.#keptRows += weightOf(batch)
     for (const [oldest, old] of this.#kept) {
       if (this.#keptRows <= mostRows) break
       this.#kept.delete(oldest)
       this.#keptRows -= weightOf(old)
     }
-    for (const { onBatch } of [...this.#members]) onBatch(batch)
+    for (const { onBatch } of [...this.#followers]) onBatch(batch)
   }
 }
 
-/** A batch without rows is a step of the snapshot, and takes memory too. */
+/** A batch without rows advances the cursor's snapshot, and takes memory too: it counts as one row. */
 function weightOf({ revocations }: FeedBatch): number {
   return revocations.length + 1
 }

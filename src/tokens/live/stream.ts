@@ -1,18 +1,24 @@
 /**
- * Values that come in time, for one reader: from a generator that sleeps by `wait`, and can be ended from outside.
+ * An asynchronous iterator for one reader. Its values come from a generator (the source), which pauses with `wait`.
+ * Other code can end the stream at any time.
  *
- * A generator alone will not do: asked to return while it waits, it returns once its wait is over, which may be never.
- * And a race of each wait against one long promise of the end would leave something behind in that promise each time.
+ * States:
+ * - Open: `next` answers the next value of the source. The stream is over when the source ends or fails, when the
+ *   reader calls `return`, or when `end` is called.
+ * - Over: `next` answers that the stream is done, also to a reader that was waiting. All `onEnd` functions have been
+ *   called. The stream stays over.
  *
- * Open, until the source is at its end or fails, the reader returns, or somebody calls `end`; then over, for good.
+ * A generator alone is not enough: if its `return` is called while it waits, it returns only after that wait, which may
+ * never end. Racing each wait against one long-lived promise for the end would leak memory: each race adds a callback
+ * to that promise, which stays there.
  */
 export class Stream<Value> implements AsyncIterableIterator<Value> {
   #values: AsyncIterator<Value, void, undefined> | undefined
-  readonly #releases: (() => void)[] = []
-  #wake = (): void => undefined
+  readonly #onEnd: (() => void)[] = []
+  #resolveWait = (): void => undefined
   #isOver: boolean = false
 
-  /** Where the values come from; before any is asked for. */
+  /** Sets the source. Must be called before the first `next`. */
   begin(values: AsyncIterator<Value, void, undefined>): void {
     this.#values = values
   }
@@ -21,36 +27,40 @@ export class Stream<Value> implements AsyncIterableIterator<Value> {
     return this.#isOver
   }
 
-  /** For the source: resolves at the next `signal`, or at the end. It has looked in this same tick whether there is anything. */
+  /**
+   * For the source: resolves at the next `signal`, or at the end. The source must check in the same tick, before it
+   * calls this, whether there is a value. Otherwise it could miss a signal.
+   */
   wait(): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve
+      this.#resolveWait = resolve
       if (this.#isOver) resolve()
     })
   }
 
+  /** Resumes a source that waits. */
   signal(): void {
-    this.#wake()
+    this.#resolveWait()
   }
 
-  /** To be called at the end, or now if it is over. */
+  /** Registers a function that is called at the end, or at once if the stream is over. */
   onEnd(release: () => void): void {
     if (this.#isOver) release()
-    else this.#releases.push(release)
+    else this.#onEnd.push(release)
   }
 
-  /** The reader, waiting or not, reads that it is over. Repeating it is harmless. */
+  /** Ends the stream, also while the reader waits. Repeating it is harmless. */
   end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    for (const release of this.#releases) release()
-    this.#wake()
+    for (const release of this.#onEnd) release()
+    this.#resolveWait()
   }
 
   async next(): Promise<IteratorResult<Value, undefined>> {
     try {
       const step = this.#isOver ? over : ((await this.#values?.next()) ?? over)
-      // What arrives after the end, the end has overtaken.
+      // A value that arrives after the end is discarded.
       if (step.done !== true && !this.#isOver) return step
     } catch (fault) {
       if (!this.#isOver) {

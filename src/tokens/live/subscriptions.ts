@@ -1,31 +1,47 @@
+/**
+ * The streams that callers read: `watchToken` for the end of one token, `followRevocations` for the whole log. One feed
+ * serves all of them.
+ *
+ * States of a stream:
+ * - Preparing: the feed settles and the first data is read. A failure is an error of the request. Success makes the
+ *   stream open.
+ * - Open: values are answered as they come. A `watchToken` stream is over after the revocation that ended the token, or
+ *   when the token expires. A `followRevocations` stream is over when the caller loses `manage_token`, the caller's
+ *   token ends, or the log does not answer. Both are over when the reader returns, or at `endStreams`.
+ * - Over: the stream has left the feed and its timer is cleared.
+ * After `endStreams` each new stream is over as soon as it is prepared.
+ */
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
 import type { ClientStore } from '../clients.ts'
+import type { Revocation } from '../coverage.ts'
 import { watchScope } from '../current-scopes.ts'
-import type { Revocation } from '../revocation.ts'
 import type { LogPage, RevocationLog } from '../revocation-log.ts'
 import type { TokenStore } from '../store.ts'
 import { createFeed, type Feed, pageRows } from './feed.ts'
 import { Stream } from './stream.ts'
 import { createWatchers } from './watchers.ts'
 
-/** What a follower of the log reads at once. */
+/** What a caller that follows the log gets at once. */
 export interface FeedEvent {
-  /** Where to go on after a cut: give it back as `after`. */
+  /** The position after this event. To continue after a lost connection, send it back as `after`. */
   readonly cursor: string
-  /** In order of their revision; none in the first event of a caller who has missed nothing. */
+  /** In order of their revision. Empty in the first event of a caller that has missed nothing. */
   readonly revocations: readonly Revocation[]
-  /** Something that the caller had not seen is forgotten, or the database is another: it begins again with these. */
+  /**
+   * True if retention has deleted revocations that the caller had not seen, or if the database is another one. The log
+   * then starts again from its oldest kept row with this event.
+   */
   readonly hasGap: boolean
 }
 
-/** The verbs that answer again and again, over one reader of the log. */
+/** The operations that answer with a stream. */
 export interface Subscriptions {
   watchToken(caller: Caller): Promise<AsyncIterableIterator<Revocation>>
   followRevocations(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<FeedEvent>>
   endStreams(): void
 }
 
-/** What they need of what the verbs need. */
+/** The dependencies of the subscriptions: a part of `TokensDependencies`. */
 export interface SubscriptionsDependencies {
   readonly log: Pick<RevocationLog, 'findEnding' | 'position' | 'readSince' | 'listen'>
   readonly store: Pick<TokenStore, 'find'>
@@ -64,7 +80,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
       const stream = new Stream<FeedEvent>()
       return begin(stream, async () => {
         stream.onEnd(feed.join(() => stream.signal()))
-        // The right to follow ends with the token that gave it, and with the client behind it.
+        // The caller may follow until its token ends, or until the client responsible for it loses `manage_token`.
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
         const mayFollow = await watchScope(dependencies, caller, 'manage_token')
         const first = await log.readSince(after, { limit: pageRows, upTo: await feed.settle() })
@@ -77,7 +93,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
     },
   }
 
-  /** Answers the stream once it stands: what fails before is an error of the request, not of the stream. */
+  /** Answers the stream once it is prepared. A failure before that is an error of the request, not of the stream. */
   async function begin<Value>(
     stream: Stream<Value>,
     prepare: () => Promise<AsyncIterator<Value, void, undefined>>,
@@ -87,7 +103,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
     try {
       stream.begin(await prepare())
     } catch (fault) {
-      // If it has ended meanwhile, that is what the fault is about.
+      // If the stream has ended meanwhile, its end has caused the fault.
       if (stream.isOver) return stream
       stream.end()
       throw fault
@@ -98,21 +114,23 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
 }
 
 /**
- * Calls `onEnd` once an access token is no longer good: with the revocation that ended it, or without when it expired.
+ * Calls `onEnd` once an access token is no longer valid: with the revocation that ended it, or without one if it
+ * expired.
  *
- * Whatever ends it is seen, however close to the beginning: first it is put where the feed will find it, then the feed
- * takes its place, and only then the store is asked whether it had ended by then.
+ * The order of the steps matters, so that a revocation during the setup is not missed. First the watcher is added, then
+ * the feed settles, and only then the store is asked whether the token has ended already. A revocation before the
+ * settled position is found in the store; one after it comes through the feed.
  */
 function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Feed) {
   const watchers = createWatchers()
-  let leave: (() => void) | undefined
+  let leaveFeed: (() => void) | undefined
 
   return async (
     stream: Stream<unknown>,
-    { pair, session, expiresAt }: ActiveToken,
+    { pair, session, expiresAt, clientId }: ActiveToken,
     onEnd: (revocation: Revocation | undefined) => void,
   ): Promise<void> => {
-    stream.onEnd(add({ token: { half: 'access', pairId: pair.id, session }, onEnd }))
+    stream.onEnd(add({ token: { half: 'access', pairId: pair.id, session, clientId }, onEnd }))
     const expiry = setTimeout(onEnd, expiresAt.getTime() - clock().getTime(), undefined).unref()
     stream.onEnd(() => clearTimeout(expiry))
 
@@ -122,24 +140,25 @@ function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Fee
     onEnd(await log.findEnding(pair))
   }
 
-  /** All watchers together are one member of the feed. */
+  /** All watchers together are one follower of the feed. */
   function add(watcher: Parameters<typeof watchers.add>[0]): () => void {
     const remove = watchers.add(watcher)
-    leave ??= feed.join(({ revocations }) => {
+    leaveFeed ??= feed.join(({ revocations }) => {
       for (const revocation of revocations) watchers.notify(revocation)
     })
     return () => {
       remove()
       if (watchers.size > 0) return
-      leave?.()
-      leave = undefined
+      leaveFeed?.()
+      leaveFeed = undefined
     }
   }
 }
 
 /**
- * From the feed while the reader keeps up with it, and from the log, up to where the feed is by then, whenever it does
- * not. Both go by the same cursors, so there is no seam to lose anything at.
+ * The events after `first`. While the reader keeps up with the feed, they come from the batches that the feed keeps.
+ * Otherwise they are read from the log, up to the position of the feed at that time. Both use the same cursors, so no
+ * revocation is lost when the source changes.
  */
 async function* follow(
   { feed, log, mayFollow }: Following,
@@ -149,13 +168,13 @@ async function* follow(
   yield eventOf(first)
   let { cursor, hasMore } = first
   while (!stream.isOver) {
-    let step: FeedEvent | undefined = feed.after(cursor)
+    let step: FeedEvent | undefined = feed.batchAfter(cursor)
     if (step === undefined && feed.isAt(cursor)) {
       await stream.wait()
       continue
     }
     if (step === undefined) {
-      // A page of a reading that is under way ends where that reading does.
+      // While more pages of a reading remain, the cursor itself says where that reading ends.
       const upTo = hasMore ? undefined : await feed.settle()
       const page = await log.readSince(cursor, { limit: pageRows, upTo })
       hasMore = page.hasMore
@@ -171,7 +190,7 @@ async function* follow(
 interface Following {
   readonly feed: Feed
   readonly log: SubscriptionsDependencies['log']
-  /** Asked before each event. */
+  /** Called before each event. */
   readonly mayFollow: () => Promise<boolean>
 }
 

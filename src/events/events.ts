@@ -1,0 +1,51 @@
+/**
+ * The operational events of the service: one typed stream, for logs, metrics and alerts. Imports nothing, so that every
+ * folder can report.
+ *
+ * Names are stable: an alert may be set on one, a retired name is never used again. Evidence is for operators; it holds no
+ * token, secret, digest or SQL parameter.
+ */
+export const events = {
+  unexpected_error: {
+    level: 'error',
+    meaning: 'A fault of this service. Its caller was answered "Unexpected error.".',
+  },
+  database_unreachable: {
+    level: 'warn',
+    meaning: 'A request could not reach the database. Its caller was told to try again (503).',
+  },
+  database_connection_lost: {
+    level: 'warn',
+    meaning: 'An idle connection of the pool broke. The pool opens another when it needs one.',
+  },
+  listen_connection_lost: {
+    level: 'warn',
+    meaning:
+      'The connection that hears of revocations of other processes was lost. Followers poll every few seconds until it is back.',
+  },
+  listen_connection_restored: { level: 'info', meaning: 'That connection is back.' },
+  count_not_recorded: {
+    level: 'warn',
+    meaning:
+      'A revocation took effect and was answered, but its counts could not be recorded. They are counted again later.',
+  },
+  retention_failed: {
+    level: 'error',
+    meaning: 'A round of retention failed. The next one tries again within about a minute.',
+  },
+  response_not_sent: { level: 'warn', meaning: 'An answer could not be written to its client.' },
+} as const satisfies Readonly<Record<string, { readonly level: EventLevel; readonly meaning: string }>>
+
+export type EventLevel = 'info' | 'warn' | 'error'
+export type EventName = keyof typeof events
+
+export interface ServiceEvent {
+  readonly name: EventName
+  /** What was thrown, if anything was. */
+  readonly error?: unknown
+  /** Evidence as data: ids, numbers, instants. */
+  readonly facts?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** Reports an event. Never throws and never blocks. */
+export type EmitEvent = (event: ServiceEvent) => void
