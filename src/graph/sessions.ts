@@ -15,10 +15,10 @@ interface Refs {
 /** `mySessions`, `tokenSessions` and `TokenOwner.sessions`. */
 export function defineSessions(builder: Builder, { tokenSession, tokenOwner, ownerInput }: Refs): void {
   const connection = builder.connectionObject(
-    { type: tokenSession, name: 'TokenSessionConnection', description: 'Sessions, the newest login first.' },
-    { name: 'TokenSessionEdge', description: 'A session and its place in the list.' },
+    { type: tokenSession, name: 'TokenSessionConnection', description: 'Sessions, newest first.' },
+    { name: 'TokenSessionEdge', description: 'A session and its position in the list.' },
   )
-  const includeEnded = 'Also sessions that are over, as long as they are kept. False by default.'
+  const includeEnded = 'Also sessions that have ended, as long as they are kept. False by default.'
   const own = builder.args((t) => ({
     ...pageArguments(builder),
     includeEnded: t.boolean({ defaultValue: false, description: includeEnded }),
@@ -40,7 +40,7 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
   const filter = builder.inputType('TokenSessionFilter', {
     description: 'Which sessions.',
     fields: (t) => ({
-      owner: t.field({ type: ownerInput, required: true, description: 'Whose sessions.' }),
+      owner: t.field({ type: ownerInput, required: true, description: 'The owner, realm or username.' }),
       includeEnded: t.boolean({ defaultValue: false, description: includeEnded }),
     }),
   })
@@ -48,7 +48,7 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
     t.field({
       type: connection,
       description:
-        'The sessions of an owner, a realm, or a name in all realms. Needs the scope `manage_token`, but for the caller’s own.',
+        'The sessions of an owner, of a realm, or of a username in all realms. Needs the scope `manage_token`, except for the caller’s own.',
       args: {
         ...pageArguments(builder),
         filter: t.arg({ type: filter, required: true, description: 'Which sessions.' }),
@@ -63,7 +63,7 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
   builder.objectField(tokenOwner, 'sessions', (t) =>
     t.field({
       type: connection,
-      description: 'Their sessions. Needs to be that owner, or the scope `manage_token`.',
+      description: 'The sessions of this owner. Needs an access token of this owner, or the scope `manage_token`.',
       args: own,
       resolve: ({ realm, username }, args, { tokens, caller }) => {
         const scope = { kind: 'realm-user', realm, username } as const

@@ -29,7 +29,7 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
         const added = await db
           .insert(clients)
           .select(sql`
-            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null, null
+            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null, null, null, null, null
             where not exists (select from clients)`)
           .onConflictDoNothing()
           .returning({ id: clients.id })
