@@ -29,7 +29,7 @@ export function defineInvalidation(builder: Builder, refs: Refs) {
       type: result,
       description: [
         'Invalidates tokens at once, and answers how many. The answer comes after the change has taken effect in the database.',
-        '`token` and `refreshToken` need no credentials: a caller that holds a token may invalidate it, even after it has expired. `session` and `owner` need an access token of the owner concerned, or the scope `manage_token`.',
+        '`token` and `refreshToken` need no credentials: a caller that holds a token may invalidate it, even after it has expired. `session` and `owner` need an access token of the owner concerned, or the scope `manage_token`; `client` and `everything` need the scope `manage_token`.',
         'Repeating it is safe: tokens that had been invalidated before are counted in `previouslyInvalidatedTokens`. An unknown token is not an error; both counts are 0.',
       ].join('\n\n'),
       args: {
@@ -68,6 +68,14 @@ function defineInput(builder: Builder, { ownerInput }: Refs) {
         description:
           'All tokens of an owner, a realm or a username. Every session created before now ends, with all token pairs refreshed in it; sessions created later are not affected. Counts both tokens of each pair that still had a valid token.',
       }),
+      client: t.id({
+        description:
+          'The id of a client: every session that it created before now ends, for whichever owner. Meant for a client whose secret leaked. Counts both tokens of each pair that still had a valid token.',
+      }),
+      everything: t.boolean({
+        description:
+          'Only `true`: every session created before now ends. Meant for an incident, and for a database that was restored from a backup. Counts both tokens of each pair that still had a valid token.',
+      }),
     }),
   })
 }
@@ -83,12 +91,16 @@ function defineOptions(builder: Builder, { reason }: Refs) {
       }),
       keepCurrentSession: t.boolean({
         description:
-          'With `owner`: all sessions end except the one that sends this request, as after a change of password. Needs an access token (`Authorization: Bearer …`).',
+          'With `owner`, `client` or `everything`: all sessions end except the one that sends this request, as after a change of password. Needs an access token (`Authorization: Bearer …`).',
       }),
       issuedBefore: t.field({
         type: 'DateTime',
         description:
-          'With `owner`: only sessions created before this instant end, with all token pairs refreshed in them, even later ones.',
+          'With `owner`, `client` or `everything`: only sessions created before this instant end, with all token pairs refreshed in them, even later ones.',
+      }),
+      expectAtMost: t.int({
+        description:
+          'With `owner`, `client` or `everything`: nothing is changed, and the error has the code `MORE_THAN_EXPECTED`, if more tokens than this would be invalidated. They are counted just before; sessions created in between end as well.',
       }),
       dryRun: t.boolean({ description: 'Counts the tokens that would be invalidated, and changes nothing.' }),
       reason: t.field({ type: reason, description: 'The reason, for the record.' }),
@@ -145,14 +157,26 @@ interface TargetInput {
   readonly refreshToken?: string | null | undefined
   readonly session?: string | number | null | undefined
   readonly owner?: Parameters<typeof readOwnerInput>[0] | null | undefined
+  readonly client?: string | number | null | undefined
+  readonly everything?: boolean | null | undefined
 }
 
 /** graphql-js guarantees that exactly one field is set. A field that is added without a line here must be refused. */
-function readInvalidationInput({ token, refreshToken, session, owner }: TargetInput): InvalidationTarget {
+function readInvalidationInput({
+  token,
+  refreshToken,
+  session,
+  owner,
+  client,
+  everything,
+}: TargetInput): InvalidationTarget {
   if (token != null) return { kind: 'access-token', token }
   if (refreshToken != null) return { kind: 'refresh-token', token: refreshToken }
   if (session != null) return { kind: 'session', id: readId(String(session)) }
   if (owner != null) return { kind: 'owner', scope: readOwnerInput(owner) }
+  if (client != null) return { kind: 'client', clientId: String(client) }
+  if (everything === true) return { kind: 'everything' }
+  if (everything === false) throw badInput('Expected `everything` to be true, got false: name what to invalidate')
   throw badInput('Expected exactly one field in `input`')
 }
 
@@ -160,6 +184,7 @@ interface OptionsInput {
   readonly wholeSession?: boolean | null | undefined
   readonly keepCurrentSession?: boolean | null | undefined
   readonly issuedBefore?: Date | null | undefined
+  readonly expectAtMost?: number | null | undefined
   readonly dryRun?: boolean | null | undefined
   readonly reason?: InvalidationReason | null | undefined
   readonly comment?: string | null | undefined
@@ -170,6 +195,7 @@ function readOptions(given: OptionsInput): InvalidationOptions {
     wholeSession: given.wholeSession ?? false,
     keepCurrentSession: given.keepCurrentSession ?? false,
     issuedBefore: given.issuedBefore ?? undefined,
+    expectAtMost: given.expectAtMost ?? undefined,
     dryRun: given.dryRun ?? false,
     reason: given.reason ?? undefined,
     comment: given.comment || undefined,

@@ -1,3 +1,4 @@
+import type { ListableScope } from '../tokens/coverage.ts'
 import type { Owner, OwnerScope } from '../tokens/owner.ts'
 import { badInput } from '../tokens/owner.ts'
 import type { Builder } from './builder.ts'
@@ -56,6 +57,18 @@ interface OwnerInput {
   readonly realmName?: string | null | undefined
   readonly username?: string | null | undefined
   readonly realmUser?: { readonly realmName: string; readonly username: string } | null | undefined
+}
+
+interface ScopeInput {
+  readonly owner?: OwnerInput | null | undefined
+  readonly client?: string | number | null | undefined
+}
+
+/** The scope that a filter names; undefined if it names none. */
+export function readScopeInput({ owner, client }: ScopeInput): ListableScope | undefined {
+  if (owner != null && client != null) throw badInput('Expected `owner` or `client`, got both')
+  if (client != null) return { kind: 'client', clientId: String(client) }
+  return owner == null ? undefined : readOwnerInput(owner)
 }
 
 /** graphql-js guarantees that exactly one field is set. A field that is added without a line here must be refused. */

@@ -47,18 +47,35 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
       }),
       realmName: t.string({
         nullable: true,
-        description: 'The realm concerned. Null for a username in all realms.',
+        description: 'The realm concerned. Null for a username in all realms, a client, and everything.',
         resolve: ({ realm }) => realm,
       }),
       username: t.string({
         nullable: true,
-        description: 'The username of the owner concerned. Null for a whole realm.',
+        description: 'The username of the owner concerned. Null for a whole realm, a client, and everything.',
         resolve: ({ username }) => username,
+      }),
+      clientId: t.id({
+        nullable: true,
+        description: 'The client whose sessions were ended. Null for all other selectors.',
+        resolve: ({ clientId }) => clientId,
+      }),
+      pairId: t.id({
+        nullable: true,
+        description:
+          'The pair of the single token that was invalidated; `selector` says which of its tokens. Null for all other selectors. For guards: a token carries the id of its pair.',
+        resolve: ({ pairId }) => (pairId === undefined ? null : String(pairId)),
+      }),
+      bound: t.id({
+        nullable: true,
+        description:
+          'Sessions with a lower id are covered, except `sparedSessionId`. Null for a single token. For guards: it decides which logins were made before.',
+        resolve: ({ bound }) => (bound === undefined ? null : String(bound)),
       }),
       sessionId: t.id({
         nullable: true,
         description:
-          'The session that was ended, or the session of the token that was invalidated. Null if an owner was selected.',
+          'The session that was ended, or the session of the token that was invalidated. Null if sessions of an owner, a client or all were selected.',
         resolve: ({ sessionId }) => (sessionId === undefined ? null : String(sessionId)),
       }),
       sparedSessionId: t.id({

@@ -1,7 +1,7 @@
 import type { Revocation } from '../tokens/coverage.ts'
 import type { Builder } from './builder.ts'
 import { pageArguments, readId, readPage } from './connection.ts'
-import { type OwnerInputRef, readOwnerInput } from './owner.ts'
+import { type OwnerInputRef, readScopeInput } from './owner.ts'
 import type { ReasonRef } from './reason.ts'
 import type { RevocationRef } from './revocation.ts'
 
@@ -21,6 +21,10 @@ export function defineRevocations(builder: Builder, { revocation, reason, ownerI
     description: 'Which revocations. A field that is left out does not restrict the list.',
     fields: (t) => ({
       owner: t.field({ type: ownerInput, description: 'Revocations that concern this owner, realm or username.' }),
+      client: t.id({
+        description:
+          'Revocations of all that this client created. Needs the scope `manage_token`. Not together with `owner`.',
+      }),
       session: t.id({ description: 'Revocations of this session or of a token of it.' }),
       reason: t.field({ type: reason, description: 'Revocations for this reason.' }),
     }),
@@ -36,7 +40,7 @@ export function defineRevocations(builder: Builder, { revocation, reason, ownerI
       },
       resolve: (_, { filter: asked, ...args }, { tokens, caller }) => {
         const request = {
-          scope: asked?.owner == null ? undefined : readOwnerInput(asked.owner),
+          scope: readScopeInput(asked ?? {}),
           sessionId: asked?.session == null ? undefined : readId(asked.session),
           reason: asked?.reason ?? undefined,
         }
