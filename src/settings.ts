@@ -88,7 +88,7 @@ export const settings = {
     without: 'none',
     accepts: `any of ${optionalDirectives.map((name) => `\`${name}\``).join(', ')}, with commas between`,
     description:
-      'What the subgraph’s SDL tells gateways beside the schema: [supergraph](supergraph.md#optional-directives).',
+      'Directives for gateways that are added to the subgraph’s SDL: [supergraph](supergraph.md#optional-directives).',
   },
 } as const satisfies Readonly<Record<string, NumberSetting | TextSetting>>
 
