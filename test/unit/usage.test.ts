@@ -92,7 +92,9 @@ test('a name that only begins like a token is a name', async () => {
   // No selector is missing: the token is not what is wrong with it.
   expect(await run(invalidate('--realm', 'unita_dipartimento', '--session', '1'))).toBe(2)
 
-  expect(written.stderr).toBe('Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got 2.\n')
+  expect(written.stderr).toBe(
+    'Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got 2.\n',
+  )
 })
 
 test('a reason may be spelled as in GraphQL, and a base64 word that hides no token is a word', async () => {
@@ -106,7 +108,9 @@ test('a reason may be spelled as in GraphQL, and a base64 word that hides no tok
   ]
   expect(await run(invalidate('--realm', 'r', ...args))).toBe(2)
 
-  expect(written.stderr).toBe('Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got 2.\n')
+  expect(written.stderr).toBe(
+    'Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got 2.\n',
+  )
 })
 
 test('the version is the package’s', async () => {
