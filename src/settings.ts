@@ -69,7 +69,7 @@ export const settings = {
     default: 86_400,
     min: 1,
     max: 31_536_000,
-    description: 'How long a refresh token lives: not less than `ACCESS_TOKEN_SECONDS`, and at max a year.',
+    description: 'How long a refresh token lives: not less than `ACCESS_TOKEN_SECONDS`, and at most a year.',
   },
   REFRESH_GRACE_SECONDS: {
     default: 30,
@@ -82,7 +82,7 @@ export const settings = {
     min: 0,
     max: 3650,
     description:
-      'How long the record of an invalidation is kept. It is kept at min as long as anything that it covers may be alive.',
+      'How long the record of an invalidation is kept. It is kept at least as long as anything that it covers may be alive.',
   },
   FEDERATION_DIRECTIVES: {
     without: 'none',

@@ -16,7 +16,7 @@ import type { Lifetimes } from '../../src/tokens/pair.ts'
 import { createTokens, type Tokens } from '../../src/tokens/tokens.ts'
 
 /** The migrated, empty database that the global set-up of a run provides. Each test file works on a copy of it. */
-export type MigratedDatabase =
+type MigratedDatabase =
   | { readonly kind: 'pglite'; readonly dumpFile: string }
   | { readonly kind: 'postgres'; readonly serverUrl: string; readonly template: string }
 
@@ -27,7 +27,7 @@ declare module 'vitest' {
 }
 
 /** A clock that only the test moves. */
-export interface TestClock {
+interface TestClock {
   now(): Date
   advance(seconds: number): void
 }
