@@ -244,7 +244,7 @@ const wrongTexts: readonly (readonly [name: string, text: string])[] = [
   ['a NUL alone', '\0'],
   ['a high surrogate alone', 'a\ud800b'],
   ['a low surrogate alone', 'a\udc00'],
-  ['surrogates the wrong way round', '\udc00\ud800'],
+  ['surrogates in the wrong order', '\udc00\ud800'],
   ['a line break', 'a\nb'],
   ['a carriage return', 'a\r'],
   ['a tab', 'a\tb'],

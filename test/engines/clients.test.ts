@@ -54,14 +54,14 @@ test('a disabled client is refused like an unknown one, and keeps the time at wh
 })
 
 test('a replaced client has only the new secret and scopes, and is enabled', async () => {
-  const [old, fresh, later] = [mintClientSecret(), mintClientSecret(), mintClientSecret()]
+  const [old, replacement, later] = [mintClientSecret(), mintClientSecret(), mintClientSecret()]
   await store.addClient(client('login', old))
   await store.disableClient('login')
 
-  const isReplaced = await store.replaceClient(client('login', fresh, ['manage_token']))
+  const isReplaced = await store.replaceClient(client('login', replacement, ['manage_token']))
 
   expect(isReplaced).toBe(true)
-  expect(await authenticate('login', fresh)).toMatchObject({ scopes: ['manage_token'] })
+  expect(await authenticate('login', replacement)).toMatchObject({ scopes: ['manage_token'] })
   expect(await authenticate('login', old)).toBe(wrong)
   await store.disableClient('login')
   await store.putClient(client('login', later))

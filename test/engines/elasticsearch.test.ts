@@ -124,8 +124,8 @@ describe('the answer to an invalidation', () => {
     ['an unreadable body', { body: '{' }],
     ['wrong credentials', { headers: { authorization: 'Basic eDp5' } }],
     ['the service’s description', { method: 'GET', path: '/' }],
-  ])('names the product in a header, and is not cacheable: %s', async (_name, asked) => {
-    const { headers } = await ask(asked)
+  ])('names the product in a header, and is not cacheable: %s', async (_name, request) => {
+    const { headers } = await ask(request)
 
     expect([headers.get('x-elastic-product'), headers.get('cache-control')]).toEqual(['Elasticsearch', 'no-store'])
   })
@@ -150,7 +150,7 @@ describe('a sweep counts the halves of live pairs', () => {
   const sweep = () => countsOf({ realm_name: 'staff' })
 
   test.each<[string, string, (pair: IssuedPair) => unknown]>([
-    ['a fresh pair', '2/0', () => undefined],
+    ['a new pair', '2/0', () => undefined],
     ['access expired, refresh alive', '2/0', () => service.clock.advance(1201)],
     ['access invalidated before', '1/1', ({ accessToken }) => end('access-token', accessToken)],
     ['refresh invalidated before', '1/1', (pair) => end('refresh-token', refreshTokenOf(pair))],
@@ -351,8 +351,8 @@ describe('an invalid request', () => {
       'illegal_argument_exception',
       'Expected `realm_name` without control characters.',
     ],
-  ])('is answered with its fault: %s', async (_name, asked, status, type, reason) => {
-    const answer = await ask(asked)
+  ])('is answered with its fault: %s', async (_name, request, status, type, reason) => {
+    const answer = await ask(request)
 
     expect([answer.status, answer.body]).toEqual([
       status,

@@ -152,9 +152,9 @@ describe('the fast path and the full path give the same answer, to the byte', ()
     for (const headers of [json, graphqlJson, { ...json, accept: '*/*' }, { ...json, accept: 'application/json' }]) {
       const prepare = async () => {
         const pair = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
-        const asked = ask(pair.accessToken, pair.refresh?.token ?? '')
+        const operation = ask(pair.accessToken, pair.refresh?.token ?? '')
         const credentials: Headers = authorization ? { authorization: authorization(pair.accessToken) } : {}
-        return { body: JSON.stringify(asked), headers: { ...headers, ...credentials } }
+        return { body: JSON.stringify(operation), headers: { ...headers, ...credentials } }
       }
       const first = await prepare()
       const full = await answerByFullPath(first.body, first.headers)

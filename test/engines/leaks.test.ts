@@ -149,7 +149,7 @@ const inTheBody: readonly (readonly [place: string, request: (secret: string) =>
 
 const inAHeader: typeof inTheBody = [
   ['a bearer', (s) => post('{}', { authorization: `Bearer ${s}x` })],
-  ['a bearer with a good query', (s) => post('{"query":"{ __typename }"}', { authorization: `Bearer ${s}x` })],
+  ['a bearer with a valid query', (s) => post('{"query":"{ __typename }"}', { authorization: `Bearer ${s}x` })],
   ['a scheme', (s) => post('{"query":"{ __typename }"}', { authorization: `${s} x` })],
   ['a bearer twice', (s) => post('{"query":"{ __typename }"}', { authorization: `Bearer ${s}, Bearer ${s}` })],
   ['a client secret', (s) => post('{"query":"{ __typename }"}', { authorization: `Basic ${btoa(`admin:${s}`)}` })],

@@ -81,12 +81,12 @@ describe('batching', () => {
 
   it('never sends a statement with more than 256 members', async () => {
     const { statements, askAll } = openBatcher(1)
-    const asked = askAll(0, 300)
+    const answers = askAll(0, 300)
     await nextTurn()
     statements[0]?.end()
     await nextTurn()
     statements[1]?.end()
-    await Promise.all(asked)
+    await Promise.all(answers)
     expect(statements.map(({ members }) => members.length)).toEqual([256, 44])
   })
 })

@@ -97,7 +97,7 @@ test.each([
   ['ACCESS_TOKEN_SECONDS', ['1', '3600'], ['0', '3601', '1e3', 'twenty', '+5']],
   ['REFRESH_GRACE_SECONDS', ['0', '300'], ['301', '-0', '0x10']],
   ['PORT', ['0', '65535'], ['65536', '99999999999']],
-] as const)('%s is refused outside its bounds', (name, good, bad) => {
-  for (const value of good) expect(() => readConfig({ [name]: value })).not.toThrow()
-  for (const value of bad) expect(() => readConfig({ [name]: value })).toThrow(name)
+] as const)('%s is refused outside its bounds', (name, valid, invalid) => {
+  for (const value of valid) expect(() => readConfig({ [name]: value })).not.toThrow()
+  for (const value of invalid) expect(() => readConfig({ [name]: value })).toThrow(name)
 })

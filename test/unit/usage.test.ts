@@ -104,7 +104,7 @@ test('a reason may be spelled as in GraphQL, and base64 that holds no token is a
     '--reason',
     'CREDENTIAL_COMPROMISE',
     '--comment',
-    btoa('nothing to be kept from anybody, least of all'),
+    btoa('a text without a token or any other secret...'),
     '--session',
     '1',
   ]
