@@ -170,12 +170,12 @@ describe('no caller grants scopes that it does not have', () => {
   }
 
   test.each([
-    ['manage_token'],
-    ['introspect_token'],
-    ['read', 'manage_token'],
-    ['create_token', 'manage_token'],
-    ['manage_token', 'manage_token'],
-  ])('a client with create_token cannot grant %s', async (...scopes) => {
+    [['manage_token']],
+    [['introspect_token']],
+    [['read', 'manage_token']],
+    [['create_token', 'manage_token']],
+    [['manage_token', 'manage_token']],
+  ])('a client with create_token cannot grant %j', async (scopes) => {
     const before = await countRows()
 
     expect(await grant(asClient('creator'), ...scopes)).toBe('FORBIDDEN')

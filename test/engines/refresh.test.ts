@@ -104,7 +104,7 @@ describe('after the grace window', () => {
     for (const row of log) expect(row).toMatchObject({ selector: 'session', caller: 'system:refresh-token-reuse' })
   })
 
-  test('every reuse ends the session if the window has no length', async () => {
+  test('without a window every reuse ends the session', async () => {
     const strict = service.another({ refreshGraceSeconds: 0 })
     const pair = await issue()
     const successor = successorOf(await refresh(pair, strict))
@@ -140,7 +140,7 @@ describe('a refusal says why', () => {
     expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'invalid' })
   })
 
-  test('none for a refresh token whose access token was ended: it is refreshed', async () => {
+  test('an ended access token is no reason: its refresh token is exchanged', async () => {
     const pair = await issue()
     await service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
 
