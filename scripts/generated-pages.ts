@@ -21,7 +21,7 @@ function settingsPage(): string {
       Object.entries(settings).map(([name, setting]) => [
         `\`${name}\``,
         'default' in setting ? `\`${setting.default}\`` : setting.without,
-        'least' in setting ? `${setting.least} to ${setting.most}` : setting.accepts,
+        'min' in setting ? `${setting.min} to ${setting.max}` : setting.accepts,
         setting.description,
       ]),
     ),

@@ -3,7 +3,7 @@ import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-/** Which folder of src/ may import which, and what from outside. */
+/** Which folders each folder of src/ may import, and which packages. */
 const folders: Readonly<Record<string, { readonly folders: readonly string[]; readonly packages: RegExp }>> = {
   tokens: { folders: [], packages: /^node:(crypto|net)$/ },
   storage: { folders: ['tokens'], packages: /^(node:|drizzle-orm|pg$|@electric-sql\/pglite)/ },
@@ -14,7 +14,7 @@ const folders: Readonly<Record<string, { readonly folders: readonly string[]; re
   commands: { folders: ['root', 'tokens'], packages: /^(node:|commander$)/ },
   // The files directly in src/: the composition root.
   root: { folders: ['server', 'http', 'graph', 'storage', 'tokens'], packages: /^(node:|pino$)/ },
-  // The bin's entry: nothing that can be imported leads to the commands.
+  // The bin's entry. No file that a package user can import may import the commands.
   cli: { folders: ['commands'], packages: /^$/ },
 }
 
@@ -31,7 +31,7 @@ const importsOf = (path: string) =>
   )
 
 test('a folder imports only what the table allows', () => {
-  const strays = files.flatMap((path) => {
+  const violations = files.flatMap((path) => {
     const allowed = folders[folderOf(path)] ?? { folders: [], packages: /^$/ }
     return importsOf(path)
       .filter((target) =>
@@ -42,24 +42,24 @@ test('a folder imports only what the table allows', () => {
       .map((target) => `${path} imports ${target}`)
   })
 
-  expect(strays).toEqual([])
+  expect(violations).toEqual([])
 })
 
-test('there is no import cycle, of types neither', () => {
+test('no import cycle exists, not even of types', () => {
   const cycles: string[] = []
-  const done = new Set<string>()
-  const visit = (path: string, trail: readonly string[]): void => {
-    if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(' → '))
-    if (trail.includes(path) || done.has(path)) return
-    for (const target of importsOf(path)) if (text.has(target)) visit(target, [...trail, path])
-    done.add(path)
+  const visited = new Set<string>()
+  const visit = (path: string, importers: readonly string[]): void => {
+    if (importers.includes(path)) cycles.push([...importers.slice(importers.indexOf(path)), path].join(' → '))
+    if (importers.includes(path) || visited.has(path)) return
+    for (const target of importsOf(path)) if (text.has(target)) visit(target, [...importers, path])
+    visited.add(path)
   }
   for (const path of files) visit(path, [])
 
   expect(cycles).toEqual([])
 })
 
-test('no file is longer than 300 lines, and the composition root not longer than 150', () => {
+test('no file is longer than 300 lines, and the composition root is not longer than 150', () => {
   const tooLong = [...text].filter(
     ([path, content]) => content.split('\n').length > (path === 'service.ts' ? 151 : 301),
   )
@@ -67,17 +67,17 @@ test('no file is longer than 300 lines, and the composition root not longer than
   expect(tooLong.map(([path]) => path)).toEqual([])
 })
 
-test('the process’s environment is read in one place', () => {
+test('only config.ts reads the process’s environment', () => {
   expect(files.filter((path) => text.get(path)?.includes('process.env'))).toEqual(['config.ts'])
 })
 
-test('a secret becomes a token, and a token a secret, in one file', () => {
-  const makers = files.filter((path) =>
+test('only one file converts between secrets and tokens', () => {
+  const converters = files.filter((path) =>
     /\bita_|\bitr_/.test((text.get(path) ?? '').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')),
   )
 
-  // The schema's descriptions and the tabs of GraphiQL name the prefixes to people.
-  expect(makers.filter((path) => !['graph/pair.ts', 'http/pages/graphiql-tabs.ts'].includes(path))).toEqual([
+  // The schema's descriptions and GraphiQL's tabs only show the prefixes to readers.
+  expect(converters.filter((path) => !['graph/pair.ts', 'http/pages/graphiql-tabs.ts'].includes(path))).toEqual([
     'tokens/token.ts',
   ])
 })

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createNotifier } from '../../src/storage/engine/notifications.ts'
 
-test('a teller that finishes has sent what was asked for, also what came while it was sending', async () => {
+test('a notifier that finishes has sent what was requested before, also while it was sending', async () => {
   let sent = 0
   const { notify, finish } = createNotifier(async () => {
     await sleep(5)
@@ -16,17 +16,17 @@ test('a teller that finishes has sent what was asked for, also what came while i
   await finish()
   expect(sent).toBe(1)
 
-  // Within the rest of the first.
-  for (let asked = 0; asked < 5; asked++) notify()
+  // Within the pause after the first.
+  for (let requested = 0; requested < 5; requested++) notify()
   await finish()
   expect(sent).toBe(2)
 
-  // And nothing is sent again once the rest is over.
+  // Nothing is sent again after the pause.
   await sleep(50)
   expect(sent).toBe(2)
 })
 
-test('a teller whose hint is not taken finishes all the same', async () => {
+test('a notifier finishes even if it cannot send', async () => {
   const { notify, finish } = createNotifier(() => Promise.reject(new Error('gone')))
 
   notify()
