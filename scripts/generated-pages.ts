@@ -99,7 +99,7 @@ async function errorRow(code: ErrorCode): Promise<readonly string[]> {
 function createFailingHandler(error: TokenServiceError): Handler {
   // Whichever verb a route calls: a proxy has all of them.
   const tokens: Tokens = new Proxy(Object.create(null), { get: () => () => Promise.reject(error) })
-  return createHandler({ tokens, assertReady: () => Promise.reject(error), report: () => undefined })
+  return createHandler({ tokens, assertReady: () => Promise.reject(error), emit: () => undefined })
 }
 
 async function askGraphql(handler: Handler): Promise<string> {

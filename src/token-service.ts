@@ -33,7 +33,8 @@ export async function openTokenService(
     const clients = createClientStore(database)
     const store = createTokenStore(database)
     const log = createRevocationLog(database)
-    return { database, clients, tokens: createTokens({ store, log, clients, lifetimes: config.lifetimes, clock }) }
+    const { lifetimes } = config
+    return { database, clients, tokens: createTokens({ store, log, clients, lifetimes, clock, emit: database.emit }) }
   } catch (error) {
     await database.close()
     throw error

@@ -116,6 +116,7 @@ function databaseOn(client: pg.Client, walker = client): Database {
     statementName: (name) => name,
     ping: nothing,
     close: nothing,
+    emit: () => undefined,
     notifications: { notify: () => undefined, listen: () => () => undefined },
   }
 }

@@ -8,6 +8,9 @@ import type { OperatorCaller } from '../tokens/caller.ts'
  * closed and other processes have been notified of the changes. An embedded database is created only if `mustExist` is
  * false.
  *
+ * The events of the database are dropped. What a command could not do is its own error; what events can add puts itself
+ * right within minutes (`count_not_recorded`) or seconds (`notification_not_sent`).
+ *
  * @throws TokenServiceError ERR_CONFIGURATION, ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE
  */
 export async function withTokenService<Answer>(

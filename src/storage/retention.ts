@@ -73,12 +73,9 @@ async function runOnce(database: Database, options: RetentionOptions): Promise<v
 
 /**
  * Completes counts and deletes expired rows about every minute, until the process ends or the returned function is
- * called. A failure is reported to `onFault`, and the next round tries again.
+ * called. After a failure, which is the event `retention_failed` of the database, the next round tries again.
  */
-export function startRetention(
-  database: Database,
-  options: RetentionOptions & { readonly onFault: (fault: unknown) => void },
-): () => Promise<void> {
+export function startRetention(database: Database, options: RetentionOptions): () => Promise<void> {
   const stopping = new AbortController()
   const running = run()
   return async () => {
@@ -88,7 +85,9 @@ export function startRetention(
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await guardStorage(() => runOnce(database, options)).catch(options.onFault)
+      await guardStorage(() => runOnce(database, options)).catch((error: unknown) =>
+        database.emit({ name: 'retention_failed', error }),
+      )
       // Random, so that processes do not all run in the same second.
       const pauseMs = 45_000 + Math.random() * 30_000
       await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {

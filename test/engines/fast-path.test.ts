@@ -9,7 +9,7 @@ beforeAll(() => {
   fastPath = createFastPath({
     schema: createSchema(),
     tokens: service.tokens,
-    report: (error) => service.reports.push(error),
+    emit: (event) => service.reports.push(event),
   })
 })
 

@@ -629,7 +629,7 @@ describe('refreshing (RFC 6749 §6)', () => {
 
 describe('metadata (RFC 8414)', () => {
   const handlerAt = (publicUrl: string) =>
-    createHandler({ tokens: service.tokens, assertReady: service.database.ping, report: () => undefined, publicUrl })
+    createHandler({ tokens: service.tokens, assertReady: service.database.ping, emit: () => undefined, publicUrl })
 
   test('§3.2: names every route with its methods of authentication, and the supported grants', async () => {
     const { status, headers, body } = await metadata()
@@ -868,7 +868,7 @@ test('an internal error is reported, and the caller gets server_error', async ()
   const handler = createHandler({
     tokens: broken,
     assertReady: async () => undefined,
-    report: (error) => reports.push(error),
+    emit: (event) => reports.push(event),
   })
 
   const answers = [
@@ -879,5 +879,6 @@ test('an internal error is reported, and the caller gets server_error', async ()
 
   for (const { status, body } of answers)
     expect([status, body]).toEqual([500, { error: 'server_error', error_description: 'Unexpected error.' }])
-  expect(reports).toEqual([internalError, internalError, internalError])
+  const event = { name: 'unexpected_error', error: internalError }
+  expect(reports).toEqual([event, event, event])
 })

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { createLogger } from '../../src/telemetry.ts'
+import { createLogger, logEvents } from '../../src/telemetry.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import { basic, post, postJson } from '../support/oauth.ts'
 import { admin, adminSecret, asAdmin, ask, useTestService } from '../support/service.ts'
@@ -56,7 +56,7 @@ test('after every kind of operation no row, log line or error contains a token o
     ask(service.handler, '{ currentToken { active } }', { authorization: `Bearer ${pair.accessToken}` }),
     ask(service.handler, '{ currentToken { active } }', { authorization: `Basic ${pair.accessToken}` }),
   ])
-  for (const report of service.reports) logger.error({ err: report }, 'unexpected error')
+  service.reports.forEach(logEvents(logger))
 
   const everything = [await dump(), lines.join('\n'), ...answers.map(({ text }) => text)].join('\n')
 
@@ -111,7 +111,7 @@ test('no OAuth route repeats a token or a secret from any place of a request, an
       for (const body of subjectsWith(secret))
         texts.push((await postJson(service.handler, '/oauth2/global-token-revocation', body, headers)).text)
     }
-  for (const report of service.reports) logger.error({ err: report }, 'unexpected error')
+  service.reports.forEach(logEvents(logger))
 
   const everything = [await dump(), lines.join('\n'), ...texts].join('\n')
 

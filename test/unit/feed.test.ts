@@ -1,5 +1,6 @@
 import { fc, test as property } from '@fast-check/vitest'
 import { expect, test } from 'vitest'
+import type { ServiceEvent } from '../../src/events/events.ts'
 import type { ClientCaller } from '../../src/tokens/caller.ts'
 import type { Revocation } from '../../src/tokens/coverage.ts'
 import { mostRows, pageRows } from '../../src/tokens/live/feed.ts'
@@ -158,9 +159,11 @@ test('a follower that needs only rows in memory causes no read of the log', asyn
   expect(log.reads.begun).toBe(before)
 })
 
-test('while the log is unavailable a stream waits, and misses no row', async () => {
+test('while the log is unavailable a stream waits and misses no row, and one event for each outage says so', async () => {
   const log = createFakeLog()
-  const stream = await createSubscriptions(log.dependencies).followRevocations(undefined, guard)
+  const events: ServiceEvent[] = []
+  const emit = (event: ServiceEvent) => events.push(event)
+  const stream = await createSubscriptions({ ...log.dependencies, emit }).followRevocations(undefined, guard)
   await stream.next()
 
   log.fail(3)
@@ -168,6 +171,10 @@ test('while the log is unavailable a stream waits, and misses no row', async () 
   log.notify()
 
   expect(await take(stream, 3)).toEqual(upTo(3))
+  expect(events).toEqual([
+    { name: 'feed_delayed', error: new Error('The log is away') },
+    { name: 'feed_resumed', facts: { failures: 3 } },
+  ])
 })
 
 test('a stream that cannot begin says why, and leaves no listener behind', async () => {

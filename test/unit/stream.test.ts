@@ -11,7 +11,7 @@ const handlerOf = (source: () => AsyncIterableIterator<FeedEvent>) =>
   createHandler({
     tokens: { ...noTokens, followRevocations: async () => source() },
     assertReady: async () => undefined,
-    report: (error) => reports.push(error),
+    emit: (event) => reports.push(event),
   })
 const event = { cursor: 'c', revocations: [], hasGap: false }
 
@@ -29,7 +29,7 @@ test('a stream that fails sends an error without details, and completes', async 
     expect.objectContaining({ message: 'Unexpected error.', extensions: { code: 'INTERNAL_SERVER_ERROR' } }),
   ])
   expect(await stream.next()).toBe('complete')
-  expect(String(reports)).toContain('select secret')
+  expect(reports).toEqual([{ name: 'unexpected_error', error: new Error('select secret from clients') }])
 })
 
 test('an event that cannot be resolved sends an error without details, and the stream continues', async () => {

@@ -1,5 +1,6 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import type { EmitEvent } from '../../events/events.ts'
 import type * as schema from '../schema.ts'
 import type { Notifications } from './notifications.ts'
 
@@ -22,10 +23,16 @@ export interface Database {
    * plans all other statements to read by key.
    */
   readonly walker: Pick<Db, 'select'>
-  /** Resolves when the database answers a query now. */
+  /**
+   * Resolves when the database answers a query now.
+   *
+   * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE
+   */
   ping(): Promise<void>
   close(): Promise<void>
   readonly notifications: Notifications
+  /** Where all that uses this database reports its events. */
+  readonly emit: EmitEvent
 }
 
 export type DatabaseLocation =
@@ -43,8 +50,8 @@ export type DatabaseLocation =
 export type PostgresLocation = Extract<DatabaseLocation, { readonly kind: 'postgres' }>
 
 export interface DatabaseOptions {
-  /** Called when a connection breaks while no statement is using it. */
-  readonly onIdleError?: (error: Error) => void
+  /** Receives the events of the storage, also those of `startRetention` and the token store. By default they are dropped. */
+  readonly emit?: EmitEvent
   /**
    * Refuses an embedded folder that holds no database; otherwise a database is created there. A caller that invalidates
    * tokens means tokens that exist, and a new, empty database would report success.

@@ -4,10 +4,11 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/pglite'
 import { migrate } from 'drizzle-orm/pglite/migrator'
+import { dropEvents } from '../../events/events.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import * as schema from '../schema.ts'
 import type { Database, DatabaseOptions } from './database.ts'
-import { codeOf, evidence } from './errors.ts'
+import { codeOf, evidence, guardStorage } from './errors.ts'
 import { lockFolder } from './folder-lock.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications } from './notifications.ts'
@@ -17,13 +18,17 @@ import { settleRestoredRows } from './restored.ts'
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE; ERR_CONFIGURATION: the folder can't be used, or its database can't be
  * opened
  */
-export async function openEmbedded(folder: string, { mustExist = false }: DatabaseOptions = {}): Promise<Database> {
+export async function openEmbedded(folder: string, options: DatabaseOptions = {}): Promise<Database> {
+  const { emit = dropEvents, mustExist = false } = options
   const lock = await guardFolder(folder, () => takeFolder(folder, mustExist))
   try {
     const engine = await guardFolder(folder, () => PGlite.create(join(folder, 'pglite')))
     const migrations = await migrateEmbedded(engine)
     await settleRestoredRows({ db: drizzle(engine, { schema }) })
-    return { ...embeddedDatabase(engine, `embedded PGlite in ${folder}`, lock.release), migrations }
+    return {
+      ...embeddedDatabase(engine, { description: `embedded PGlite in ${folder}`, emit, release: lock.release }),
+      migrations,
+    }
   } catch (error) {
     await lock.release()
     throw error
@@ -63,22 +68,24 @@ async function guardFolder<Answer>(folder: string, run: () => Promise<Answer>): 
   }
 }
 
+interface EmbeddedOptions extends Pick<Database, 'description' | 'emit'> {
+  /** Called once the engine is closed. */
+  readonly release: () => Promise<void>
+}
+
 /** Wraps an engine that is open and migrated. */
-export function embeddedDatabase(
-  engine: PGlite,
-  description: string,
-  release: () => Promise<void> = async () => {},
-): Database {
+export function embeddedDatabase(engine: PGlite, { description, emit, release }: EmbeddedOptions): Database {
   const db = drizzle(engine, { schema })
   return {
     db,
     description,
+    emit,
     migrations: [],
     notifications: createLocalNotifications(),
     statementName: (name) => name,
     // The embedded engine plans each statement each time, by the current size of the tables.
     walker: db,
-    ping: async () => void (await db.execute(sql`select 1`)),
+    ping: () => guardStorage(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await engine.close()
       await release()
