@@ -6,6 +6,7 @@ import pg from 'pg'
 import * as schema from '../schema.ts'
 import type { Database, DatabaseOptions, PostgresLocation } from './database.ts'
 import { guardConnecting, guardOpening } from './errors.ts'
+import { guardOf, openIdentity } from './identity.ts'
 import { channel, startListener } from './listener.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications, createNotifier, type Notifications } from './notifications.ts'
@@ -16,13 +17,18 @@ const migrationLock = 7_236_541_002
 
 export async function openPostgres(location: PostgresLocation, options: DatabaseOptions): Promise<Database> {
   const { url, directUrl } = location
+  const { allowRestored, emit = () => {} } = options
   const migrations = await guardOpening(() => migratePostgres(directUrl))
   const isPooled = url !== directUrl
   // A pooler accepts no settings; behind it Postgres plans each statement each time, by the current size of the tables.
   const pool = openPool(url, isPooled ? { max: 10 } : { max: 10, options: keyLookupSettings }, options)
   const db = drizzle(pool, { schema })
   const scanPool = openPool(url, { max: 4 }, options)
-  await guardOpening(() => settleRestoredRows({ db })).catch(async (error) => {
+  const identity = await guardOpening(async () => {
+    const opened = await openIdentity(db, { allowRestored, emit })
+    await settleRestoredRows({ db })
+    return opened
+  }).catch(async (error) => {
     await Promise.all([pool.end(), scanPool.end()])
     throw error
   })
@@ -31,10 +37,12 @@ export async function openPostgres(location: PostgresLocation, options: Database
     db,
     notifications,
     migrations,
+    identity,
+    emit,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
     walker: drizzle(scanPool, { schema }),
-    ping: async () => void (await db.execute(sql`select 1`)),
+    ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await notifications.close()
       await Promise.all([pool.end(), scanPool.end()])
