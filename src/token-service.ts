@@ -39,7 +39,8 @@ export async function openTokenService(
     const clients = createClientStore(database)
     const store = createTokenStore(database)
     const log = createRevocationLog(database)
-    const tokens = createTokens({ store, log, clients, lifetimes: config.lifetimes, clock })
+    const { lifetimes } = config
+    const tokens = createTokens({ store, log, clients, lifetimes, clock, emit: database.emit })
     const restores = createRestoreStore(database)
     const settle: TokenService['settleRestore'] = (given, caller) => settleRestore({ restores, clock }, given, caller)
     return { database, clients, tokens, settleRestore: settle }

@@ -11,6 +11,9 @@ import type { OperatorCaller } from '../tokens/caller.ts'
  * A database that was restored from a backup is opened as well, with a warning: an operator may have to look at it before
  * it is settled.
  *
+ * The events of the database are dropped. What a command could not do is its own error; what events can add puts itself
+ * right within minutes (`count_not_recorded`) or seconds (`notification_not_sent`).
+ *
  * @throws TokenServiceError ERR_CONFIGURATION, ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE
  */
 export async function withTokenService<Answer>(

@@ -1,4 +1,6 @@
 import { GraphQLError, type GraphQLErrorExtensions, type GraphQLSchema } from 'graphql'
+import type { EmitEvent } from '../events/events.ts'
+import { emitFault } from '../tokens/emit-fault.ts'
 import { type ErrorCode, TokenServiceError } from '../tokens/errors.ts'
 import { createRedactor } from './redact.ts'
 
@@ -44,12 +46,9 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
  * Turns whatever went wrong into what may be shown.
  *
  * Ours become their code and sentence. graphql-js's own complaints about a request become `BAD_USER_INPUT` without the
- * values they repeat. All else is a fault of ours: it goes to `report` and the caller reads "Unexpected error.".
+ * values they repeat. All else is a fault of ours: it is reported as an event and the caller reads "Unexpected error.".
  */
-export function createErrorPresenter(
-  schema: GraphQLSchema,
-  report: (error: unknown) => void,
-): (error: unknown) => GraphQLError {
+export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (error: unknown) => GraphQLError {
   const redact = createRedactor(schema)
 
   return (error) => {
@@ -57,12 +56,12 @@ export function createErrorPresenter(
     const origin = originOf(error)
     if (origin instanceof TokenServiceError) {
       const presentation = presentationOf(origin.code)
-      if (origin.code === 'ERR_STORAGE_UNAVAILABLE') report(origin)
+      if (origin.code === 'ERR_STORAGE_UNAVAILABLE') emitFault(emit, origin)
       if (presentation !== undefined) return present(origin.message, { ...presentation, ...httpOf(located) }, located)
     }
     if (located !== undefined && origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
       return present(redact(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)
-    report(origin)
+    emitFault(emit, origin)
     return present('Unexpected error.', { code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } }, located)
   }
 }

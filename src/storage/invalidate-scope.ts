@@ -6,6 +6,7 @@ import { createBatcher } from './batch.ts'
 import { column, list, placeholder } from './columns.ts'
 import { type CountQuestion, type Coverage, prepareCount } from './count.ts'
 import type { Database } from './engine/database.ts'
+import { evidence } from './engine/errors.ts'
 import { revocations } from './schema.ts'
 import { byClientIndex, columnsOf, isOf } from './sweep-scope.ts'
 
@@ -62,7 +63,10 @@ export function prepareCountAppended(database: Database): (appended: CountQuesti
       throw countDeferred(revision, cause)
     })
     // The revocation has taken effect and its count is known: a fault from here on must not be reported as a failure.
-    await record({ revision, counts }).catch(ignoreFailure)
+    // `completeCounts` counts again and records it within minutes.
+    await record({ revision, counts }).catch((error: unknown) =>
+      database.emit({ name: 'count_not_recorded', error: evidence(error), facts: { revision } }),
+    )
     return counts
   }
 }
@@ -71,7 +75,7 @@ function countDeferred(revision: number, cause: unknown): TokenServiceError {
   return new TokenServiceError(
     'ERR_STORAGE_UNAVAILABLE',
     `Revocation ${revision} has taken effect, but counting took too long or the database was lost: its counts follow in the record.`,
-    cause,
+    evidence(cause),
   )
 }
 
@@ -189,10 +193,6 @@ function prepareRecord({ db, statementName }: Database): (counted: Counted) => P
     })
     return rows
   })
-}
-
-function ignoreFailure(): void {
-  // `completeCounts` counts again and records it within minutes.
 }
 
 /** How old an uncounted revocation must be before it counts as abandoned: requests end within seconds. */

@@ -79,7 +79,7 @@ describe('the answer to an invalidation', () => {
       ...service.tokens,
       invalidate: async () => ({ invalidated: 1, previouslyInvalidated: 2, errors: [error], revision: 7 }),
     }
-    const handler = createHandler({ tokens, assertReady: service.database.ping, report: () => undefined })
+    const handler = createHandler({ tokens, assertReady: service.database.ping, emit: () => undefined })
 
     expect((await ask({ body: { realm_name: 'staff' } }, handler)).body).toEqual({
       invalidated_tokens: 1,
@@ -600,7 +600,7 @@ describe('getting a token', () => {
     const handler = createHandler({
       tokens,
       assertReady: database.ping,
-      report: (error) => reports.push(error),
+      emit: (event) => reports.push(event),
       authenticatePassword: async (username) => {
         if (username === 'carol') throw new Error('the directory is down: open sesame')
         return username === 'alice' ? alice : undefined
@@ -684,7 +684,7 @@ test('a database that is gone is 503 with a time to wait, never 401, and is repo
   const handler = createHandler({
     tokens: { ...noTokens, authenticate: gone },
     assertReady: gone,
-    report: (error) => reports.push(error),
+    emit: (event) => reports.push(event),
   })
 
   const { status, headers, body } = await ask({ body: { token: 'x' } }, handler)

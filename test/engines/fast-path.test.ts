@@ -10,7 +10,7 @@ beforeAll(async () => {
   fastPath = createFastPath({
     schema: createSchema(),
     tokens: service.tokens,
-    report: (error) => service.reports.push(error),
+    emit: (event) => service.reports.push(event),
   })
 })
 beforeEach(() => service.clear())

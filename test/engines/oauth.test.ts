@@ -625,7 +625,7 @@ describe('refreshing (RFC 6749 §6)', () => {
 
 describe('metadata (RFC 8414)', () => {
   const handlerAt = (publicUrl: string) =>
-    createHandler({ tokens: service.tokens, assertReady: service.database.ping, report: () => undefined, publicUrl })
+    createHandler({ tokens: service.tokens, assertReady: service.database.ping, emit: () => undefined, publicUrl })
 
   test('§3.2: names every route, its ways to authenticate, and what is not there', async () => {
     const { status, headers, body } = await metadata()
@@ -855,7 +855,7 @@ test('what goes wrong inside is reported, and its caller reads server_error', as
   const handler = createHandler({
     tokens: broken,
     assertReady: async () => undefined,
-    report: (error) => reports.push(error),
+    emit: (event) => reports.push(event),
   })
 
   const answers = [
@@ -866,5 +866,6 @@ test('what goes wrong inside is reported, and its caller reads server_error', as
 
   for (const { status, body } of answers)
     expect([status, body]).toEqual([500, { error: 'server_error', error_description: 'Unexpected error.' }])
-  expect(reports).toEqual([fault, fault, fault])
+  const event = { name: 'unexpected_error', error: fault }
+  expect(reports).toEqual([event, event, event])
 })

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createLogger } from '../../src/telemetry.ts'
+import { createLogger, logEvents } from '../../src/telemetry.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import { basic, post, postJson } from '../support/oauth.ts'
 import { admin, adminSecret, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
@@ -60,7 +60,7 @@ test('no token and no client secret is in any row, log line or error, whatever w
     ask(service.handler, '{ currentToken { active } }', { authorization: `Bearer ${pair.accessToken}` }),
     ask(service.handler, '{ currentToken { active } }', { authorization: `Basic ${pair.accessToken}` }),
   ])
-  for (const report of service.reports) logger.error({ err: report }, 'unexpected error')
+  service.reports.forEach(logEvents(logger))
 
   const everything = [await dump(), lines.join('\n'), ...answers.map(({ text }) => text)].join('\n')
 
@@ -115,7 +115,7 @@ test('nor in any of what OAuth’s routes answer but a new pair, wherever it sto
       for (const body of inASubject(secret))
         texts.push((await postJson(service.handler, '/oauth2/global-token-revocation', body, headers)).text)
     }
-  for (const report of service.reports) logger.error({ err: report }, 'unexpected error')
+  service.reports.forEach(logEvents(logger))
 
   const everything = [await dump(), lines.join('\n'), ...texts].join('\n')
 

@@ -164,16 +164,17 @@ test('a listener whose connection dies without a word notices, listens again, an
     ownPayload: 'own',
     heartbeatMs: 1_000,
     onChange: () => events.push('woken'),
-    onLost: () => events.push('lost'),
+    emit: ({ name }) => events.push(name),
   })
   await until(1, 'woken')
 
   proxy.cut()
-  await until(1, 'lost')
+  await until(1, 'listen_connection_lost')
   const heard = events.length
   proxy.heal()
   await until(heard, 'woken')
-  expect(events.filter((event) => event === 'lost')).toHaveLength(1)
+  const reported = events.filter((event) => event !== 'woken')
+  expect(reported).toEqual(['listen_connection_lost', 'listen_connection_restored'])
 
   await stop()
   proxy.close()
@@ -193,7 +194,7 @@ test('a listener hears others and not itself, and stops without leaving its conn
     ownPayload: 'own',
     heartbeatMs: 60_000,
     onChange: () => woken++,
-    onLost: (error) => expect.unreachable(error.message),
+    emit: ({ name }) => expect.unreachable(name),
   })
   while (woken === 0) await sleep(5)
 

@@ -81,7 +81,7 @@ describe('on the embedded database', () => {
   })
 })
 
-test('whoever reads its log may go: what it has to report ends nothing', async () => {
+test('when the reader of its log goes away, its events end nothing', async () => {
   const database = await emptyDatabase()
   const service = await startProcess(database)
   const administrator = new pg.Client({ connectionString: postgres.url })

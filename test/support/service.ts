@@ -3,6 +3,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { inject } from 'vitest'
+import type { EmitEvent, ServiceEvent } from '../../src/events/events.ts'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/engine/database.ts'
@@ -39,8 +40,8 @@ export interface TestService {
   readonly clock: TestClock
   readonly tokens: Tokens
   readonly handler: Handler
-  /** What went to the log. */
-  readonly reports: unknown[]
+  /** The events of this service, from all its parts. */
+  readonly reports: ServiceEvent[]
   /** Another instance of the service on the same database, as a second process has it. */
   another(lifetimes?: Partial<Lifetimes>): Tokens
   /** Empties all tables. */
@@ -56,7 +57,10 @@ const lifetimes: Lifetimes = { accessTokenSeconds: 1200, refreshTokenSeconds: 86
 
 export async function openTestService(): Promise<TestService> {
   const source = inject('engine')
-  const { database, url, drop } = source.kind === 'pglite' ? await openPglite(source.path) : await openCopy(source)
+  const reports: ServiceEvent[] = []
+  const emit = (event: ServiceEvent) => void reports.push(event)
+  const { database, url, drop } =
+    source.kind === 'pglite' ? await openPglite(source.path, emit) : await openCopy(source, emit)
   const clock = createTestClock()
   const clients = createClientStore(database)
   const another = (changed: Partial<Lifetimes> = {}) =>
@@ -66,10 +70,10 @@ export async function openTestService(): Promise<TestService> {
       clients,
       lifetimes: { ...lifetimes, ...changed },
       clock: clock.now,
+      emit,
     })
   const tokens = another()
-  const reports: unknown[] = []
-  const handler = createHandler({ tokens, assertReady: database.ping, report: (error) => reports.push(error) })
+  const handler = createHandler({ tokens, assertReady: database.ping, emit })
   const clear = async () => {
     await database.db.execute(
       sql`truncate token_pairs, spent_refresh_tokens, revocations, forgotten_revocations, clients`,
@@ -101,17 +105,21 @@ interface Opened {
   drop(): Promise<void>
 }
 
-async function openPglite(path: string): Promise<Opened> {
+async function openPglite(path: string, emit: EmitEvent): Promise<Opened> {
   const engine = await PGlite.create({ loadDataDir: await openAsBlob(path) })
-  return { database: embeddedDatabase(engine, 'PGlite in memory'), url: undefined, drop: async () => {} }
+  const database = embeddedDatabase(engine, { description: 'PGlite in memory', emit, release: async () => {} })
+  return { database, url: undefined, drop: async () => {} }
 }
 
-async function openCopy({ url, template }: { readonly url: string; readonly template: string }): Promise<Opened> {
+async function openCopy(
+  { url, template }: { readonly url: string; readonly template: string },
+  emit: EmitEvent,
+): Promise<Opened> {
   const name = `test_${process.pid}_${Date.now()}_${Math.floor(Math.random() * 1e6)}`
   await administer(url, `create database ${name} template ${template}`)
   const copy = new URL(url)
   copy.pathname = `/${name}`
-  const database = await openDatabase({ kind: 'postgres', url: copy.href, directUrl: copy.href })
+  const database = await openDatabase({ kind: 'postgres', url: copy.href, directUrl: copy.href }, { emit })
   return { database, url: copy.href, drop: () => administer(url, `drop database if exists ${name} with (force)`) }
 }
 

@@ -7,7 +7,7 @@ const reports: unknown[] = []
 const handler = createHandler({
   tokens: noTokens,
   assertReady: async () => {},
-  report: (error) => reports.push(error),
+  emit: (event) => reports.push(event),
 })
 
 const audits = serverAudits({

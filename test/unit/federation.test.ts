@@ -79,7 +79,7 @@ test.each([
   const handler = createHandler({
     tokens: noTokens,
     assertReady: async () => {},
-    report: (error) => reports.push(error),
+    emit: (event) => reports.push(event),
   })
 
   const { status, text, errors } = await ask(handler, entities, { variables: { representations: [representation] } })

@@ -1,5 +1,6 @@
 import { fc, test as property } from '@fast-check/vitest'
 import { expect, test } from 'vitest'
+import type { ServiceEvent } from '../../src/events/events.ts'
 import type { ClientCaller } from '../../src/tokens/caller.ts'
 import type { Revocation } from '../../src/tokens/coverage.ts'
 import { mostRows, pageRows } from '../../src/tokens/live/feed.ts'
@@ -155,9 +156,11 @@ test('a reader within what the feed remembers costs the log nothing', async () =
   expect(log.reads.begun).toBe(before)
 })
 
-test('while the log is away a stream waits, and misses nothing', async () => {
+test('while the log is away a stream waits, misses nothing, and one event each says so', async () => {
   const log = createFakeLog()
-  const stream = await createSubscriptions(log.mind).followRevocations(undefined, guard)
+  const events: ServiceEvent[] = []
+  const emit = (event: ServiceEvent) => events.push(event)
+  const stream = await createSubscriptions({ ...log.mind, emit }).followRevocations(undefined, guard)
   await stream.next()
 
   log.fail(3)
@@ -165,6 +168,10 @@ test('while the log is away a stream waits, and misses nothing', async () => {
   log.wake()
 
   expect(await take(stream, 3)).toEqual(upTo(3))
+  expect(events).toEqual([
+    { name: 'feed_delayed', error: new Error('The log is away') },
+    { name: 'feed_resumed', facts: { failures: 3 } },
+  ])
 })
 
 test('a stream that can not begin says why, and leaves nothing behind', async () => {

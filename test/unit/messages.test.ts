@@ -9,7 +9,7 @@ const reports: unknown[] = []
 const handler = createHandler({
   tokens: noTokens,
   assertReady: async () => {},
-  report: (error) => reports.push(error),
+  emit: (event) => reports.push(event),
 })
 
 async function send(body: unknown): Promise<string> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { dropEvents, type ServiceEvent } from '../../src/events/events.ts'
 import { createNotifier } from '../../src/storage/engine/notifications.ts'
 
 test('a teller that finishes has sent what was asked for, also what came while it was sending', async () => {
@@ -7,7 +8,7 @@ test('a teller that finishes has sent what was asked for, also what came while i
   const { notify, finish } = createNotifier(async () => {
     await sleep(5)
     sent++
-  })
+  }, dropEvents)
 
   await finish()
   expect(sent).toBe(0)
@@ -26,10 +27,15 @@ test('a teller that finishes has sent what was asked for, also what came while i
   expect(sent).toBe(2)
 })
 
-test('a teller whose hint is not taken finishes all the same', async () => {
-  const { notify, finish } = createNotifier(() => Promise.reject(new Error('gone')))
+test('a notifier whose hint can not be sent finishes all the same, and reports it', async () => {
+  const events: ServiceEvent[] = []
+  const { notify, finish } = createNotifier(
+    () => Promise.reject(new Error('gone')),
+    (event) => events.push(event),
+  )
 
   notify()
 
   await expect(finish()).resolves.toBeUndefined()
+  expect(events).toEqual([{ name: 'notification_not_sent', error: new Error('gone') }])
 })

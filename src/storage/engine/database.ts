@@ -24,11 +24,16 @@ export interface Database {
    * plans all other statements to read by key.
    */
   readonly walker: Pick<Db, 'select'>
-  /** Resolves when the database answers a query now and is not refused as a restored one. */
+  /**
+   * Resolves when the database answers a query now, and is not refused as a restored one.
+   *
+   * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE
+   */
   ping(): Promise<void>
   close(): Promise<void>
   readonly notifications: Notifications
   readonly identity: IdentityWatch
+  /** Where all that uses this database reports its events. */
   readonly emit: EmitEvent
 }
 
@@ -62,8 +67,8 @@ export type DatabaseLocation =
 export type PostgresLocation = Extract<DatabaseLocation, { readonly kind: 'postgres' }>
 
 export interface DatabaseOptions {
-  /** Called when a connection breaks while no statement is using it. */
-  readonly onIdleError?: (error: Error) => void
+  /** Receives the events of the storage, also those of `startRetention` and the token store. By default they are dropped. */
+  readonly emit?: EmitEvent
   /**
    * Refuses an embedded folder that holds no database; otherwise a database is created there. A caller that invalidates
    * tokens means tokens that exist, and a new, empty database would report success.
@@ -74,6 +79,4 @@ export interface DatabaseOptions {
    * commands with which an operator mends it; a service must not serve it.
    */
   readonly allowRestored?: boolean
-  /** Receives the events of this database. */
-  readonly emit?: EmitEvent
 }

@@ -4,6 +4,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/pglite'
 import { migrate } from 'drizzle-orm/pglite/migrator'
+import { dropEvents } from '../../events/events.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import * as schema from '../schema.ts'
 import type { Database, DatabaseOptions, IdentityWatch } from './database.ts'
@@ -19,7 +20,7 @@ import { settleRestoredRows } from './restored.ts'
  * opened; ERR_DATABASE_RESTORED
  */
 export async function openEmbedded(folder: string, options: DatabaseOptions = {}): Promise<Database> {
-  const { mustExist = false, allowRestored, emit = ignoreEvent } = options
+  const { allowRestored, emit = dropEvents, mustExist = false } = options
   const lock = await guardFolder(folder, () => takeFolder(folder, mustExist))
   let engine: PGlite | undefined
   try {
@@ -29,7 +30,7 @@ export async function openEmbedded(folder: string, options: DatabaseOptions = {}
     const identity = await openIdentity(db, { allowRestored, emit })
     await settleRestoredRows({ db })
     const description = `embedded PGlite in ${folder}`
-    return { ...embeddedDatabase(engine, description, { release: lock.release, identity, emit }), migrations }
+    return { ...embeddedDatabase(engine, { description, emit, identity, release: lock.release }), migrations }
   } catch (error) {
     await engine?.close()
     await lock.release()
@@ -70,19 +71,17 @@ async function guardFolder<Answer>(folder: string, run: () => Promise<Answer>): 
   }
 }
 
-interface EmbeddedOptions extends Pick<DatabaseOptions, 'emit'> {
+interface EmbeddedOptions extends Pick<Database, 'description' | 'emit'> {
+  /** By default it is not examined before the first look. */
   readonly identity?: IdentityWatch
-  readonly release?: () => Promise<void>
-}
-
-function ignoreEvent(): void {
-  // The caller wants no events.
+  /** Called once the engine is closed. */
+  readonly release: () => Promise<void>
 }
 
 /** Wraps an engine that is open and migrated. */
-export function embeddedDatabase(engine: PGlite, description: string, options: EmbeddedOptions = {}): Database {
+export function embeddedDatabase(engine: PGlite, { description, emit, release, ...given }: EmbeddedOptions): Database {
   const db = drizzle(engine, { schema })
-  const { emit = ignoreEvent, identity = watchIdentity(db, { emit }), release } = options
+  const { identity = watchIdentity(db, { emit }) } = given
   return {
     db,
     description,
@@ -96,7 +95,7 @@ export function embeddedDatabase(engine: PGlite, description: string, options: E
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await engine.close()
-      await release?.()
+      await release()
     },
   }
 }

@@ -101,11 +101,16 @@ function isUnavailable(error: unknown): boolean {
   return goneMessage.test(error.message)
 }
 
-/** Keeps the code and the message only: Postgres puts rows into `detail` and statements into `internalQuery`. */
+/**
+ * The driver's own error, without what must not be logged. Keeps the code and the message only: Postgres puts rows into
+ * `detail` and statements into `internalQuery`, and the pool adds the connection with its settings.
+ */
 export function evidence(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(typeof error)
-  const code = codeOf(error)
-  return new Error(code === undefined || error.message.startsWith(code) ? error.message : `${code}: ${error.message}`)
+  const driver = unwrap(error)
+  if (!(driver instanceof Error)) return new Error(typeof driver)
+  const code = codeOf(driver)
+  const { message } = driver
+  return new Error(code === undefined || message.startsWith(code) ? message : `${code}: ${message}`)
 }
 
 export function codeOf(error: unknown): string | undefined {
