@@ -117,6 +117,7 @@ function databaseOn(client: pg.Client, walker = client): Database {
     ping: nothing,
     close: nothing,
     emit: () => undefined,
+    identity: { look: nothing, noticed: () => undefined, refusal: () => undefined },
     notifications: { notify: () => undefined, listen: () => () => undefined },
   }
 }

@@ -47,6 +47,21 @@ export const events = {
     level: 'error',
     meaning: 'A round of retention failed. The next one tries again within about a minute.',
   },
+  database_restored: {
+    level: 'error',
+    meaning:
+      'The database was restored from a backup or copied. The service does not start, or refuses every request (503), until an operator runs `restored`.',
+  },
+  database_timeline_changed: {
+    level: 'warn',
+    meaning:
+      'PostgreSQL continues on another timeline: after a failover, or after a restore to a point in time, which needs `restored`.',
+  },
+  token_beyond_sequence: {
+    level: 'warn',
+    meaning:
+      'A well-formed token has a number that the database has not given out yet: the database is older than the token, or the token is forged.',
+  },
   response_not_sent: {
     level: 'warn',
     meaning:

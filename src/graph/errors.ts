@@ -35,6 +35,7 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
       return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
+    case 'ERR_DATABASE_RESTORED':
       return undefined
     default:
       return code satisfies never

@@ -30,16 +30,25 @@ interface Scope extends Omit<Coverage, 'bound'> {
 export function prepareInvalidateScope(
   database: Database,
 ): (asked: InvalidationScope, by: Attribution) => Promise<ScopeInvalidation> {
-  const [append, countAppended] = [prepareAppend(database), prepareCountAppended(database)]
+  const [append, countAppended] = [prepareAppendScope(database), prepareCountAppended(database)]
+
+  return async (asked, by) => {
+    const appended = await append(asked, by)
+    if (appended === undefined) return { ...nothing, revision: undefined }
+    return { ...(await countAppended(appended)), revision: appended.revision }
+  }
+}
+
+/** Appends the row and answers what is to be counted. Undefined if no login could be covered. */
+export function prepareAppendScope(
+  database: Database,
+): (asked: InvalidationScope, by: Attribution) => Promise<CountQuestion | undefined> {
+  const append = prepareAppend(database)
 
   return async (asked, by) => {
     const scope = await readScope(database, asked)
-    if (scope === undefined) return { ...nothing, revision: undefined }
-    const appended = await append(scope, by)
-    if (appended === undefined) return { ...nothing, revision: undefined }
-    const { revision, bound } = appended
-    const counts = await countAppended({ revision, coverage: { ...scope, bound }, at: by.at })
-    return { ...counts, revision }
+    const appended = scope && (await append(scope, by))
+    return appended && { revision: appended.revision, coverage: { ...scope, bound: appended.bound }, at: by.at }
   }
 }
 

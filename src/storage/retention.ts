@@ -66,14 +66,18 @@ async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
 }
 
 async function runOnce(database: Database, options: RetentionOptions): Promise<void> {
+  await database.identity.look()
+  // A restored database stays as it is until an operator has seen it.
+  if (database.identity.refusal() !== undefined) return
   // Counts first: the pairs and revocations that a count needs may be deleted next.
   await completeCounts(database, options.clock())
   await emptyExpired(database, options)
 }
 
 /**
- * Completes counts and deletes expired rows about every minute, until the process ends or the returned function is
- * called. After a failure, which is the event `retention_failed` of the database, the next round tries again.
+ * About every minute, until the process ends or the returned function is called: looks whether the database was restored
+ * from a backup under this process, completes counts and deletes expired rows. After a failure, which is the event
+ * `retention_failed` of the database, the next round tries again.
  */
 export function startRetention(database: Database, options: RetentionOptions): () => Promise<void> {
   const stopping = new AbortController()

@@ -80,6 +80,7 @@ function answerServiceError({ code, message }: TokenServiceError, isBearer: bool
     case 'ERR_MORE_THAN_EXPECTED':
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
+    case 'ERR_DATABASE_RESTORED':
       return undefined
     default:
       return code satisfies never

@@ -6,7 +6,8 @@ import pg from 'pg'
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
 import * as schema from '../schema.ts'
 import type { Database, DatabaseOptions, PostgresLocation } from './database.ts'
-import { evidence, guardConnecting, guardOpening, guardStorage } from './errors.ts'
+import { evidence, guardConnecting, guardOpening } from './errors.ts'
+import { guardOf, openIdentity } from './identity.ts'
 import { channel, startListener } from './listener.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications, createNotifier, type Notifications } from './notifications.ts'
@@ -17,7 +18,7 @@ const migrationLock = 7_236_541_002
 
 export async function openPostgres(
   location: PostgresLocation,
-  { emit = dropEvents }: DatabaseOptions,
+  { allowRestored, emit = dropEvents }: DatabaseOptions,
 ): Promise<Database> {
   const { url, directUrl } = location
   const migrations = await guardOpening(() => migratePostgres(directUrl))
@@ -26,7 +27,11 @@ export async function openPostgres(
   const pool = openPool(url, isPooled ? { max: 10 } : { max: 10, options: keyLookupSettings }, emit)
   const db = drizzle(pool, { schema })
   const scanPool = openPool(url, { max: 4 }, emit)
-  await guardOpening(() => settleRestoredRows({ db })).catch(async (error) => {
+  const identity = await guardOpening(async () => {
+    const opened = await openIdentity(db, { allowRestored, emit })
+    await settleRestoredRows({ db })
+    return opened
+  }).catch(async (error) => {
     await Promise.all([pool.end(), scanPool.end()])
     throw error
   })
@@ -36,10 +41,11 @@ export async function openPostgres(
     emit,
     notifications,
     migrations,
+    identity,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
     walker: drizzle(scanPool, { schema }),
-    ping: () => guardStorage(async () => void (await db.execute(sql`select 1`))),
+    ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await notifications.close()
       await Promise.all([pool.end(), scanPool.end()])
