@@ -1,23 +1,43 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-/** Which folders each folder of src/ may import, and which packages. */
-const folders: Readonly<Record<string, { readonly folders: readonly string[]; readonly packages: RegExp }>> = {
-  // Every folder may import it.
-  events: { folders: [], packages: /^$/ },
-  tokens: { folders: [], packages: /^node:(crypto|net)$/ },
-  storage: { folders: ['tokens'], packages: /^(node:|drizzle-orm|pg$|@electric-sql\/pglite)/ },
-  graph: { folders: ['tokens'], packages: /^(@pothos\/|graphql$)/ },
-  http: { folders: ['graph', 'tokens'], packages: /^(node:|graphql$|graphql-yoga$|@graphql-yoga\/)/ },
-  server: { folders: ['http', 'tokens'], packages: /^(node:|@whatwg-node\/server$)/ },
-  guard: { folders: ['tokens'], packages: /^node:crypto$/ },
-  commands: { folders: ['root', 'tokens'], packages: /^(node:|commander$)/ },
-  // The files directly in src/: the composition root.
-  root: { folders: ['server', 'http', 'graph', 'storage', 'tokens'], packages: /^(node:|pino$)/ },
-  // The bin's entry. No file that a package user can import may import the commands.
-  cli: { folders: ['commands'], packages: /^$/ },
+const architecture = readFileSync('docs/architecture.md', 'utf8')
+
+interface Allowed {
+  readonly folders: readonly string[]
+  readonly packages: RegExp
+}
+
+/** The table of folders in docs/architecture.md: which folders each folder of src/ may import, and which packages. */
+const folders = readFolderTable(architecture)
+
+function readFolderTable(page: string): ReadonlyMap<string, Allowed> {
+  const [, table = ''] = /\| folder \| may import \| packages \|[^\n]*\n\|[-|]+\n((?:\|.*\n)+)/.exec(page) ?? []
+  const names = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)
+  const rows = table
+    .trimEnd()
+    .split('\n')
+    .map((row) => row.split('|').slice(1, 4))
+  return new Map(
+    rows.map(([folder = '', allowed = '', packages = '']) => [
+      names(folder)[0] ?? '',
+      { folders: ['events', ...names(allowed)], packages: patternOf(names(packages)) },
+    ]),
+  )
+}
+
+/** `*` at the end stands for anything. */
+function patternOf(packages: readonly string[]): RegExp {
+  const patterns = packages.map((name) =>
+    name.endsWith('*') ? escapePattern(name.slice(0, -1)) : `${escapePattern(name)}$`,
+  )
+  return new RegExp(patterns.length === 0 ? '^$' : `^(${patterns.join('|')})`)
+}
+
+function escapePattern(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&')
 }
 
 const source = fileURLToPath(new URL('../../src', import.meta.url))
@@ -34,11 +54,11 @@ const importsOf = (path: string) =>
 
 test('a folder imports only what the table allows', () => {
   const violations = files.flatMap((path) => {
-    const allowed = folders[folderOf(path)] ?? { folders: [], packages: /^$/ }
+    const allowed = folders.get(folderOf(path)) ?? { folders: [], packages: /^$/ }
     return importsOf(path)
       .filter((target) =>
         text.has(target)
-          ? ![folderOf(path), 'events', ...allowed.folders].includes(folderOf(target))
+          ? ![folderOf(path), ...allowed.folders].includes(folderOf(target))
           : !allowed.packages.test(target),
       )
       .map((target) => `${path} imports ${target}`)
@@ -82,4 +102,19 @@ test('only one file converts between secrets and tokens', () => {
   expect(converters.filter((path) => !['graph/pair.ts', 'http/pages/graphiql-tabs.ts'].includes(path))).toEqual([
     'tokens/token.ts',
   ])
+})
+
+test('the table of folders has a row for every folder of src/', () => {
+  expect([...folders.keys()].toSorted()).toEqual([...new Set(files.map(folderOf))].toSorted())
+})
+
+test('every file that docs/architecture.md names exists', () => {
+  const inCode = [...architecture.matchAll(/`((?:src|test|drizzle|docs|scripts)\/[\w./-]*)`/g)].map(
+    ([, path = '']) => path,
+  )
+  const linked = [...architecture.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path = '']) => join('docs', path))
+  const paths = [...inCode, ...linked]
+
+  expect(paths.length).toBeGreaterThan(30)
+  expect(paths.filter((path) => !existsSync(path))).toEqual([])
 })
