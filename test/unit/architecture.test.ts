@@ -69,6 +69,15 @@ test('no file is longer than 300 lines, and the composition root not longer than
   expect(tooLong.map(([path]) => path)).toEqual([])
 })
 
+test('both paths to the verbs are made in one place, so that a policy misses neither', () => {
+  const makers = ['createFastPath(', 'createGraphqlHandler(', 'createOAuthRoutes(', 'createElasticsearchRoutes(']
+  const callers = files.filter((path) =>
+    makers.some((maker) => (text.get(path) ?? '').replaceAll(/function \w+\(/g, '').includes(maker)),
+  )
+
+  expect(callers).toEqual(['http/routes.ts'])
+})
+
 test('the process’s environment is read in one place', () => {
   expect(files.filter((path) => text.get(path)?.includes('process.env'))).toEqual(['config.ts'])
 })
