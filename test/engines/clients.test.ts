@@ -107,7 +107,7 @@ test('a chosen secret has 32 to 512 visible characters, and a refusal does not r
   const longEnough = '~'.repeat(32)
   expect(readClientSecret(longEnough)).toBe(longEnough)
 
-  const rule = 'Expected the secret of a client to be 32 to 512 visible ASCII characters without spaces, got'
+  const rule = 'Expected `clientSecret` to be 32 to 512 visible ASCII characters without spaces, got'
   for (const secret of ['', '~'.repeat(31), '~'.repeat(513)])
     expect(() => readClientSecret(secret)).toThrow(`${rule} ${secret.length} characters.`)
   for (const secret of [`${longEnough} `, `${longEnough}é`])
