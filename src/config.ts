@@ -4,7 +4,7 @@ import { type OptionalDirective, optionalDirectives } from './graph/optional-dir
 import type { DatabaseLocation } from './storage/engine/database.ts'
 import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
 import { TokenServiceError } from './tokens/errors.ts'
-import type { Lifetimes } from './tokens/pair.ts'
+import { type Lifetimes, lifetimeRanges, type Range } from './tokens/pair.ts'
 
 /** The settings of the service. */
 export interface Config {
@@ -40,17 +40,17 @@ export function readConfig(environment: Environment): Config {
   const text = (name: string) => environment[name]?.trim() || undefined
 
   const config: Config = {
-    port: wholeNumber('PORT', 4000, 0, 65_535),
+    port: wholeNumber('PORT', { min: 0, max: 65_535, fallback: 4000 }),
     host: text('HOST') ?? '127.0.0.1',
     publicUrl: readPublicUrl(),
     database: readDatabase(),
     adminSecret: readAdminSecret(),
     lifetimes: {
-      accessTokenSeconds: wholeNumber('ACCESS_TOKEN_SECONDS', 1200, 1, 3600),
-      refreshTokenSeconds: wholeNumber('REFRESH_TOKEN_SECONDS', 86_400, 1, 31_536_000),
-      refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS', 30, 0, 300),
+      accessTokenSeconds: wholeNumber('ACCESS_TOKEN_SECONDS', lifetimeRanges.accessTokenSeconds),
+      refreshTokenSeconds: wholeNumber('REFRESH_TOKEN_SECONDS', lifetimeRanges.refreshTokenSeconds),
+      refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS', lifetimeRanges.refreshGraceSeconds),
     },
-    revocationDays: wholeNumber('REVOCATION_DAYS', 30, 0, 3650),
+    revocationDays: wholeNumber('REVOCATION_DAYS', { min: 0, max: 3650, fallback: 30 }),
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
@@ -64,7 +64,7 @@ export function readConfig(environment: Environment): Config {
     ['These settings are wrong:', ...faults.map((fault) => `  - ${fault}`)].join('\n'),
   )
 
-  function wholeNumber(name: string, fallback: number, min: number, max: number): number {
+  function wholeNumber(name: string, { min, max, fallback }: Range): number {
     const raw = text(name)
     if (raw === undefined) return fallback
     const value = /^\d{1,9}$/.test(raw) ? Number(raw) : Number.NaN

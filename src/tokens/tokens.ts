@@ -126,7 +126,7 @@ export interface Tokens {
   readonly [answerLookups]: AnswerLookups
 }
 
-/** @throws TokenServiceError ERR_CONFIGURATION: the refresh tokens would expire before the access tokens */
+/** @throws TokenServiceError ERR_CONFIGURATION: a lifetime is out of range, or refresh tokens expire before access tokens */
 export function createTokens(dependencies: TokensDependencies): Tokens {
   assertLifetimes(dependencies.lifetimes)
   const { watchToken, followRevocations, endStreams } = createSubscriptions(dependencies)
