@@ -90,7 +90,7 @@ export const clientSecretRule = '32 to 512 visible ASCII characters without spac
 
 /** What is wrong with a secret, for an error message: its length or its characters. It does not repeat the secret. */
 export function describeWrongSecret({ length }: string): string {
-  return length < 32 || length > 512 ? `${length} characters` : `${length} characters, not all of them such`
+  return length < 32 || length > 512 ? `${length} characters` : `${length} characters, some of them not allowed`
 }
 
 /** The realm of the tokens that clients create for themselves. No other owner gets a token in this realm. */

@@ -102,7 +102,7 @@ function describe(fault: InputFault, nameField: NameField): string {
     `Expected ${nameField(field, index)} ${expected}`,
     found === undefined ? '' : `, got ${found}`,
     because === undefined ? '' : `: ${because}`,
-    belongsIn === undefined ? '' : `: name it in ${nameField(belongsIn)}`,
+    belongsIn === undefined ? '' : `: pass it as ${nameField(belongsIn)}`,
     '.',
   ].join('')
 }

@@ -60,7 +60,7 @@ function assertRealmAllowed({ realm, username }: Owner, caller: Caller): void {
   if (realm !== clientRealm || (caller.kind === 'client' && caller.clientId === username)) return
   throw badInput({
     field: 'realm',
-    expected: `to be another than ${clientRealm}`,
+    expected: `to be a realm other than ${clientRealm}`,
     because: 'in that realm a client creates tokens only for itself',
   })
 }

@@ -111,7 +111,7 @@ test('a chosen secret has 32 to 512 visible characters, and a refusal does not r
   for (const secret of ['', '~'.repeat(31), '~'.repeat(513)])
     expect(() => readClientSecret(secret)).toThrow(`${rule} ${secret.length} characters.`)
   for (const secret of [`${longEnough} `, `${longEnough}é`])
-    expect(() => readClientSecret(secret)).toThrow(`${rule} 33 characters, not all of them such.`)
+    expect(() => readClientSecret(secret)).toThrow(`${rule} 33 characters, some of them not allowed.`)
 })
 
 describe('a token that carries scopes of ours', () => {

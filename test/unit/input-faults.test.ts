@@ -59,9 +59,9 @@ describe('each dialect names a field as its requests do', () => {
     } as const
 
     expect(await wordEach(fault)).toMatchObject({
-      domain: 'Expected `accessToken` to be an access token, got a refresh token: name it in `refreshToken`.',
-      graphql: 'Expected `token` to be an access token, got a refresh token: name it in `refreshToken`.',
-      elasticsearch: 'Expected `token` to be an access token, got a refresh token: name it in `refresh_token`.',
+      domain: 'Expected `accessToken` to be an access token, got a refresh token: pass it as `refreshToken`.',
+      graphql: 'Expected `token` to be an access token, got a refresh token: pass it as `refreshToken`.',
+      elasticsearch: 'Expected `token` to be an access token, got a refresh token: pass it as `refresh_token`.',
     })
   })
 
