@@ -116,6 +116,8 @@ function databaseOn(client: pg.Client, walker = client): Database {
     statementName: (name) => name,
     ping: nothing,
     close: nothing,
+    emit: () => undefined,
+    identity: { look: nothing, noticed: () => undefined, refusal: () => undefined },
     notifications: { notify: () => undefined, listen: () => () => undefined },
   }
 }

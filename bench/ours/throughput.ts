@@ -1,4 +1,4 @@
-import type { Contender, Group } from '../contender.ts'
+import type { Contender } from '../contender.ts'
 import { type BenchContext, lazy } from '../context.ts'
 import { createHttpContender, type HttpContender } from '../load/http-contender.ts'
 import type { TokenDatabases } from './databases.ts'
@@ -80,8 +80,4 @@ export function createVerbs(context: BenchContext, databases: TokenDatabases): R
       return oauthIntrospections(server, accessTokens.slice(0, introspected))
     }),
   }
-}
-
-export function throughputGroup(contenders: readonly Contender[]): Group {
-  return { name: `${connections} connections`, contenders }
 }

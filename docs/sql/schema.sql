@@ -10,6 +10,61 @@ CREATE TYPE public.revocation_selector AS ENUM (
     'owner'
 );
 
+CREATE TABLE public.clients (
+    id text NOT NULL,
+    secret_digest bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    disabled_at timestamp with time zone,
+    standing_since bigint,
+    previous_secret_digest bytea,
+    previous_secret_until timestamp with time zone,
+    deleted_at timestamp with time zone
+);
+
+CREATE FUNCTION public.change_client(target text, held text[], change text, new_secret bytea, keep_previous_until timestamp with time zone, new_scopes text[], ends text, asked_at timestamp with time zone, asked_by text, given_reason text, given_comment text, OUT outcome text, OUT revocation bigint, OUT client public.clients) RETURNS record
+    LANGUAGE plpgsql
+    SET lock_timeout TO '5s'
+    AS $$
+begin
+  perform lock_scope(null, null);
+  select * into client from clients where id = target and deleted_at is null;
+  if client.id is null then
+    outcome := 'unknown';
+  elsif held is not null and not (client.scopes || coalesce(new_scopes, '{}')) <@ held then
+    outcome := 'beyond_caller';
+  elsif change in ('rotate', 'replace', 'scopes') and client.disabled_at is not null then
+    outcome := 'is_disabled';
+  elsif change = 'enable' and client.disabled_at is null then
+    outcome := 'is_enabled';
+  elsif client.disabled_at is null and 'manage_clients' = any(client.scopes)
+    and (change in ('disable', 'delete') or change = 'scopes' and 'manage_clients' <> all(new_scopes))
+    and not exists (
+      select from clients other
+      where other.id <> target and other.disabled_at is null and 'manage_clients' = any(other.scopes))
+  then
+    outcome := 'is_last_manager';
+  else
+    outcome := 'changed';
+    update clients set
+      secret_digest = coalesce(new_secret, secret_digest),
+      previous_secret_digest = case change when 'rotate' then secret_digest when 'scopes' then previous_secret_digest end,
+      previous_secret_until = case change when 'rotate' then keep_previous_until when 'scopes' then previous_secret_until end,
+      scopes = coalesce(new_scopes, scopes),
+      disabled_at = case when change in ('disable', 'delete') then coalesce(disabled_at, asked_at)
+        when change <> 'enable' then disabled_at end,
+      deleted_at = case when change = 'delete' then asked_at end,
+      standing_since = case when change in ('rotate', 'scopes') then standing_since else nextval('revision') end
+    where id = target returning * into client;
+    if ends is not null then
+      revocation := nextval('revision');
+      insert into revocations (revision, selector, realm, username, client_id, bound, at, caller, reason, comment)
+      values (revocation, 'owner', case ends when 'own' then '_clients' end, case ends when 'own' then target end,
+        case ends when 'created' then target end, revocation, asked_at, asked_by, given_reason, given_comment);
+    end if;
+  end if;
+end $$;
+
 CREATE FUNCTION public.empty_slot(slot integer, cut timestamp with time zone) RETURNS boolean
     LANGUAGE plpgsql
     SET lock_timeout TO '100ms'
@@ -41,6 +96,7 @@ CREATE FUNCTION public.lock_names_shared(realms text[], usernames text[]) RETURN
 declare
   key int;
 begin
+  perform pg_advisory_xact_lock_shared(1769366880, 0);
   for key in select distinct hashtext(name) from unnest(realms) name order by 1 loop
     perform pg_advisory_xact_lock_shared(1769366882, key);
   end loop;
@@ -65,10 +121,12 @@ CREATE TABLE public.revocations (
     reason text,
     comment text,
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    client_id text,
+    everything boolean,
     CONSTRAINT revocations_shape CHECK (
 CASE
     WHEN (selector = 'session'::public.revocation_selector) THEN ((pair_id IS NULL) AND (session_id IS NOT NULL) AND (bound IS NOT NULL))
-    WHEN (selector = 'owner'::public.revocation_selector) THEN ((pair_id IS NULL) AND (COALESCE(realm, username) IS NOT NULL) AND (bound IS NOT NULL))
+    WHEN (selector = 'owner'::public.revocation_selector) THEN ((pair_id IS NULL) AND (bound IS NOT NULL) AND (num_nonnulls(COALESCE(realm, username), client_id, NULLIF(everything, false)) = 1))
     ELSE ((pair_id IS NOT NULL) AND (bound IS NULL))
 END)
 );
@@ -165,7 +223,21 @@ CREATE VIEW public.token_pair_states AS
                     revocations.bound,
                     revocations.spared_session_id
                    FROM public.revocations
-                  WHERE ((revocations.selector = 'owner'::public.revocation_selector) AND (revocations.realm IS NULL) AND (revocations.username = pair.username) AND (revocations.bound > pair.session_id))) covering
+                  WHERE ((revocations.selector = 'owner'::public.revocation_selector) AND (revocations.realm IS NULL) AND (revocations.username = pair.username) AND (revocations.bound > pair.session_id))
+                UNION ALL
+                 SELECT revocations.revision,
+                    revocations.at,
+                    revocations.bound,
+                    revocations.spared_session_id
+                   FROM public.revocations
+                  WHERE ((revocations.client_id = pair.client_id) AND (revocations.bound > pair.session_id))
+                UNION ALL
+                 SELECT revocations.revision,
+                    revocations.at,
+                    revocations.bound,
+                    revocations.spared_session_id
+                   FROM public.revocations
+                  WHERE (revocations.everything AND (revocations.bound > pair.session_id))) covering
           WHERE ((covering.bound > pair.session_id) AND (covering.spared_session_id IS DISTINCT FROM pair.session_id))
           ORDER BY covering.revision
          LIMIT 1) cover ON (true));
@@ -189,6 +261,11 @@ CREATE FUNCTION public.lock_scope(realm text, username text) RETURNS void
     SET lock_timeout TO '5s'
     AS $$
 begin
+  if realm is null and username is null then
+    perform pg_advisory_xact_lock(1769366880, 0);
+    return;
+  end if;
+  perform pg_advisory_xact_lock_shared(1769366880, 0);
   if realm is null then
     perform pg_advisory_xact_lock_shared(1769366881, 0);
     perform pg_advisory_xact_lock(1769366883, hashtext(username));
@@ -212,13 +289,23 @@ begin
       join token_pair_states state using (slot, id);
 end $$;
 
-CREATE TABLE public.clients (
-    id text NOT NULL,
-    secret_digest bytea NOT NULL,
-    scopes text[] NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    disabled_at timestamp with time zone,
-    standing_since bigint
+CREATE FUNCTION public.outdated_clients(ids text[], seen bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    AS $$
+begin
+  return coalesce((
+    select array_agg(asked.place) from unnest(ids, seen) with ordinality asked (id, seen, place)
+    join clients client on client.id = asked.id
+    where client.disabled_at is not null or client.standing_since > asked.seen), '{}');
+end $$;
+
+CREATE TABLE public.database_identity (
+    is_only boolean DEFAULT true NOT NULL,
+    system_identifier text NOT NULL,
+    database_oid bigint NOT NULL,
+    timeline bigint NOT NULL,
+    restores bigint DEFAULT 0 NOT NULL,
+    written_by xid8 DEFAULT pg_current_xact_id() NOT NULL
 );
 
 CREATE TABLE public.forgotten_revocations (
@@ -274,6 +361,9 @@ ALTER TABLE ONLY public.token_pairs ATTACH PARTITION public.token_pairs_0 FOR VA
 ALTER TABLE ONLY public.clients
     ADD CONSTRAINT clients_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.database_identity
+    ADD CONSTRAINT database_identity_pkey PRIMARY KEY (is_only);
+
 ALTER TABLE ONLY public.forgotten_revocations
     ADD CONSTRAINT forgotten_revocations_pkey PRIMARY KEY (is_only);
 
@@ -291,6 +381,10 @@ CREATE INDEX revocations_by_realm ON public.revocations USING btree (hashtext(re
 
 CREATE INDEX revocations_by_username ON public.revocations USING btree (hashtext(username), revision);
 
+CREATE INDEX revocations_client ON public.revocations USING btree (client_id, bound) WHERE (client_id IS NOT NULL);
+
+CREATE INDEX revocations_everything ON public.revocations USING btree (bound) WHERE everything;
+
 CREATE UNIQUE INDEX revocations_half ON public.revocations USING btree (pair_id, selector) WHERE (pair_id IS NOT NULL);
 
 CREATE INDEX revocations_owner ON public.revocations USING btree (realm, username, bound) WHERE (selector = 'owner'::public.revocation_selector);
@@ -300,6 +394,11 @@ CREATE INDEX revocations_session ON public.revocations USING btree (session_id) 
 CREATE INDEX revocations_uncounted ON public.revocations USING btree (revision) WHERE (invalidated IS NULL);
 
 CREATE INDEX revocations_xid ON public.revocations USING btree (xid);
+
+CREATE INDEX token_pairs_client ON ONLY public.token_pairs USING btree (hashtext(client_id), ((session_id >> 10)));
+
+CREATE INDEX token_pairs_0_hashtext_expr_idx ON public.token_pairs_0 USING btree (hashtext(client_id), ((session_id >> 10)));
+-- The same for slots 1 to 7.
 
 CREATE INDEX token_pairs_username ON ONLY public.token_pairs USING btree (hashtext(username), hashtext(realm));
 
@@ -320,6 +419,9 @@ CREATE INDEX token_pairs_0_session_id_idx ON public.token_pairs_0 USING btree (s
 -- The same for slots 1 to 7.
 
 ALTER INDEX public.spent_refresh_tokens_slot_pair_id_pk ATTACH PARTITION public.spent_refresh_tokens_0_pkey;
+-- The same for slots 1 to 7.
+
+ALTER INDEX public.token_pairs_client ATTACH PARTITION public.token_pairs_0_hashtext_expr_idx;
 -- The same for slots 1 to 7.
 
 ALTER INDEX public.token_pairs_username ATTACH PARTITION public.token_pairs_0_hashtext_hashtext1_idx;

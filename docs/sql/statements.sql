@@ -5,20 +5,27 @@
 -- `npm run sql` writes this file.
 
 -- src/storage/client-store.ts, addClient
-insert into "clients" ("id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since")
-values ($1, $2, $3, now(), $4, default)
+insert into "clients" (
+  "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
+  "previous_secret_until", "deleted_at"
+)
+values ($1, $2, $3, now(), $4, default, default, default, default)
 on conflict do nothing
 returning "id";
 
 -- src/storage/client-store.ts, addFirstClient
-insert into "clients" ("id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since")
-select $1, $2::bytea, string_to_array($3, ' '), now(), null, null
+insert into "clients" (
+  "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
+  "previous_secret_until", "deleted_at"
+)
+select $1, $2::bytea, string_to_array($3, ' '), now(), null, null, null, null, null
 where not exists (select from clients)
 on conflict do nothing
 returning "id";
 
 -- src/storage/client-store.ts, clients: prepared
-select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since"
+select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
+  "previous_secret_until", "deleted_at"
 from "clients"
 where "clients"."id" = any($1::text[]);
 
@@ -34,8 +41,11 @@ from "clients"
 order by "clients"."created_at" asc, "clients"."id" asc;
 
 -- src/storage/client-store.ts, putClient
-insert into "clients" ("id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since")
-values ($1, $2, $3, now(), $4, default)
+insert into "clients" (
+  "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
+  "previous_secret_until", "deleted_at"
+)
+values ($1, $2, $3, now(), $4, default, default, default, default)
 on conflict ("id") do update set "id" = $5, "secret_digest" = $6, "scopes" = $7, "disabled_at" = $8,
   "standing_since" = case
     when "clients"."secret_digest" = $9::bytea and "clients"."disabled_at" is null then "clients"."standing_since"
@@ -47,6 +57,90 @@ update "clients"
 set "id" = $1, "secret_digest" = $2, "scopes" = $3, "disabled_at" = $4, "standing_since" = nextval('revision')
 where "clients"."id" = $5
 returning "id";
+
+-- src/storage/count.ts, countByWalk: a client, nothing revoked before
+select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
+from (
+  select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
+  from token_pairs pair
+  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz
+    and hashtext(pair.client_id) = hashtext($4) and pair.client_id = $5
+) counted;
+
+-- src/storage/count.ts, countByWalk: a client, sparing a session, some revoked before
+select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
+from (
+  select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
+  from token_pairs pair
+  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz
+    and hashtext(pair.client_id) = hashtext($4) and pair.client_id = $5 and pair.session_id <> $6
+  union all
+  select case when is_live then 0 else -(1 + has_refresh::int) end,
+    case when is_live then -(access_ended::int + refresh_ended::int) else -(1 + has_refresh::int) end
+  from (
+    select has_refresh, access_ended, refresh_ended, not is_covered
+      and (access_expires_at > $7::timestamptz and not access_ended or has_refresh and not refresh_ended) as is_live
+    from (
+      select pair.id, pair.has_refresh, pair.access_expires_at, bool_or(pair.is_covered) as is_covered,
+        coalesce(bool_or(pair.half = 'access_token'), false) as access_ended,
+        coalesce(bool_or(pair.half = 'refresh_token'), false) as refresh_ended
+      from (
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, false as is_covered, earlier.selector as half
+        from revocations earlier
+        join token_pairs pair on pair.id = earlier.pair_id
+        where earlier.pair_id is not null and earlier.revision < $8 and true
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and pair.session_id = earlier.session_id
+        where earlier.selector = 'session' and earlier.revision < $9 and true
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
+          and pair.username = earlier.username
+        where earlier.selector = 'owner' and earlier.revision < $10 and earlier.bound > $11
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
+        where earlier.selector = 'owner' and earlier.revision < $12 and earlier.bound > $13
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+          and pair.username = earlier.username
+        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
+          and pair.client_id = earlier.client_id
+        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.everything
+        where earlier.selector = 'owner' and earlier.revision < $18 and earlier.bound > $19
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+      ) pair
+      where pair.session_id < $20 and pair.session_id >= $21 and pair.expires_at > $22::timestamptz
+        and hashtext(pair.client_id) = hashtext($23) and pair.client_id = $24 and pair.session_id <> $25
+      group by pair.id, pair.has_refresh, pair.access_expires_at
+    ) touched
+  ) states
+) counted;
 
 -- src/storage/count.ts, countByWalk: a realm, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
@@ -74,45 +168,60 @@ from (
         coalesce(bool_or(pair.half = 'access_token'), false) as access_ended,
         coalesce(bool_or(pair.half = 'refresh_token'), false) as refresh_ended
       from (
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, false as is_covered, earlier.selector as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, false as is_covered, earlier.selector as half
         from revocations earlier
         join token_pairs pair on pair.id = earlier.pair_id
         where earlier.pair_id is not null and earlier.revision < $7 and hashtext(earlier.realm) = hashtext($8)
           and earlier.realm = $9
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and pair.session_id = earlier.session_id
         where earlier.selector = 'session' and earlier.revision < $10 and hashtext(earlier.realm) = hashtext($11)
           and earlier.realm = $12
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $13 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $13 and earlier.bound > $14
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $15 and earlier.bound > $16
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $15 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $17 and earlier.bound > $18
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
+          and pair.client_id = earlier.client_id
+        where earlier.selector = 'owner' and earlier.revision < $19 and earlier.bound > $20
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.everything
+        where earlier.selector = 'owner' and earlier.revision < $21 and earlier.bound > $22
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
-      where pair.session_id < $16 and pair.session_id >= $17 and pair.expires_at > $18::timestamptz and pair.realm = $19
-        and pair.session_id <> $20
+      where pair.session_id < $23 and pair.session_id >= $24 and pair.expires_at > $25::timestamptz and pair.realm = $26
+        and pair.session_id <> $27
       group by pair.id, pair.has_refresh, pair.access_expires_at
     ) touched
   ) states
@@ -145,45 +254,60 @@ from (
         coalesce(bool_or(pair.half = 'access_token'), false) as access_ended,
         coalesce(bool_or(pair.half = 'refresh_token'), false) as refresh_ended
       from (
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, false as is_covered, earlier.selector as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, false as is_covered, earlier.selector as half
         from revocations earlier
         join token_pairs pair on pair.id = earlier.pair_id
         where earlier.pair_id is not null and earlier.revision < $9 and hashtext(earlier.username) = hashtext($10)
           and earlier.username = $11 and earlier.realm = $12
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and pair.session_id = earlier.session_id
         where earlier.selector = 'session' and earlier.revision < $13 and hashtext(earlier.username) = hashtext($14)
           and earlier.username = $15 and earlier.realm = $16
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $17 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $17 and earlier.bound > $18
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $18 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $19 and earlier.bound > $20
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $19 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $21 and earlier.bound > $22
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
+          and pair.client_id = earlier.client_id
+        where earlier.selector = 'owner' and earlier.revision < $23 and earlier.bound > $24
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.everything
+        where earlier.selector = 'owner' and earlier.revision < $25 and earlier.bound > $26
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
-      where pair.session_id < $20 and pair.session_id >= $21 and pair.expires_at > $22::timestamptz and pair.realm = $23
-        and hashtext(pair.username) = hashtext($24) and pair.username = $25 and pair.session_id = $26
+      where pair.session_id < $27 and pair.session_id >= $28 and pair.expires_at > $29::timestamptz and pair.realm = $30
+        and hashtext(pair.username) = hashtext($31) and pair.username = $32 and pair.session_id = $33
       group by pair.id, pair.has_refresh, pair.access_expires_at
     ) touched
   ) states
@@ -194,7 +318,7 @@ select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
   from token_pairs pair
-  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and true
+  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz
     and hashtext(pair.username) = hashtext($4) and pair.username = $5
 ) counted;
 
@@ -203,7 +327,7 @@ select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
   from token_pairs pair
-  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and true
+  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz
     and hashtext(pair.username) = hashtext($4) and pair.username = $5 and pair.session_id <> $6
   union all
   select case when is_live then 0 else -(1 + has_refresh::int) end,
@@ -216,45 +340,143 @@ from (
         coalesce(bool_or(pair.half = 'access_token'), false) as access_ended,
         coalesce(bool_or(pair.half = 'refresh_token'), false) as refresh_ended
       from (
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, false as is_covered, earlier.selector as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, false as is_covered, earlier.selector as half
         from revocations earlier
         join token_pairs pair on pair.id = earlier.pair_id
         where earlier.pair_id is not null and earlier.revision < $8 and hashtext(earlier.username) = hashtext($9)
           and earlier.username = $10 and true
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and pair.session_id = earlier.session_id
         where earlier.selector = 'session' and earlier.revision < $11 and hashtext(earlier.username) = hashtext($12)
           and earlier.username = $13 and true
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $15 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
-        select pair.id, pair.session_id, pair.realm, pair.username, pair.access_expires_at, pair.expires_at,
-          pair.has_refresh, true as is_covered, null as half
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
         from revocations earlier
         join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > pair.session_id
-          and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.selector = 'owner' and earlier.revision < $18 and earlier.bound > $19
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
+          and pair.client_id = earlier.client_id
+        where earlier.selector = 'owner' and earlier.revision < $20 and earlier.bound > $21
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.everything
+        where earlier.selector = 'owner' and earlier.revision < $22 and earlier.bound > $23
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
-      where pair.session_id < $17 and pair.session_id >= $18 and pair.expires_at > $19::timestamptz and true
-        and hashtext(pair.username) = hashtext($20) and pair.username = $21 and pair.session_id <> $22
+      where pair.session_id < $24 and pair.session_id >= $25 and pair.expires_at > $26::timestamptz
+        and hashtext(pair.username) = hashtext($27) and pair.username = $28 and pair.session_id <> $29
+      group by pair.id, pair.has_refresh, pair.access_expires_at
+    ) touched
+  ) states
+) counted;
+
+-- src/storage/count.ts, countByWalk: everything, nothing revoked before
+select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
+from (
+  select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
+  from token_pairs pair
+  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and true
+) counted;
+
+-- src/storage/count.ts, countByWalk: everything, sparing a session, some revoked before
+select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
+from (
+  select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
+  from token_pairs pair
+  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and true
+    and pair.session_id <> $4
+  union all
+  select case when is_live then 0 else -(1 + has_refresh::int) end,
+    case when is_live then -(access_ended::int + refresh_ended::int) else -(1 + has_refresh::int) end
+  from (
+    select has_refresh, access_ended, refresh_ended, not is_covered
+      and (access_expires_at > $5::timestamptz and not access_ended or has_refresh and not refresh_ended) as is_live
+    from (
+      select pair.id, pair.has_refresh, pair.access_expires_at, bool_or(pair.is_covered) as is_covered,
+        coalesce(bool_or(pair.half = 'access_token'), false) as access_ended,
+        coalesce(bool_or(pair.half = 'refresh_token'), false) as refresh_ended
+      from (
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, false as is_covered, earlier.selector as half
+        from revocations earlier
+        join token_pairs pair on pair.id = earlier.pair_id
+        where earlier.pair_id is not null and earlier.revision < $6 and true
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and pair.session_id = earlier.session_id
+        where earlier.selector = 'session' and earlier.revision < $7 and true
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
+          and pair.username = earlier.username
+        where earlier.selector = 'owner' and earlier.revision < $8 and earlier.bound > $9
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
+        where earlier.selector = 'owner' and earlier.revision < $10 and earlier.bound > $11
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+          and pair.username = earlier.username
+        where earlier.selector = 'owner' and earlier.revision < $12 and earlier.bound > $13
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
+          and pair.client_id = earlier.client_id
+        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.everything
+        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+      ) pair
+      where pair.session_id < $18 and pair.session_id >= $19 and pair.expires_at > $20::timestamptz and true
+        and pair.session_id <> $21
       group by pair.id, pair.has_refresh, pair.access_expires_at
     ) touched
   ) states
@@ -324,7 +546,9 @@ inner join lateral (
             union all
             select * from revocations where selector = 'owner' and realm is null and username = pair.username
             union all
-            select * from revocations where selector = 'owner' and realm is null and username is null
+            select * from revocations where client_id = pair.client_id
+            union all
+            select * from revocations where everything
           ) covering
           where revision < asked.revision and bound > pair.session_id
             and spared_session_id is distinct from pair.session_id
@@ -381,7 +605,9 @@ inner join lateral (
             union all
             select * from revocations where selector = 'owner' and realm is null and username = pair.username
             union all
-            select * from revocations where selector = 'owner' and realm is null and username is null
+            select * from revocations where client_id = pair.client_id
+            union all
+            select * from revocations where everything
           ) covering
           where revision < asked.revision and bound > pair.session_id
             and spared_session_id is distinct from pair.session_id
@@ -393,13 +619,35 @@ inner join lateral (
 ) counted on true
 order by place;
 
+-- src/storage/count.ts, readEarlier: a client, nothing revoked before
+select (
+  select coalesce(max(bound), 0)
+  from (select * from revocations where client_id = $1 union all select * from revocations where everything) covering
+  where revision < $2 and spared_session_id is null
+),
+  exists (select from revocations where pair_id is not null and revision < $3),
+  exists (select from revocations where selector = 'session' and revision < $4),
+  exists (
+    select
+    from (select * from revocations where selector = 'owner' and true and true) touching
+    where revision < $5
+      and revision not in (
+        select revision
+        from (
+          select * from revocations where client_id = $6 union all select * from revocations where everything
+        ) covering
+        where revision < $7 and spared_session_id is null
+      )
+  )
+from (select) one;
+
 -- src/storage/count.ts, readEarlier: a realm, nothing revoked before
 select (
   select coalesce(max(bound), 0)
   from (
     select * from revocations where selector = 'owner' and realm = $1 and username is null
     union all
-    select * from revocations where selector = 'owner' and realm is null and username is null
+    select * from revocations where everything
   ) covering
   where revision < $2 and spared_session_id is null
 ),
@@ -418,7 +666,7 @@ select (
         from (
           select * from revocations where selector = 'owner' and realm = $7 and username is null
           union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
+          select * from revocations where everything
         ) covering
         where revision < $8 and spared_session_id is null
       )
@@ -435,7 +683,7 @@ select (
     union all
     select * from revocations where selector = 'owner' and realm is null and username = $4
     union all
-    select * from revocations where selector = 'owner' and realm is null and username is null
+    select * from revocations where everything
   ) covering
   where revision < $5 and spared_session_id is null
 ),
@@ -462,7 +710,7 @@ select (
           union all
           select * from revocations where selector = 'owner' and realm is null and username = $16
           union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
+          select * from revocations where everything
         ) covering
         where revision < $17 and spared_session_id is null
       )
@@ -475,7 +723,7 @@ select (
   from (
     select * from revocations where selector = 'owner' and realm is null and username = $1
     union all
-    select * from revocations where selector = 'owner' and realm is null and username is null
+    select * from revocations where everything
   ) covering
   where revision < $2 and spared_session_id is null
 ),
@@ -494,9 +742,29 @@ select (
         from (
           select * from revocations where selector = 'owner' and realm is null and username = $7
           union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
+          select * from revocations where everything
         ) covering
         where revision < $8 and spared_session_id is null
+      )
+  )
+from (select) one;
+
+-- src/storage/count.ts, readEarlier: everything, nothing revoked before
+select (
+  select coalesce(max(bound), 0)
+  from (select * from revocations where everything) covering
+  where revision < $1 and spared_session_id is null
+),
+  exists (select from revocations where pair_id is not null and revision < $2),
+  exists (select from revocations where selector = 'session' and revision < $3),
+  exists (
+    select
+    from (select * from revocations where selector = 'owner' and true and true) touching
+    where revision < $4
+      and revision not in (
+        select revision
+        from (select * from revocations where everything) covering
+        where revision < $5 and spared_session_id is null
       )
   )
 from (select) one;
@@ -533,8 +801,9 @@ select json_agg(
   )
 )
 from unnest($1::smallint[], $2::bigint[]) with ordinality named (slot, id, place)
-inner join lateral (select * from "token_pair_states" where slot = named.slot and id = named.id limit 1) "token_pair_states"
-  on true;
+inner join lateral (
+  select * from "token_pair_states" where slot = named.slot and id = named.id limit 1
+) "token_pair_states" on true;
 
 -- src/storage/invalidate-half.ts, invalidate_halves: prepared
 with "known" as (
@@ -565,44 +834,98 @@ from known;
 
 -- src/storage/invalidate-scope.ts, append: prepared
 with "locked" as (select lock_scope($1::text, $2::text)),
-"numbered" as (select nextval('revision') as revision from locked)
-insert into "revocations" (
-  "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at", "caller",
-  "invalidated", "previously_invalidated", "reason", "comment", "xid"
+"numbered" as (select nextval('revision') as revision from locked),
+"appended" as (
+  insert into revocations (
+    revision, selector, session_id, realm, username, client_id, everything, bound, spared_session_id, at, caller,
+    reason, comment
+  )
+  select revision, $3::revocation_selector, $4::bigint, $5::text, $6::text, $7::text, $8::boolean,
+    coalesce($9::bigint, revision), $10::bigint, $11::timestamptz, $12::text, $13::text, $14::text
+  from numbered
+  where not exists (select from revocations where selector = 'session' and session_id = $15::bigint)
+  returning revision, bound
 )
-select revision, $3::revocation_selector, null, $4::bigint, $5::text, $6::text, coalesce($7::bigint, revision),
-  $8::bigint, $9::timestamptz, $10::text, null, null, $11::text, $12::text, pg_current_xact_id()
-from numbered
-where not exists (select from revocations where selector = 'session' and session_id = $13::bigint)
-returning "revision", "bound";
+select "revision", "bound"
+from "appended";
+
+-- src/storage/invalidate-scope.ts, boundBefore: a client, sparing a session, some revoked before
+select max(session_id)
+from (
+  (
+    select pair.session_id
+    from token_pairs pair
+    where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2 and pair.session_id < $3
+      and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($4::float8 / 1000)
+    order by (pair.session_id >> 10) desc, pair.session_id desc
+    limit 1
+  )
+) last;
 
 -- src/storage/invalidate-scope.ts, boundBefore: a realm, sparing a session, some revoked before
-select pair.session_id
-from token_pairs pair
-where pair.realm = $1 and pair.session_id < $2
-  and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($3::float8 / 1000)
-order by pair.session_id desc
-limit $4;
+select max(session_id)
+from (
+  (
+    select pair.session_id
+    from token_pairs pair
+    where pair.realm = $1 and pair.session_id < $2
+      and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($3::float8 / 1000)
+    order by pair.session_id desc
+    limit 1
+  )
+) last;
 
 -- src/storage/invalidate-scope.ts, boundBefore: a username in all realms, sparing a session, some revoked before
-select pair.session_id
-from token_pairs pair
-where true and hashtext(pair.username) = hashtext($1) and pair.username = $2 and pair.session_id < $3
-  and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($4::float8 / 1000)
-order by pair.session_id desc
-limit $5;
+select max(session_id)
+from (
+  (
+    select pair.session_id
+    from token_pairs pair
+    where hashtext(pair.username) = hashtext($1) and pair.username = $2 and pair.session_id < $3
+      and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($4::float8 / 1000)
+    order by pair.session_id desc
+    limit 1
+  )
+) last;
+
+-- src/storage/invalidate-scope.ts, boundBefore: everything, sparing a session, some revoked before
+select max(session_id)
+from (
+  (
+    select pair.session_id
+    from token_pairs pair
+    where pair.id = pair.session_id and pair.session_id < $1
+      and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($2::float8 / 1000)
+    order by pair.id desc
+    limit 1
+  )
+  union all
+  (
+    select pair.session_id
+    from token_pairs pair
+    where pair.id <> pair.session_id and pair.session_id < $3
+      and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($4::float8 / 1000)
+    order by pair.session_id desc
+    limit 1
+  )
+) last;
 
 -- src/storage/invalidate-scope.ts, boundBefore: one owner, sparing a session, some revoked before
-select pair.session_id
-from token_pairs pair
-where pair.realm = $1 and hashtext(pair.username) = hashtext($2) and pair.username = $3 and pair.session_id < $4
-  and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($5::float8 / 1000)
-order by pair.session_id desc
-limit $6;
+select max(session_id)
+from (
+  (
+    select pair.session_id
+    from token_pairs pair
+    where pair.realm = $1 and hashtext(pair.username) = hashtext($2) and pair.username = $3 and pair.session_id < $4
+      and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($5::float8 / 1000)
+    order by pair.session_id desc
+    limit 1
+  )
+) last;
 
 -- src/storage/invalidate-scope.ts, completeCounts: counts that were abandoned
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid"
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
 where ("revocations"."selector" in ($1, $2) and "revocations"."invalidated" is null and "revocations"."at" < $3)
 order by "revocations"."revision"
@@ -645,7 +968,7 @@ select "id"
 from "numbered"
 order by "place";
 
--- src/storage/read-since.ts, readMoment: after a cursor
+-- src/storage/read-since.ts, readLogState: after a cursor
 with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapshot, pg_current_snapshot()) as target),
 "page" as (
   (
@@ -672,7 +995,7 @@ select (select system_identifier::text from pg_control_system()), snapshot::text
   (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
 from now;
 
--- src/storage/read-since.ts, readMoment: from the beginning
+-- src/storage/read-since.ts, readLogState: from the beginning
 with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapshot, pg_current_snapshot()) as target),
 "page" as (
   select *
@@ -685,7 +1008,7 @@ select (select system_identifier::text from pg_control_system()), snapshot::text
   (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
 from now;
 
--- src/storage/read-since.ts, readMoment: where the log is
+-- src/storage/read-since.ts, readLogState: where the log is
 with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapshot, pg_current_snapshot()) as target),
 "page" as (select * from revocations where false)
 select (select system_identifier::text from pg_control_system()), snapshot::text,
@@ -776,13 +1099,13 @@ from gone;
 
 -- src/storage/revocation-log.ts, find
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid"
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
 where "revocations"."revision" in ($1);
 
 -- src/storage/revocation-log.ts, findEnding
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid"
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
 where "revocations"."revision" in (
   select covered_by from token_pair_states where slot = $1 and id = $2
@@ -792,9 +1115,17 @@ where "revocations"."revision" in (
 order by "revocations"."revision"
 limit $4;
 
+-- src/storage/revocation-log.ts, list: a client
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+from "revocations"
+where "revocations"."client_id" = $1
+order by "revocations"."revision" desc
+limit $2;
+
 -- src/storage/revocation-log.ts, list: a realm
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid"
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
 where hashtext(revocations.realm) = hashtext($1) and revocations.realm = $2
 order by "revocations"."revision" desc
@@ -802,7 +1133,7 @@ limit $3;
 
 -- src/storage/revocation-log.ts, list: a session, with a reason, the next page
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid"
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
 where ("revocations"."session_id" = $1 and "revocations"."reason" = $2 and "revocations"."revision" < $3)
 order by "revocations"."revision" desc
@@ -810,7 +1141,7 @@ limit $4;
 
 -- src/storage/revocation-log.ts, list: a username in all realms
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid"
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
 where hashtext(revocations.username) = hashtext($1) and revocations.username = $2 and true
 order by "revocations"."revision" desc
@@ -818,18 +1149,124 @@ limit $3;
 
 -- src/storage/revocation-log.ts, list: all
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid"
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
 order by "revocations"."revision" desc
 limit $1;
 
 -- src/storage/revocation-log.ts, list: one owner
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid"
+  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
 where hashtext(revocations.username) = hashtext($1) and revocations.username = $2 and revocations.realm = $3
 order by "revocations"."revision" desc
 limit $4;
+
+-- src/storage/session-candidates.ts, listCandidates: a client, all sessions
+select session_id
+from (
+  (
+    select pair.session_id
+    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2) pair
+    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10) and true
+    group by (pair.session_id >> 10), pair.session_id
+    order by (pair.session_id >> 10) desc, pair.session_id desc
+    limit 10
+  )
+) candidates
+order by session_id desc
+limit $5;
+
+-- src/storage/session-candidates.ts, listCandidates: a client, live sessions
+select session_id
+from (
+  (
+    select pair.session_id
+    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2) pair
+    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10)
+      and pair.expires_at > $5::timestamptz
+      and not exists (
+        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
+      )
+      and not exists (
+        select
+        from revocations ended
+        where ended.client_id = pair.client_id and ended.bound > pair.session_id
+          and ended.spared_session_id is distinct from pair.session_id
+        offset 0
+      )
+      and (
+        not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
+        )
+        or pair.has_refresh
+        and not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
+        )
+      )
+      and pair.session_id >= (
+        select coalesce(max(bound), 0)
+        from (
+          select * from revocations where client_id = $6 union all select * from revocations where everything
+        ) covering
+      )
+      and (pair.session_id >> 10) >= (
+        (
+          select coalesce(max(bound), 0)
+          from (
+            select * from revocations where client_id = $7 union all select * from revocations where everything
+          ) covering
+        ) >> 10
+      )
+    group by (pair.session_id >> 10), pair.session_id
+    order by (pair.session_id >> 10) desc, pair.session_id desc
+    limit 10
+  )
+  union all
+  (
+    select pair.session_id
+    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($8) and pair.client_id = $9) pair
+    where pair.session_id < $10::bigint and (pair.session_id >> 10) <= ($11::bigint >> 10)
+      and pair.expires_at > $12::timestamptz
+      and not exists (
+        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
+      )
+      and not exists (
+        select
+        from revocations ended
+        where ended.client_id = pair.client_id and ended.bound > pair.session_id
+          and ended.spared_session_id is distinct from pair.session_id
+        offset 0
+      )
+      and (
+        not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
+        )
+        or pair.has_refresh
+        and not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
+        )
+      )
+      and pair.session_id < (
+        select coalesce(max(bound), 0)
+        from (
+          select * from revocations where client_id = $13 union all select * from revocations where everything
+        ) covering
+      )
+      and pair.session_id in (
+        select spared_session_id
+        from (
+          select * from revocations where client_id = $14 union all select * from revocations where everything
+        ) covering
+        where spared_session_id is not null
+      )
+    group by (pair.session_id >> 10), pair.session_id
+    order by (pair.session_id >> 10) desc, pair.session_id desc
+    limit 10
+  )
+) candidates
+order by session_id desc
+limit $15;
 
 -- src/storage/session-candidates.ts, listCandidates: a realm, all sessions
 select session_id
@@ -837,100 +1274,7 @@ from (
   (
     select pair.session_id
     from (select * from token_pairs pair where pair.realm = $1) pair
-    where pair.session_id < $2 and true
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
-  )
-) candidates
-order by session_id desc
-limit $3;
-
--- src/storage/session-candidates.ts, listCandidates: a realm, live sessions
-select session_id
-from (
-  (
-    select pair.session_id
-    from (select * from token_pairs pair where pair.realm = $1) pair
-    where pair.session_id < $2 and pair.expires_at > $3::timestamptz
-      and not exists (
-        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and (
-        not exists (
-          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
-        )
-        or pair.has_refresh
-        and not exists (
-          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
-        )
-      )
-      and pair.session_id >= (
-        select coalesce(max(bound), 0)
-        from (
-          select * from revocations where selector = 'owner' and realm = $4 and username is null
-          union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
-        ) covering
-      )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
-  )
-  union all
-  (
-    select pair.session_id
-    from (select * from token_pairs pair where pair.realm = $5) pair
-    where pair.session_id < $6 and pair.expires_at > $7::timestamptz
-      and not exists (
-        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and (
-        not exists (
-          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
-        )
-        or pair.has_refresh
-        and not exists (
-          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
-        )
-      )
-      and pair.session_id < (
-        select coalesce(max(bound), 0)
-        from (
-          select * from revocations where selector = 'owner' and realm = $8 and username is null
-          union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
-        ) covering
-      )
-      and pair.session_id in (
-        select spared_session_id
-        from (
-          select * from revocations where selector = 'owner' and realm = $9 and username is null
-          union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
-        ) covering
-        where spared_session_id is not null
-      )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
-  )
-) candidates
-order by session_id desc
-limit $10;
-
--- src/storage/session-candidates.ts, listCandidates: a username in all realms, all sessions
-select session_id
-from (
-  (
-    select pair.session_id
-    from (
-      select *
-      from token_pairs pair
-      where true and hashtext(pair.username) = hashtext($1) and pair.username = $2
-      offset 0
-    ) pair
-    where pair.session_id < $3 and true
+    where pair.session_id < $2::bigint and (pair.session_id >> 10) <= ($3::bigint >> 10) and true
     group by pair.session_id
     order by pair.session_id desc
     limit 10
@@ -939,20 +1283,23 @@ from (
 order by session_id desc
 limit $4;
 
--- src/storage/session-candidates.ts, listCandidates: a username in all realms, live sessions
+-- src/storage/session-candidates.ts, listCandidates: a realm, live sessions
 select session_id
 from (
   (
     select pair.session_id
-    from (
-      select *
-      from token_pairs pair
-      where true and hashtext(pair.username) = hashtext($1) and pair.username = $2
-      offset 0
-    ) pair
-    where pair.session_id < $3 and pair.expires_at > $4::timestamptz
+    from (select * from token_pairs pair where pair.realm = $1) pair
+    where pair.session_id < $2::bigint and (pair.session_id >> 10) <= ($3::bigint >> 10)
+      and pair.expires_at > $4::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
+      )
+      and not exists (
+        select
+        from revocations ended
+        where ended.client_id = pair.client_id and ended.bound > pair.session_id
+          and ended.spared_session_id is distinct from pair.session_id
+        offset 0
       )
       and (
         not exists (
@@ -966,10 +1313,20 @@ from (
       and pair.session_id >= (
         select coalesce(max(bound), 0)
         from (
-          select * from revocations where selector = 'owner' and realm is null and username = $5
+          select * from revocations where selector = 'owner' and realm = $5 and username is null
           union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
+          select * from revocations where everything
         ) covering
+      )
+      and (pair.session_id >> 10) >= (
+        (
+          select coalesce(max(bound), 0)
+          from (
+            select * from revocations where selector = 'owner' and realm = $6 and username is null
+            union all
+            select * from revocations where everything
+          ) covering
+        ) >> 10
       )
     group by pair.session_id
     order by pair.session_id desc
@@ -978,15 +1335,18 @@ from (
   union all
   (
     select pair.session_id
-    from (
-      select *
-      from token_pairs pair
-      where true and hashtext(pair.username) = hashtext($6) and pair.username = $7
-      offset 0
-    ) pair
-    where pair.session_id < $8 and pair.expires_at > $9::timestamptz
+    from (select * from token_pairs pair where pair.realm = $7) pair
+    where pair.session_id < $8::bigint and (pair.session_id >> 10) <= ($9::bigint >> 10)
+      and pair.expires_at > $10::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
+      )
+      and not exists (
+        select
+        from revocations ended
+        where ended.client_id = pair.client_id and ended.bound > pair.session_id
+          and ended.spared_session_id is distinct from pair.session_id
+        offset 0
       )
       and (
         not exists (
@@ -1000,17 +1360,17 @@ from (
       and pair.session_id < (
         select coalesce(max(bound), 0)
         from (
-          select * from revocations where selector = 'owner' and realm is null and username = $10
+          select * from revocations where selector = 'owner' and realm = $11 and username is null
           union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
+          select * from revocations where everything
         ) covering
       )
       and pair.session_id in (
         select spared_session_id
         from (
-          select * from revocations where selector = 'owner' and realm is null and username = $11
+          select * from revocations where selector = 'owner' and realm = $12 and username is null
           union all
-          select * from revocations where selector = 'owner' and realm is null and username is null
+          select * from revocations where everything
         ) covering
         where spared_session_id is not null
       )
@@ -1020,7 +1380,127 @@ from (
   )
 ) candidates
 order by session_id desc
-limit $12;
+limit $13;
+
+-- src/storage/session-candidates.ts, listCandidates: a username in all realms, all sessions
+select session_id
+from (
+  (
+    select pair.session_id
+    from (
+      select * from token_pairs pair where hashtext(pair.username) = hashtext($1) and pair.username = $2 offset 0
+    ) pair
+    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10) and true
+    group by pair.session_id
+    order by pair.session_id desc
+    limit 10
+  )
+) candidates
+order by session_id desc
+limit $5;
+
+-- src/storage/session-candidates.ts, listCandidates: a username in all realms, live sessions
+select session_id
+from (
+  (
+    select pair.session_id
+    from (
+      select * from token_pairs pair where hashtext(pair.username) = hashtext($1) and pair.username = $2 offset 0
+    ) pair
+    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10)
+      and pair.expires_at > $5::timestamptz
+      and not exists (
+        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
+      )
+      and not exists (
+        select
+        from revocations ended
+        where ended.client_id = pair.client_id and ended.bound > pair.session_id
+          and ended.spared_session_id is distinct from pair.session_id
+        offset 0
+      )
+      and (
+        not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
+        )
+        or pair.has_refresh
+        and not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
+        )
+      )
+      and pair.session_id >= (
+        select coalesce(max(bound), 0)
+        from (
+          select * from revocations where selector = 'owner' and realm is null and username = $6
+          union all
+          select * from revocations where everything
+        ) covering
+      )
+      and (pair.session_id >> 10) >= (
+        (
+          select coalesce(max(bound), 0)
+          from (
+            select * from revocations where selector = 'owner' and realm is null and username = $7
+            union all
+            select * from revocations where everything
+          ) covering
+        ) >> 10
+      )
+    group by pair.session_id
+    order by pair.session_id desc
+    limit 10
+  )
+  union all
+  (
+    select pair.session_id
+    from (
+      select * from token_pairs pair where hashtext(pair.username) = hashtext($8) and pair.username = $9 offset 0
+    ) pair
+    where pair.session_id < $10::bigint and (pair.session_id >> 10) <= ($11::bigint >> 10)
+      and pair.expires_at > $12::timestamptz
+      and not exists (
+        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
+      )
+      and not exists (
+        select
+        from revocations ended
+        where ended.client_id = pair.client_id and ended.bound > pair.session_id
+          and ended.spared_session_id is distinct from pair.session_id
+        offset 0
+      )
+      and (
+        not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
+        )
+        or pair.has_refresh
+        and not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
+        )
+      )
+      and pair.session_id < (
+        select coalesce(max(bound), 0)
+        from (
+          select * from revocations where selector = 'owner' and realm is null and username = $13
+          union all
+          select * from revocations where everything
+        ) covering
+      )
+      and pair.session_id in (
+        select spared_session_id
+        from (
+          select * from revocations where selector = 'owner' and realm is null and username = $14
+          union all
+          select * from revocations where everything
+        ) covering
+        where spared_session_id is not null
+      )
+    group by pair.session_id
+    order by pair.session_id desc
+    limit 10
+  )
+) candidates
+order by session_id desc
+limit $15;
 
 -- src/storage/session-candidates.ts, owner_candidates: prepared
 select asked.place, candidate.session_id
@@ -1045,6 +1525,13 @@ inner join lateral (
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
+      and not exists (
+        select
+        from revocations ended
+        where ended.client_id = pair.client_id and ended.bound > pair.session_id
+          and ended.spared_session_id is distinct from pair.session_id
+        offset 0
+      )
       and (
         not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
@@ -1064,7 +1551,7 @@ inner join lateral (
             union all
             select * from revocations where selector = 'owner' and realm is null and username = asked.username
             union all
-            select * from revocations where selector = 'owner' and realm is null and username is null
+            select * from revocations where everything
           ) covering
         )
         or pair.session_id in (
@@ -1076,7 +1563,7 @@ inner join lateral (
             union all
             select * from revocations where selector = 'owner' and realm is null and username = asked.username
             union all
-            select * from revocations where selector = 'owner' and realm is null and username is null
+            select * from revocations where everything
           ) covering
           where spared_session_id is not null
         )

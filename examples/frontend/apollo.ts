@@ -8,7 +8,7 @@ import { RefreshPairDocument } from './operations.ts'
 import { type Connection, withoutToken } from './page.ts'
 
 /** An Apollo Client that sends the page's token, renews it when it has expired, and clears its cache after a logout. */
-export function createClient(endpoint: string, login: Login): ApolloClient {
+function createClient(endpoint: string, login: Login): ApolloClient {
   const token = new SetContextLink((context) => {
     const accessToken = context['withoutToken'] ? undefined : login.accessToken()
     if (accessToken === undefined) return {}

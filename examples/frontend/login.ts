@@ -19,7 +19,7 @@ export interface PairStore {
 }
 
 /** Keeps the pair until the page is left. */
-export function inMemory(): PairStore {
+function inMemory(): PairStore {
   let kept: Pair | undefined
   return {
     read: () => kept,

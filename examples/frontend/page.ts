@@ -1,7 +1,6 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import type { Login } from './login.ts'
 import {
-  type DeviceFragment,
   type EndedFragment,
   EndRealmDocument,
   LogOutDeviceDocument,
@@ -14,14 +13,11 @@ import {
   WhoAmIDocument,
 } from './operations.ts'
 
-/** One device on which the owner is logged in. */
-export type Device = DeviceFragment
-
 /** A page of the list, the newest login first. `pageInfo.endCursor` is the `after` of the next. */
-export type DevicePage = MyDevicesQuery['mySessions']
+type DevicePage = MyDevicesQuery['mySessions']
 
 /** How many tokens were ended. It counts tokens, not logins: each login has two or more. */
-export type Ended = EndedFragment
+type Ended = EndedFragment
 
 /** A GraphQL client with the page's login. apollo.ts and urql.ts each implement it. */
 export interface Connection<Client> {

@@ -5,7 +5,7 @@ import { RefreshPairDocument } from './operations.ts'
 import { type Connection, withoutToken } from './page.ts'
 
 /** An urql client for one login. It sends the page's token, and renews it when it has expired. */
-export function createClient(endpoint: string, login: Login): Client {
+function createClient(endpoint: string, login: Login): Client {
   /** The access token that the service has refused. */
   let refused = ''
   /** A client is for one login: requests that it sends after the end have no token, and not the next owner's. */

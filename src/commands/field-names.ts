@@ -28,6 +28,8 @@ const names: Readonly<Record<InputField, string>> = {
   cursor: '--before',
   clientId: 'the id of a client',
   clientSecret: 'the secret of a client',
+  since: '--since',
+  nothingLost: '--nothing-lost',
 }
 
 export const nameField: NameField = (field) => names[field]

@@ -1,4 +1,6 @@
 import { GraphQLError, type GraphQLErrorExtensions, type GraphQLSchema } from 'graphql'
+import type { EmitEvent } from '../events/events.ts'
+import { emitFault } from '../tokens/emit-fault.ts'
 import { type ErrorCode, TokenServiceError } from '../tokens/errors.ts'
 import { messageInDialect } from '../tokens/input-fault.ts'
 import { nameField } from './field-names.ts'
@@ -35,6 +37,7 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
       return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
+    case 'ERR_DATABASE_RESTORED':
       return undefined
     default:
       return code satisfies never
@@ -45,13 +48,10 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
  * Turns any error into one that may be shown.
  *
  * A `TokenServiceError` becomes its code and message. graphql-js's own errors about a request become `BAD_USER_INPUT`,
- * without the values that they repeat. Any other error is a fault of this service: it goes to `report`, and the caller
- * reads "Unexpected error.".
+ * without the values that they repeat. Any other error is a fault of this service: it is reported as an event, and the
+ * caller reads "Unexpected error.".
  */
-export function createErrorPresenter(
-  schema: GraphQLSchema,
-  report: (error: unknown) => void,
-): (error: unknown) => GraphQLError {
+export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (error: unknown) => GraphQLError {
   const redact = createRedactor(schema)
 
   return (error) => {
@@ -59,13 +59,13 @@ export function createErrorPresenter(
     const origin = originOf(error)
     if (origin instanceof TokenServiceError) {
       const presentation = presentationOf(origin.code)
-      if (origin.code === 'ERR_STORAGE_UNAVAILABLE') report(origin)
+      if (origin.code === 'ERR_STORAGE_UNAVAILABLE') emitFault(emit, origin)
       if (presentation !== undefined)
         return present(messageInDialect(origin, nameField), { ...presentation, ...httpOf(located) }, located)
     }
     if (located !== undefined && origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
       return present(redact(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)
-    report(origin)
+    emitFault(emit, origin)
     return present('Unexpected error.', { code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } }, located)
   }
 }

@@ -1,8 +1,8 @@
 import { type NameField, quoteNames } from '../tokens/input-fault.ts'
 
 /**
- * The arguments and input fields of the schema, as messages name them. `issuedTo` is not in the schema: no request can
- * be wrong in it.
+ * The arguments and input fields of the schema, as messages name them. Fields that the schema does not have keep the
+ * name that the domain has for them: no request can be wrong in them.
  */
 export const nameField: NameField = quoteNames({
   realm: 'realmName',
@@ -28,4 +28,6 @@ export const nameField: NameField = quoteNames({
   cursor: 'after',
   clientId: 'id',
   clientSecret: 'secret',
+  since: 'since',
+  nothingLost: 'nothingLost',
 })

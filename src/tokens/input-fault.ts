@@ -36,6 +36,8 @@ export type InputField =
   /** The id of a new client. */
   | 'clientId'
   | 'clientSecret'
+  | 'since'
+  | 'nothingLost'
 
 /** A value that its field cannot have. The parts are words: none of them repeats the value. */
 interface WrongValue {
@@ -51,15 +53,22 @@ interface WrongValue {
   readonly belongsIn?: InputField
 }
 
-/** A field that has no meaning in this request. */
-interface WrongCombination {
+/** A field that has no meaning without another one. */
+interface MissingContext {
   readonly field: InputField
   /** The fields of which one must be given too. */
   readonly onlyWith: readonly InputField[]
   readonly because: string
 }
 
-export type InputFault = WrongValue | WrongCombination
+/** Two fields that contradict each other. */
+interface Contradiction {
+  readonly field: InputField
+  readonly notWith: InputField
+  readonly because: string
+}
+
+export type InputFault = WrongValue | MissingContext | Contradiction
 
 /** An `ERR_BAD_INPUT` about one field. Its message names the field as the domain does. */
 export class BadInputError extends TokenServiceError {
@@ -97,6 +106,8 @@ function describe(fault: InputFault, nameField: NameField): string {
     const others = listNames(fault.onlyWith.map((field) => nameField(field)))
     return `Expected ${nameField(fault.field)} only with ${others}: ${fault.because}.`
   }
+  if ('notWith' in fault)
+    return `Expected ${nameField(fault.field)} without ${nameField(fault.notWith)}: ${fault.because}.`
   const { field, index, expected, found, because, belongsIn } = fault
   return [
     `Expected ${nameField(field, index)} ${expected}`,

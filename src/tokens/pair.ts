@@ -13,22 +13,15 @@ export interface Lifetimes {
   readonly refreshGraceSeconds: number
 }
 
-/** What a whole number of the settings may be, and what it is if it is not set. */
-export interface Range {
-  readonly min: number
-  readonly max: number
-  readonly fallback: number
-}
-
 /**
- * The ranges of the lifetimes. `watchToken` waits for the expiry of an access token with `setTimeout`, which fires at once
+ * The ranges and defaults of the lifetimes, also for the settings of the service. `watchToken` waits for the expiry of an access token with `setTimeout`, which fires at once
  * if it is given more than 2^31 - 1 ms (24.8 days).
  */
 export const lifetimeRanges = {
-  accessTokenSeconds: { min: 1, max: 3600, fallback: 1200 },
-  refreshTokenSeconds: { min: 1, max: 31_536_000, fallback: 86_400 },
-  refreshGraceSeconds: { min: 0, max: 300, fallback: 30 },
-} as const satisfies Readonly<Record<keyof Lifetimes, Range>>
+  accessTokenSeconds: { min: 1, max: 3600, default: 1200 },
+  refreshTokenSeconds: { min: 1, max: 31_536_000, default: 86_400 },
+  refreshGraceSeconds: { min: 0, max: 300, default: 30 },
+} as const satisfies Readonly<Record<keyof Lifetimes, Readonly<Record<'min' | 'max' | 'default', number>>>>
 
 /**
  * Requires lifetimes in their ranges, and refresh tokens that live as long as access tokens or longer: the row of a pair

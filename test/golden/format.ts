@@ -88,8 +88,9 @@ function formatClause(nodes: readonly Node[], indent: string, hanging: string): 
     const isOwnLine = isWith || (isBroken && !isWord(piece[0], ['on', 'with']))
     if (index > 0 && (isOwnLine || !fits(lines, piece))) lines.push(hanging)
     isBroken = !fits(lines, piece)
-    for (const node of piece) {
-      if (node.kind === 'leaf' || fits(lines, [node])) write(lines, node, flatNode(node))
+    for (const [place, node] of piece.entries()) {
+      // With the alias that follows it.
+      if (node.kind === 'leaf' || fits(lines, piece.slice(place, place + 2))) write(lines, node, flatNode(node))
       else writeBroken(lines, node)
     }
   }

@@ -7,7 +7,7 @@ import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
-import type { ListableScope } from '../../src/tokens/coverage.ts'
+import type { ListableScope, SweepScope } from '../../src/tokens/coverage.ts'
 import type { InvalidationScope, TokenStore } from '../../src/tokens/store.ts'
 import { formatStatement } from './format.ts'
 import { recordStatements } from './record.ts'
@@ -24,6 +24,10 @@ const scopes: readonly (readonly [name: string, scope: ListableScope])[] = [
   ['a username in all realms', { kind: 'username', username: alice.username }],
   ['one owner', { kind: 'realm-user', ...alice }],
   ['a client', { kind: 'client', clientId: 'web' }],
+]
+const sweeps: readonly (readonly [name: string, scope: SweepScope])[] = [
+  ...scopes,
+  ['everything', { kind: 'everything' }],
 ]
 
 const header = `-- Every statement that src/storage builds, with its name and the file that builds it, as it is sent: only line breaks
@@ -70,7 +74,7 @@ function samplesOfTokens(store: TokenStore, unrecorded: Database): Samples {
   return [
     ['many pairs', () => seedPairs(unrecorded)],
     ['a session, not revoked before', () => store.countScope(session, at)],
-    ...scopes.map(
+    ...sweeps.map(
       ([name, scope]): Sample => [
         `${name}, nothing revoked before`,
         () => store.countScope({ kind: 'sweep', scope }, at),
@@ -78,7 +82,7 @@ function samplesOfTokens(store: TokenStore, unrecorded: Database): Samples {
     ),
     ['revocations of each kind', () => seedRevocations(unrecorded)],
     ['a session, revoked before', () => store.countScope(session, at)],
-    ...scopes.map(
+    ...sweeps.map(
       ([name, scope]): Sample => [
         `${name}, sparing a session, some revoked before`,
         () => store.countScope({ kind: 'sweep', scope, ...options }, at),
@@ -126,7 +130,7 @@ async function seedPairs({ db }: Database): Promise<void> {
   await db.execute(sql`
     insert into token_pairs (id, session_id, slot, realm, username, client_id, scopes, issued_at, access_expires_at,
       expires_at, access_digest)
-    select n, 1, 0, ${alice.realm}, ${alice.username}, 'login', '', ${instant} - interval '1 hour',
+    select n, 1, 0, ${alice.realm}, ${alice.username}, 'web', '', ${instant} - interval '1 hour',
       ${instant} + interval '1 hour', ${instant} + interval '1 hour', '' from generate_series(1, 1000) n`)
   await db.execute(sql`select setval('revision', 1004)`)
 }

@@ -24,7 +24,7 @@ export interface Life {
 
 export type Half = 'access' | 'refresh'
 
-export type RefreshPrediction =
+type RefreshPrediction =
   | { readonly outcome: 'new' }
   | { readonly outcome: 'replay'; readonly successor: Pair }
   | { readonly outcome: 'refused'; readonly reason: RefreshRefusal; readonly ended?: InvalidationCounts }

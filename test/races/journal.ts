@@ -28,7 +28,7 @@ export type Invalidated = Span & {
   readonly counts: InvalidationCounts | undefined
 }
 export type Introspected = Span & { readonly kind: 'introspect'; readonly token: string; readonly isActive: boolean }
-export type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Subject; readonly message: string }
+type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Subject; readonly message: string }
 export type Entry = Issued | Refreshed | Invalidated | Introspected | Failed
 
 /** The record of one round: every operation, with its answer and the time that it took. */

@@ -27,7 +27,7 @@ export interface RoundRecord {
   readonly observations: readonly Observation[]
 }
 
-export interface Observation {
+interface Observation {
   readonly half: Half
   readonly isValid: boolean
   readonly by: Introspected | Refreshed | Invalidated

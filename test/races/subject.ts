@@ -5,7 +5,7 @@ import type { Owner } from '../../src/tokens/owner.ts'
 /** What an invalidation in the races ends. */
 export type RaceTarget = HalfTarget | SessionSweep | Sweep
 
-export type HalfTarget = Extract<InvalidationTarget, { readonly kind: 'access-token' | 'refresh-token' }>
+type HalfTarget = Extract<InvalidationTarget, { readonly kind: 'access-token' | 'refresh-token' }>
 
 /**
  * Ends the session of this pair: named by its id by an administrator, or by one of its tokens by a caller who sends no

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Listening } from '../../examples/supergraph/listen.ts'
 import { startUsers, usersSdl } from '../../examples/supergraph/users.ts'
+import type { ServiceEvent } from '../../src/events/events.ts'
 import { optionalDirectives } from '../../src/graph/optional-directives.ts'
 import { createSchema, createSdl } from '../../src/graph/schema.ts'
 import { createFastPath } from '../../src/http/graphql/fast-path.ts'
@@ -20,14 +21,14 @@ let users: Listening
 async function serve(): Promise<RunningServer> {
   const { tokens } = service
   const schema = createSchema()
-  const report = (error: unknown) => service.reports.push(error)
-  const handler = createHandler({ schema, tokens, report, assertReady: service.database.ping })
+  const emit = (event: ServiceEvent) => service.reports.push(event)
+  const handler = createHandler({ schema, tokens, emit, assertReady: service.database.ping })
   return startServer({
     handler,
-    fastPath: createFastPath({ schema, tokens, report }),
+    fastPath: createFastPath({ schema, tokens, emit }),
     port: 0,
     host: '127.0.0.1',
-    report,
+    emit,
   })
 }
 

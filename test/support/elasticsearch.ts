@@ -10,7 +10,7 @@ export interface ClientAnswer {
   readonly warnings: readonly string[] | null
 }
 
-export interface CallOptions {
+interface CallOptions {
   /** Status codes that resolve instead of reject. Kibana does this for tokens that are gone. */
   readonly ignore?: number[]
 }

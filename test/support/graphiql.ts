@@ -86,16 +86,6 @@ export async function writeHeaders(page: Page, text: string): Promise<void> {
   await waitUntilStored(page, 'headers', 'request-headers.json')
 }
 
-/** The query of the open tab. */
-export async function readQuery(page: Page): Promise<string> {
-  return await readEditor(page, 'operation.graphql')
-}
-
-/** The headers of the open tab. */
-export async function readHeaders(page: Page): Promise<string> {
-  return await readEditor(page, 'request-headers.json')
-}
-
 /** Presses the play button. GraphiQL empties the result at once and fills it when the answer arrives. */
 export async function run(page: Page): Promise<void> {
   await page.getByRole('button', { name: /^Execute query/ }).click()

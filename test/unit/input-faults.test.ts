@@ -75,6 +75,13 @@ describe('each dialect names a field as its requests do', () => {
     })
   })
 
+  test('two fields that contradict each other', async () => {
+    expect(await wordEach({ field: 'since', notWith: 'nothingLost', because: 'why' })).toMatchObject({
+      domain: 'Expected `since` without `nothingLost`: why.',
+      commands: 'Expected --since without --nothing-lost: why.',
+    })
+  })
+
   test('a text is in the words of the dialect that gives it', () => {
     const error = badInput('Expected exactly one field in `input`')
 

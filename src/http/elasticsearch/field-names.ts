@@ -28,4 +28,6 @@ export const nameField: NameField = quoteNames({
   cursor: 'cursor',
   clientId: 'clientId',
   clientSecret: 'clientSecret',
+  since: 'since',
+  nothingLost: 'nothingLost',
 })

@@ -29,4 +29,6 @@ export const parameterNames: Readonly<Record<InputField, string>> = {
   cursor: 'cursor',
   clientId: 'client_id',
   clientSecret: 'client_secret',
+  since: 'since',
+  nothingLost: 'nothingLost',
 }
