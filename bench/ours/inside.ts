@@ -111,6 +111,7 @@ function databaseOn(client: pg.Client, walker = client): Database {
   return {
     db: drizzle(client, { schema }),
     walker: drizzle(walker, { schema }),
+    background: { walker: drizzle(walker, { schema }), cancel: () => {} },
     migrations: [],
     description: 'the benchmark’s database',
     statementName: (name) => name,
