@@ -28,6 +28,7 @@ export {
 export type { InvalidationCounts, ListableScope, Revocation, SweepScope } from './tokens/coverage.ts'
 export type { TokensDependencies } from './tokens/dependencies.ts'
 export { type ErrorCode, TokenServiceError } from './tokens/errors.ts'
+export { BadInputError, type InputFault, type InputField } from './tokens/input-fault.ts'
 export type { Introspection } from './tokens/introspect.ts'
 export type {
   InvalidationAnswer,

@@ -107,11 +107,11 @@ test('a chosen secret has 32 to 512 visible characters, and a refusal does not r
   const longEnough = '~'.repeat(32)
   expect(readClientSecret(longEnough)).toBe(longEnough)
 
-  const rule = 'Expected the secret of a client to be 32 to 512 visible ASCII characters without spaces, got'
+  const rule = 'Expected `clientSecret` to be 32 to 512 visible ASCII characters without spaces, got'
   for (const secret of ['', '~'.repeat(31), '~'.repeat(513)])
     expect(() => readClientSecret(secret)).toThrow(`${rule} ${secret.length} characters.`)
   for (const secret of [`${longEnough} `, `${longEnough}é`])
-    expect(() => readClientSecret(secret)).toThrow(`${rule} 33 characters, not all of them such.`)
+    expect(() => readClientSecret(secret)).toThrow(`${rule} 33 characters, some of them not allowed.`)
 })
 
 describe('a token with scopes of the service', () => {
