@@ -53,7 +53,7 @@ const refusal = {
 
 /** The verbs, decorated as a policy would: each call is counted. */
 function countCalls(tokens: Tokens): Tokens {
-  const count = <Answer>(verb: keyof Tokens, answer: Answer): Answer => {
+  const count = <Answer>(verb: string & keyof Tokens, answer: Answer): Answer => {
     calls.push(verb)
     return answer
   }
