@@ -111,11 +111,14 @@ function databaseOn(client: pg.Client, walker = client): Database {
   return {
     db: drizzle(client, { schema }),
     walker: drizzle(walker, { schema }),
+    background: { walker: drizzle(walker, { schema }), cancel: () => {} },
     migrations: [],
     description: 'the benchmark’s database',
     statementName: (name) => name,
     ping: nothing,
     close: nothing,
+    emit: () => undefined,
+    identity: { look: nothing, noticed: () => undefined, refusal: () => undefined },
     notifications: { notify: () => undefined, listen: () => () => undefined },
   }
 }

@@ -153,7 +153,7 @@ class TemporaryPostgres implements RunningPostgres {
     await query(this.url, `drop database if exists ${escapeIdentifier(name)} with (force)`)
   }
 
-  /** Starts a killed server once more: only a clean end frees its System V memory, of which macOS has 32 segments. */
+  /** Starts a killed server again: only a clean end frees its System V memory, of which macOS has 32 segments. */
   async #stop(): Promise<void> {
     try {
       if (this.#postmaster.hasEnded()) await this.restart()

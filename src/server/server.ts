@@ -2,9 +2,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServerAdapter } from '@whatwg-node/server'
-import type { FastAnswer, FastPath } from '../http/graphql/fast-path.ts'
+import type { EmitEvent } from '../events/events.ts'
+import type { Refusal, RequestFacts } from '../http/admission.ts'
+import type { FastAnswer } from '../http/graphql/fast-path.ts'
 import { isEventStream } from '../http/graphql/route.ts'
-import { endpoint, type Handler } from '../http/handler.ts'
+import { endpoint, type Handler, type Routes } from '../http/routes.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import { badRequestTarget, normalizeRequestTarget } from './request-target.ts'
 
@@ -16,12 +18,10 @@ const streamDrainMs = 1_000
 const quietMs = 200
 
 export interface ServerOptions {
-  readonly handler: Handler
-  readonly fastPath: FastPath
+  readonly routes: Routes
   readonly port: number
   readonly host: string
-  /** Receives the errors that no route has answered. */
-  readonly report: (error: unknown) => void
+  readonly emit: EmitEvent
 }
 
 export interface RunningServer {
@@ -31,7 +31,10 @@ export interface RunningServer {
 }
 
 /**
- * Serves a handler on a port, by node:http.
+ * Serves the routes on a port, by node:http.
+ *
+ * A request goes through these steps: its target and `Host` are checked, the policy is asked, and only then the fast or
+ * the full path is taken. What every request must pass belongs in `refuse`, because a request takes only one of the paths.
  *
  * It stops in three steps. Stopping: it still serves, and asks each client to use another connection for its next
  * request. Quiet: no request is running, and none has arrived for a moment. Closed. Closing at once would reset
@@ -40,26 +43,27 @@ export interface RunningServer {
  *
  * @throws TokenServiceError ERR_CONFIGURATION: the port is taken, or the process may not listen on it
  */
-export async function startServer({ handler, fastPath, port, host, report }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ routes, port, host, emit }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
   const openResponses = new Set<ServerResponse>()
   let lastRequestAt = 0
 
   const eventStreams = new WeakSet<ServerResponse>()
-  const adapter = createServerAdapter(handler)
+  const paths: Paths = { routes, adapter: createServerAdapter(routes.answer), eventStreams, emit }
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
   const server = createServer(timeouts, (request, response) => {
     openResponses.add(response)
     lastRequestAt = Date.now()
     response.once('close', () => openResponses.delete(response))
     if (isStopping) response.setHeader('connection', 'close')
-    const takesFastPath = request.method === 'POST' && request.url === endpoint && fastPath.accepts(request.headers)
-    if (takesFastPath) void answerByFastPath(request, response, { handler, fastPath, eventStreams, report })
-    else if (normalizeRequestTarget(request))
-      void answerByFullPath(request, response, { adapter, eventStreams, report })
-    else writeWhole(response, badRequestTarget)
+    const refusal = refuse(request, routes)
+    if (refusal !== undefined) writeWhole(response, refusal)
+    else if (takesFastPath(request, routes)) void answerByFastPath(request, response, paths)
+    else void answerByFullPath(request, response, paths)
   })
   await listen(server, port, host)
+  // Without a listener for `error`, a connection that can't be accepted would end this process.
+  server.on('error', (error) => emit({ name: 'connection_not_accepted', error }))
   return { origin: originOf(server, host), stop }
 
   async function stop(): Promise<void> {
@@ -71,11 +75,29 @@ export async function startServer({ handler, fastPath, port, host, report }: Ser
       (since(stoppedAt) >= streamDrainMs && [...openResponses].every((response) => eventStreams.has(response)))
     const isQuiet = () => isDone() && since(lastRequestAt) >= quietMs
     while (!isQuiet() && since(stoppedAt) < drainMs) await sleep(20)
+    const requests = [...openResponses].filter((response) => !eventStreams.has(response)).length
+    if (requests > 0) emit({ name: 'requests_cut_off', facts: { requests } })
     await close(server)
   }
 }
 
-interface FullPathOptions extends Pick<ServerOptions, 'report'> {
+/** Undefined for a request that may take its path. */
+function refuse(request: IncomingMessage, { admit }: Routes): Refusal | undefined {
+  if (!normalizeRequestTarget(request)) return badRequestTarget
+  return admit?.(factsOf(request))
+}
+
+function factsOf({ method = '', url = '', headers }: IncomingMessage): RequestFacts {
+  const [path = ''] = url.split('?')
+  return { method, path, header: (name) => [headers[name]].flat().join(', ') || undefined }
+}
+
+function takesFastPath({ method, url, headers }: IncomingMessage, { fastPath }: Routes): boolean {
+  return method === 'POST' && url === endpoint && fastPath.accepts(headers)
+}
+
+/** What both paths need. Made once, not for each request. */
+interface Paths extends Pick<ServerOptions, 'routes' | 'emit'> {
   readonly adapter: ReturnType<typeof createServerAdapter>
   readonly eventStreams: WeakSet<ServerResponse>
 }
@@ -84,48 +106,54 @@ interface FullPathOptions extends Pick<ServerOptions, 'report'> {
 async function answerByFullPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { adapter, eventStreams, report }: FullPathOptions,
+  { adapter, eventStreams, emit }: Paths,
 ): Promise<void> {
   try {
     const answer = await adapter.handleNodeRequestAndResponse(request, response, {})
     if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {
-    endFailed(response, error, report)
+    endFailed(response, error, emit)
   }
-}
-
-interface FastPathOptions extends Pick<ServerOptions, 'handler' | 'fastPath' | 'report'> {
-  readonly eventStreams: WeakSet<ServerResponse>
 }
 
 async function answerByFastPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { handler, fastPath, eventStreams, report }: FastPathOptions,
+  { routes, eventStreams, emit }: Paths,
 ): Promise<void> {
   try {
     const body = await readBody(request)
-    const fastAnswer = await fastPath.answer(request.headers, body)
+    const fastAnswer = await routes.fastPath.answer(request.headers, body)
     if (fastAnswer !== undefined) return writeWhole(response, fastAnswer)
     const disconnect = new AbortController()
     response.once('close', () => disconnect.abort())
-    const answer = await callHandler(handler, request, { body, signal: disconnect.signal })
+    const answer = await callHandler(routes.answer, request, { body, signal: disconnect.signal })
     if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {
-    endFailed(response, error, report)
+    endFailed(response, error, emit)
   }
 }
 
 /**
- * Ends a response that failed. Usually the client has disconnected, which is not reported. Any other failure is a fault
- * of this server. If a part of the answer was sent, the connection is closed, so that no client takes it for the whole.
+ * Ends a response that failed. Usually the client has disconnected, which is no event. Any other failure is a fault of
+ * this server. If a part of the answer was sent, the connection is closed, so that no client takes it for the whole.
  */
-function endFailed(response: ServerResponse, error: unknown, report: (error: unknown) => void): void {
-  if (!response.destroyed) report(error)
-  if (response.headersSent) response.destroy()
-  else writeWhole(response, { status: 500, headers: {}, body: '' })
+function endFailed(response: ServerResponse, error: unknown, emit: EmitEvent): void {
+  if (response.headersSent) {
+    if (!isDisconnect(error)) emit({ name: 'response_not_sent', error })
+    response.destroy()
+    return
+  }
+  if (response.destroyed) return
+  emit({ name: 'unexpected_error', error })
+  writeWhole(response, { status: 500, headers: {}, body: '' })
+}
+
+/** `pipeline` destroys the response after either failure, so only its error says whose failure it was. */
+function isDisconnect(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
 }
 
 /** Headers that are decided here and not by handlers: theirs could contradict the length that this file announces. */
@@ -177,8 +205,12 @@ function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer>> {
 
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(listenFault(error, port, host)))
-    server.listen(port, host, resolve)
+    const refuse = (error: Error) => reject(listenFault(error, port, host))
+    server.once('error', refuse)
+    server.listen(port, host, () => {
+      server.off('error', refuse)
+      resolve()
+    })
   })
 }
 

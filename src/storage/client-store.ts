@@ -3,10 +3,12 @@ import type { Client, ClientStore, ListedClient, StoredClient } from '../tokens/
 import { createBatcher } from './batch.ts'
 import { list } from './columns.ts'
 import type { Database } from './engine/database.ts'
-import { guardStorage } from './engine/errors.ts'
+import { guardOf } from './engine/identity.ts'
 import { clients } from './schema.ts'
 
-export function createClientStore({ db, statementName }: Database): ClientStore {
+export function createClientStore(database: Database): ClientStore {
+  const { db, statementName } = database
+  const guardStorage = guardOf(database)
   const byIds = db
     .select()
     .from(clients)
@@ -29,7 +31,7 @@ export function createClientStore({ db, statementName }: Database): ClientStore 
         const added = await db
           .insert(clients)
           .select(sql`
-            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null, null
+            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null, null, null, null, null
             where not exists (select from clients)`)
           .onConflictDoNothing()
           .returning({ id: clients.id })

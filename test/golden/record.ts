@@ -31,7 +31,7 @@ export function recordStatements(database: Database, onStatement: (statement: Re
   // `db.select` and its like read the session when they are called, so the stack then leads to the statement's builder.
   // When the statement is sent, it no longer does.
   const db: Db = Object.create(database.db, { session: { get: () => recordFor(findOrigin()) } })
-  return { ...database, db, walker: db }
+  return { ...database, db, walker: db, background: { walker: db, cancel: () => {} } }
 }
 
 type Origin = Pick<RecordedStatement, 'file' | 'builder'>

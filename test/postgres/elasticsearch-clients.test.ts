@@ -1,6 +1,7 @@
 import { Client as Client6 } from 'elasticsearch-6'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createHandler } from '../../src/http/handler.ts'
+import type { ServiceEvent } from '../../src/events/events.ts'
+import { createRoutes } from '../../src/http/routes.ts'
 import { type RunningServer, startServer } from '../../src/server/server.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { revocations } from '../../src/storage/schema.ts'
@@ -22,12 +23,11 @@ let server: RunningServer
 beforeAll(async () => {
   service = await openTestService()
   const { tokens, database, reports } = service
-  const report = (error: unknown) => reports.push(error)
+  const emit = (event: ServiceEvent) => reports.push(event)
   const authenticatePassword = async (username: string, password: string) =>
     username === 'alice' && password === 'open sesame' ? { ...alice, scopes: ['read'] } : undefined
-  const handler = createHandler({ tokens, report, authenticatePassword, assertReady: database.ping })
-  const fastPath = { accepts: () => false, answer: async () => undefined }
-  server = await startServer({ handler, fastPath, report, port: 0, host: '127.0.0.1' })
+  const routes = createRoutes({ tokens, emit, authenticatePassword, assertReady: database.ping })
+  server = await startServer({ routes, emit, port: 0, host: '127.0.0.1' })
 })
 beforeEach(() => service.clear())
 afterAll(async () => {

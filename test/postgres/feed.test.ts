@@ -164,16 +164,17 @@ test('a listener whose connection dies silently notices it, listens again, and s
     ownPayload: 'own',
     heartbeatMs: 1_000,
     onChange: () => events.push('changed'),
-    onLost: () => events.push('lost'),
+    emit: ({ name }) => events.push(name),
   })
   await until(1, 'changed')
 
   proxy.cut()
-  await until(1, 'lost')
+  await until(1, 'listen_connection_lost')
   const eventsBefore = events.length
   proxy.heal()
   await until(eventsBefore, 'changed')
-  expect(events.filter((event) => event === 'lost')).toHaveLength(1)
+  const reported = events.filter((event) => event !== 'changed')
+  expect(reported).toEqual(['listen_connection_lost', 'listen_connection_restored'])
 
   await stop()
   proxy.close()
@@ -193,7 +194,7 @@ test('a listener reports the notifications of others and not its own, and closes
     ownPayload: 'own',
     heartbeatMs: 60_000,
     onChange: () => changes++,
-    onLost: (error) => expect.unreachable(error.message),
+    emit: ({ name }) => expect.unreachable(name),
   })
   while (changes === 0) await sleep(5)
 

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
+import type { ServiceEvent } from '../../src/events/events.ts'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/engine/database.ts'
@@ -16,12 +17,12 @@ let postgres: RunningPostgres
 let url: string
 let database: Database
 let handler: Handler
-const reports: unknown[] = []
+const reports: ServiceEvent[] = []
 
 beforeAll(async () => {
   postgres = await startPostgres()
   url = await postgres.createDatabase('outage')
-  database = await openDatabase({ kind: 'postgres', url, directUrl: url })
+  database = await openDatabase({ kind: 'postgres', url, directUrl: url }, { emit: (event) => reports.push(event) })
   const clients = createClientStore(database)
   await clients.putClient({ id: 'admin', secretDigest: digestClientSecret(adminSecret), scopes: adminScopes })
   const tokens = createTokens({
@@ -31,7 +32,7 @@ beforeAll(async () => {
     lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
     clock: () => new Date(),
   })
-  handler = createHandler({ tokens, assertReady: database.ping, report: (error) => reports.push(error) })
+  handler = createHandler({ tokens, assertReady: database.ping, emit: (event) => reports.push(event) })
 })
 afterAll(async () => {
   await database.close()
@@ -91,7 +92,11 @@ test('while the database is down every verb answers 503, never 401; when it is b
     ])
   }
   expect([await ready(), await health()]).toEqual([503, 200])
-  expect(reports.length).toBeGreaterThanOrEqual(12)
+  const names = reports.map(({ name }) => name)
+  expect(names.filter((name) => name === 'database_unreachable').length).toBeGreaterThanOrEqual(12)
+  expect(names).toContain('database_connection_lost')
+  expect(names).toContain('not_ready')
+  expect(names).not.toContain('unexpected_error')
 
   await postgres.restart()
 

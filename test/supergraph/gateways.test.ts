@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Listening } from '../../examples/supergraph/listen.ts'
 import { startUsers, usersSdl } from '../../examples/supergraph/users.ts'
+import type { ServiceEvent } from '../../src/events/events.ts'
 import { optionalDirectives } from '../../src/graph/optional-directives.ts'
-import { createSchema, createSdl } from '../../src/graph/schema.ts'
-import { createFastPath } from '../../src/http/graphql/fast-path.ts'
-import { createHandler } from '../../src/http/handler.ts'
+import { createSdl } from '../../src/graph/schema.ts'
+import { createRoutes } from '../../src/http/routes.ts'
 import { type RunningServer, startServer } from '../../src/server/server.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { composers } from '../support/composers.ts'
@@ -19,16 +19,9 @@ let users: Listening
 /** Starts a server with both the fast path and the full path. */
 async function serve(): Promise<RunningServer> {
   const { tokens } = service
-  const schema = createSchema()
-  const report = (error: unknown) => service.reports.push(error)
-  const handler = createHandler({ schema, tokens, report, assertReady: service.database.ping })
-  return startServer({
-    handler,
-    fastPath: createFastPath({ schema, tokens, report }),
-    port: 0,
-    host: '127.0.0.1',
-    report,
-  })
+  const emit = (event: ServiceEvent) => service.reports.push(event)
+  const routes = createRoutes({ tokens, emit, assertReady: service.database.ping })
+  return startServer({ routes, port: 0, host: '127.0.0.1', emit })
 }
 
 beforeAll(async () => {

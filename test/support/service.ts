@@ -3,6 +3,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, inject } from 'vitest'
+import type { EmitEvent, ServiceEvent } from '../../src/events/events.ts'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/engine/database.ts'
@@ -40,8 +41,8 @@ export interface TestService {
   readonly clock: TestClock
   readonly tokens: Tokens
   readonly handler: Handler
-  /** The errors that the handler has reported. */
-  readonly reports: unknown[]
+  /** The events of this service, from all its parts. */
+  readonly reports: ServiceEvent[]
   /** Creates another instance of the service on the same database, as a second process has one. */
   another(lifetimes?: Partial<Lifetimes>): Tokens
   /** Empties all tables and `reports`, then adds the client `admin`. */
@@ -104,7 +105,11 @@ export function useTestService({ keepsRows = false }: TestServiceOptions = {}): 
 /** Opens a service on a copy of the migrated database. The caller closes it. */
 export async function openTestService(): Promise<TestService> {
   const migrated = inject('migratedDatabase')
-  const { database, url, drop } = await (migrated.kind === 'pglite' ? openPglite(migrated) : openPostgres(migrated))
+  const reports: ServiceEvent[] = []
+  const emit = (event: ServiceEvent) => void reports.push(event)
+  const { database, url, drop } = await (migrated.kind === 'pglite'
+    ? openPglite(migrated, emit)
+    : openPostgres(migrated, emit))
   const clock = createTestClock()
   const clients = createClientStore(database)
   const another = (changed: Partial<Lifetimes> = {}) =>
@@ -114,10 +119,10 @@ export async function openTestService(): Promise<TestService> {
       clients,
       lifetimes: { ...lifetimes, ...changed },
       clock: clock.now,
+      emit,
     })
   const tokens = another()
-  const reports: unknown[] = []
-  const handler = createHandler({ tokens, assertReady: database.ping, report: (error) => reports.push(error) })
+  const handler = createHandler({ tokens, assertReady: database.ping, emit })
   const clear = async () => {
     await database.db.execute(
       sql`truncate token_pairs, spent_refresh_tokens, revocations, forgotten_revocations, clients`,
@@ -149,24 +154,22 @@ interface OpenedDatabase {
   drop(): Promise<void>
 }
 
-async function openPglite({ dumpFile }: { readonly dumpFile: string }): Promise<OpenedDatabase> {
+async function openPglite({ dumpFile }: { readonly dumpFile: string }, emit: EmitEvent): Promise<OpenedDatabase> {
   const engine = await PGlite.create({ loadDataDir: await openAsBlob(dumpFile) })
-  return { database: embeddedDatabase(engine, 'PGlite in memory'), url: undefined, drop: async () => {} }
+  const database = embeddedDatabase(engine, { description: 'PGlite in memory', emit, release: async () => {} })
+  return { database, url: undefined, drop: async () => {} }
 }
 
-async function openPostgres({
-  serverUrl,
-  template,
-}: {
-  readonly serverUrl: string
-  readonly template: string
-}): Promise<OpenedDatabase> {
+async function openPostgres(
+  { serverUrl, template }: { readonly serverUrl: string; readonly template: string },
+  emit: EmitEvent,
+): Promise<OpenedDatabase> {
   const name = `test_${process.pid}_${Date.now()}_${Math.floor(Math.random() * 1e6)}`
   await runStatement(serverUrl, `create database ${name} template ${template}`)
   const copy = new URL(serverUrl)
   copy.pathname = `/${name}`
   const url = copy.href
-  const database = await openDatabase({ kind: 'postgres', url, directUrl: url })
+  const database = await openDatabase({ kind: 'postgres', url, directUrl: url }, { emit })
   return { database, url, drop: () => runStatement(serverUrl, `drop database if exists ${name} with (force)`) }
 }
 
