@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Database, Db } from '../../src/storage/engine/database.ts'
 
-export interface RecordedStatement {
+interface RecordedStatement {
   readonly text: string
   /** What it is prepared as; undefined if it is built for each call. */
   readonly preparedName: string | undefined
