@@ -89,7 +89,7 @@ const margin = 2 ** 32
  * A sequence above the line (the clock is wrong, or an operator has moved it) moves by a margin instead.
  */
 export function beyondAllGivenOut(last: number, nowSeconds: number): number {
-  const line = Math.floor(nowSeconds - firstSecond) * mostPerSecond
+  const line = Math.floor((nowSeconds - firstSecond) * mostPerSecond)
   return last < line ? line : last + margin
 }
 
