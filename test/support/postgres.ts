@@ -229,7 +229,7 @@ async function query(url: string, sql: string): Promise<void> {
  * Below 32,768, where Linux and macOS begin to number outgoing connections: while a killed server is down, a client that
  * keeps trying would sooner or later be given the very port it dials, connect to itself, and bar the server's return.
  */
-async function findPort(): Promise<number> {
+export async function findPort(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
     const port = randomInt(15_000, 32_000)
     if (await isFree(port)) return port
