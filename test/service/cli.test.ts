@@ -69,7 +69,16 @@ const counts = (invalidatedTokens: number, previouslyInvalidatedTokens: number) 
 })
 
 describe('help', () => {
-  const names = ['serve', 'migrate', 'client create', 'client list', 'client disable', 'invalidate', 'revocations']
+  const names = [
+    'serve',
+    'migrate',
+    'client create',
+    'client list',
+    'client disable',
+    'invalidate',
+    'revocations',
+    'restored',
+  ]
 
   test('exists for the commands that the README lists', async () => {
     const readme = await readFile('README.md', 'utf8')
