@@ -4,7 +4,7 @@ import type { Database, DatabaseOptions } from './storage/engine/database.ts'
 import { openDatabase } from './storage/engine/open.ts'
 import { createRevocationLog } from './storage/revocation-log.ts'
 import { createTokenStore } from './storage/token-store.ts'
-import type { ClientStore } from './tokens/clients.ts'
+import type { ClientStore } from './tokens/client-store.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 
 /** The operations on tokens with an open database: the part that the service and the commands share. */

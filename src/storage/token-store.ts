@@ -23,7 +23,7 @@ export function createTokenStore(database: Database): TokenStore {
   const listSessions = prepareListSessions(database, findSession)
 
   return {
-    issue: (pair) => guardStorage(() => issue(pair)),
+    issue: (pair) => guardStorage(async () => (await issue(pair)) ?? undefined),
     find: (key) => guardStorage(async () => (await find(key)) ?? undefined),
     refresh: (spending) => guardStorage(() => refresh(spending)),
     invalidateHalf: (reference, by) => guardStorage(() => invalidateHalf({ reference, by })),

@@ -1,4 +1,4 @@
-import type { ClientStore } from './clients.ts'
+import type { ClientStore } from './client-store.ts'
 import type { Lifetimes } from './pair.ts'
 import type { RevocationLog } from './revocation-log.ts'
 import type { TokenStore } from './store.ts'

@@ -1,5 +1,7 @@
 import { authenticate, type Credentials } from './authenticate.ts'
 import type { Caller } from './caller.ts'
+import { createClientVerbs } from './client-life.ts'
+import type { ClientVerbs } from './client-verbs.ts'
 import type { Revocation } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type Introspection, introspect } from './introspect.ts'
@@ -13,12 +15,12 @@ import { findSession, listSessions, type SessionsRequest } from './sessions.ts'
 import type { Session, StoredSession } from './store.ts'
 
 /**
- * All operations on tokens. A token that is unknown, expired, spent or invalidated is an ordinary answer. A thrown
+ * All operations on tokens and clients. A token that is unknown, expired, spent or invalidated is an ordinary answer. A thrown
  * `TokenServiceError` means that the request was malformed (`ERR_BAD_INPUT`), that it was not allowed
  * (`ERR_UNAUTHENTICATED`, `ERR_FORBIDDEN`), or that the database did not answer (`ERR_STORAGE_UNAVAILABLE`, all
  * methods).
  */
-export interface Tokens {
+export interface Tokens extends ClientVerbs {
   /**
    * The caller that presents these credentials: a client, or the owner of a valid access token.
    *
@@ -27,7 +29,8 @@ export interface Tokens {
   authenticate(credentials: Credentials): Promise<Caller>
 
   /**
-   * Creates a session with its first pair. Needs the scope `create_token`.
+   * Creates a session with its first pair. Needs the scope `create_token`. A caller whose client was disabled, deleted or
+   * given another secret after it authenticated creates none (`ERR_UNAUTHENTICATED`).
    *
    * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
    */
@@ -151,6 +154,7 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     findRevocation: (revision, caller) => findRevocation(dependencies, revision, caller),
     describe: ({ id }) => dependencies.store.findSession(id, dependencies.clock()),
     revocation: (revision) => dependencies.log.find(revision),
+    ...createClientVerbs(dependencies),
     watchToken,
     followRevocations,
     endStreams,

@@ -12,7 +12,7 @@
  * After `endStreams` each new stream is over as soon as it is prepared.
  */
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
-import type { ClientStore } from '../clients.ts'
+import type { ClientStore } from '../client-store.ts'
 import type { Revocation } from '../coverage.ts'
 import { watchScope } from '../current-scopes.ts'
 import type { LogPage, RevocationLog } from '../revocation-log.ts'
