@@ -10,6 +10,9 @@ const faults = {
   ERR_USAGE: exitCodes.wrongUsage,
   ERR_UNKNOWN: exitCodes.unknown,
   ERR_CLIENT_EXISTS: exitCodes.failed,
+  ERR_CLIENT_DISABLED: exitCodes.failed,
+  ERR_CLIENT_ENABLED: exitCodes.failed,
+  ERR_LAST_MANAGER: exitCodes.failed,
   ERR_OUTPUT: exitCodes.failed,
 } as const
 

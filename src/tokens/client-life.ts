@@ -10,7 +10,14 @@ import {
   serviceScopes,
 } from './caller.ts'
 import type { ChangedClient, ClientChange, ClientChangeBy, ClientTokens } from './client-store.ts'
-import type { ClientAnswer, ClientsRequest, ClientVerbs, NewClientRequest } from './client-verbs.ts'
+import {
+  type ClientAnswer,
+  type ClientsRequest,
+  type ClientVerbs,
+  keepPreviousSecondsByDefault,
+  mostKeepPreviousSeconds,
+  type NewClientRequest,
+} from './client-verbs.ts'
 import {
   digestClientSecret,
   type ListedClient,
@@ -24,10 +31,6 @@ import { TokenServiceError } from './errors.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
 import { badInput, readName } from './owner.ts'
 import { assertPageLimit } from './requests.ts'
-
-const keepPreviousSecondsByDefault = 86_400
-/** 30 days. */
-const mostKeepPreviousSeconds = 2_592_000
 
 type Dependencies = Pick<TokensDependencies, 'clients' | 'clock'>
 

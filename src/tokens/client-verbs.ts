@@ -21,6 +21,9 @@ export interface RotateClientSecretRequest extends NewSecretRequest {
   readonly keepPreviousSeconds?: number | undefined
 }
 
+export const keepPreviousSecondsByDefault = 86_400
+export const mostKeepPreviousSeconds = 2_592_000
+
 export interface EndSessionsRequest extends ClientRequest {
   /** End all sessions that the client created, and not only the tokens that it has for itself. */
   readonly endSessions?: boolean | undefined

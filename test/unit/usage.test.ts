@@ -16,6 +16,8 @@ afterEach(() => vi.restoreAllMocks())
 
 const invalidate = (...args: readonly string[]) => ['invalidate', ...args]
 
+const rotate = (seconds: string) => ['client', 'rotate-secret', 'login', '--keep-previous', seconds]
+
 const token = `ita_${'A'.repeat(56)}`
 const header = `Authorization: Basic ${btoa(`login:its_${'A'.repeat(43)}`)}`
 const onCommandLine = /^There is a token or a client’s secret on the command line\. It is in the shell’s history now/
@@ -71,6 +73,9 @@ test.each<[what: string, args: readonly string[], said: RegExp]>([
   ['a limit of too many', ['revocations', '--limit', '1001'], /Expected a whole number from 1 to 1000/],
   ['no scope', ['client', 'create', 'login'], /'--scope <scope>' not specified/],
   ['a scope that is none', ['client', 'create', 'login', '--scope', 'all'], /Allowed choices are create_token, /],
+  ['a chosen time of too many seconds', rotate('2592001'), /'--keep-previous <seconds>' .* from 0 to 2592000\./],
+  ['a chosen time that is none', rotate('1d'), /'--keep-previous <seconds>' .* from 0 to 2592000\./],
+  ['a chosen time twice', [...rotate('1'), '--keep-previous', '2'], /'--keep-previous <seconds>' .* more than once/],
   ['an id with a colon', ['client', 'create', 'a:b', '--scope', 'create_token'], /without a space or a colon\.$/],
 ])('%s is wrong usage, told in one sentence that repeats no secret', async (_what, args, said) => {
   expect(await run(args)).toBe(2)
@@ -92,7 +97,9 @@ test('a name that only begins like a token is a name', async () => {
   // No selector is missing: the token is not what is wrong with it.
   expect(await run(invalidate('--realm', 'unita_dipartimento', '--session', '1'))).toBe(2)
 
-  expect(written.stderr).toBe('Expected one of --token-stdin, --session, or --realm and --username, got 2.\n')
+  expect(written.stderr).toBe(
+    'Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got 2.\n',
+  )
 })
 
 test('a reason may be spelled as in GraphQL, and a base64 word that hides no token is a word', async () => {
@@ -106,7 +113,9 @@ test('a reason may be spelled as in GraphQL, and a base64 word that hides no tok
   ]
   expect(await run(invalidate('--realm', 'r', ...args))).toBe(2)
 
-  expect(written.stderr).toBe('Expected one of --token-stdin, --session, or --realm and --username, got 2.\n')
+  expect(written.stderr).toBe(
+    'Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got 2.\n',
+  )
 })
 
 test('the version is the package’s', async () => {
