@@ -3,11 +3,12 @@
  * (`createTokens`), a fetch handler to mount in any server (`createHandler`), and the whole service (`startService`).
  */
 export { type Config, readConfig } from './config.ts'
+export { type EmitEvent, type EventLevel, type EventName, events, type ServiceEvent } from './events/events.ts'
 export type { OptionalDirective } from './graph/optional-directives.ts'
 export { createSchema, createSdl, type SchemaOptions } from './graph/schema.ts'
 export type { AuthenticatedUser, AuthenticatePassword } from './http/elasticsearch/grants.ts'
 export { createHandler, type Handler, type HandlerDependencies } from './http/handler.ts'
-export { type Service, startService } from './service.ts'
+export { type Service, type ServiceOptions, startService } from './service.ts'
 export { createClientStore } from './storage/client-store.ts'
 export type { Database, DatabaseLocation } from './storage/engine/database.ts'
 export { openDatabase } from './storage/engine/open.ts'

@@ -1,11 +1,13 @@
 import type { Config } from './config.ts'
+import type { EmitEvent } from './events/events.ts'
+import { limitRepeats } from './events/limit-repeats.ts'
 import { createSchema } from './graph/schema.ts'
 import { createFastPath } from './http/graphql/fast-path.ts'
 import { createHandler } from './http/handler.ts'
 import { startServer } from './server/server.ts'
 import type { Database } from './storage/engine/database.ts'
 import { startRetention } from './storage/retention.ts'
-import { createLogger, type Logger } from './telemetry.ts'
+import { logEvents } from './telemetry.ts'
 import { openTokenService } from './token-service.ts'
 import type { ClientStore } from './tokens/client-store.ts'
 import { adminScopes, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
@@ -26,35 +28,40 @@ export interface Service {
   stop(): Promise<void>
 }
 
+export interface ServiceOptions {
+  /**
+   * Receives the operational events, at most five a second of the same event with the same error. By default each is
+   * written to standard error as a line of JSON.
+   */
+  readonly emit?: EmitEvent
+}
+
 /**
  * Starts the whole service: database, migrations, admin client, HTTP server. This is the composition root.
  *
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION (the port is taken)
  */
-export async function startService(config: Config, logger: Logger = createLogger()): Promise<Service> {
-  const report = (err: unknown) => logger.error({ err }, 'unexpected error')
+export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
+  const emit = limitRepeats(options.emit ?? logEvents())
   const opened: (() => Promise<void>)[] = []
   const stop = once(() => closeAll(opened))
   try {
     const clock = () => new Date()
-    const { database, clients, tokens } = await openTokenService(config, {
-      clock,
-      onIdleError: (err) => logger.warn({ err }, 'an idle database connection broke'),
-    })
+    const { database, clients, tokens } = await openTokenService(config, { clock, emit })
     opened.push(database.close)
-    opened.push(startRetention(database, { revocationDays: config.revocationDays, clock, onFault: report }))
+    opened.push(startRetention(database, { revocationDays: config.revocationDays, clock }))
 
     const readiness = createReadiness(database)
     const schema = createSchema({ directives: config.federationDirectives })
     const handler = createHandler({
       schema,
       tokens,
-      report,
+      emit,
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
     })
-    const fastPath = createFastPath({ schema, tokens, report })
-    const server = await startServer({ handler, fastPath, report, port: config.port, host: config.host })
+    const fastPath = createFastPath({ schema, tokens, emit })
+    const server = await startServer({ handler, fastPath, emit, port: config.port, host: config.host })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // The last step: if a later step failed, a new secret would be stored but never shown.

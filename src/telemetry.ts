@@ -1,4 +1,5 @@
 import pino, { type Logger } from 'pino'
+import { type EmitEvent, events } from './events/events.ts'
 import { tokenLookalike } from './tokens/token.ts'
 
 export type { Logger }
@@ -12,6 +13,16 @@ export function createLogger(write: (line: string) => void = (line) => void proc
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError } },
     { write: (line: string) => write(line.replace(tokenLookalike, '[token]')) },
   )
+}
+
+/**
+ * Writes each event as a line: its name as `event`, its level, the error as `err`, the facts, and its meaning as `msg`.
+ */
+export function logEvents(logger: Logger = createLogger()): EmitEvent {
+  return ({ name, error, facts }) => {
+    const { level, meaning } = events[name]
+    logger[level]({ ...facts, event: name, ...(error !== undefined && { err: error }) }, meaning)
+  }
 }
 
 interface ErrorDescription {

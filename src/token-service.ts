@@ -2,9 +2,12 @@ import type { Config } from './config.ts'
 import { createClientStore } from './storage/client-store.ts'
 import type { Database, DatabaseOptions } from './storage/engine/database.ts'
 import { openDatabase } from './storage/engine/open.ts'
+import { createRestoreStore } from './storage/restore-store.ts'
 import { createRevocationLog } from './storage/revocation-log.ts'
 import { createTokenStore } from './storage/token-store.ts'
+import type { Caller } from './tokens/caller.ts'
 import type { ClientStore } from './tokens/client-store.ts'
+import { type RestoreAnswer, type RestoreOptions, settleRestore } from './tokens/restore.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 
 /** The operations on tokens with an open database: the part that the service and the commands share. */
@@ -12,6 +15,8 @@ export interface TokenService {
   readonly database: Database
   readonly clients: ClientStore
   readonly tokens: Tokens
+  /** Settles a database that was restored from a backup or copied. The caller must be an operator. */
+  settleRestore(options: RestoreOptions, caller: Caller): Promise<RestoreAnswer>
 }
 
 export interface TokenServiceOptions extends DatabaseOptions {
@@ -22,7 +27,8 @@ export interface TokenServiceOptions extends DatabaseOptions {
  * Opens the database, brings its tables up to date and creates the operations on it. The caller must close the
  * database.
  *
- * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION
+ * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_DATABASE_RESTORED, ERR_STORAGE_UNAVAILABLE,
+ * ERR_CONFIGURATION
  */
 export async function openTokenService(
   config: Config,
@@ -33,7 +39,11 @@ export async function openTokenService(
     const clients = createClientStore(database)
     const store = createTokenStore(database)
     const log = createRevocationLog(database)
-    return { database, clients, tokens: createTokens({ store, log, clients, lifetimes: config.lifetimes, clock }) }
+    const { lifetimes } = config
+    const tokens = createTokens({ store, log, clients, lifetimes, clock, emit: database.emit })
+    const restores = createRestoreStore(database)
+    const settle: TokenService['settleRestore'] = (given, caller) => settleRestore({ restores, clock }, given, caller)
+    return { database, clients, tokens, settleRestore: settle }
   } catch (error) {
     await database.close()
     throw error

@@ -5,15 +5,36 @@ import { tokenLookalike } from '../tokens/token.ts'
 /** The exit codes of the commands. */
 export const exitCodes = { done: 0, failed: 1, wrongUsage: 2, unknown: 3 } as const
 
-/** The codes of the errors that only commands have, with their exit codes. */
-const faults = {
-  ERR_USAGE: exitCodes.wrongUsage,
-  ERR_UNKNOWN: exitCodes.unknown,
-  ERR_CLIENT_EXISTS: exitCodes.failed,
-  ERR_CLIENT_DISABLED: exitCodes.failed,
-  ERR_CLIENT_ENABLED: exitCodes.failed,
-  ERR_LAST_MANAGER: exitCodes.failed,
-  ERR_OUTPUT: exitCodes.failed,
+/** What can go wrong at the command line and nowhere else: what it means, and the exit code. */
+export const faults = {
+  ERR_USAGE: {
+    exitCode: exitCodes.wrongUsage,
+    meaning: 'The arguments or standard input are wrong; the message says what was expected.',
+  },
+  ERR_UNKNOWN: {
+    exitCode: exitCodes.unknown,
+    meaning: 'What was named is not known: a token, a session or a client. Nothing was changed.',
+  },
+  ERR_CLIENT_EXISTS: {
+    exitCode: exitCodes.failed,
+    meaning: 'A client has this id already, or a deleted client had it: an id is never used again.',
+  },
+  ERR_CLIENT_DISABLED: {
+    exitCode: exitCodes.failed,
+    meaning: 'The client is disabled: `client enable` comes first.',
+  },
+  ERR_CLIENT_ENABLED: {
+    exitCode: exitCodes.failed,
+    meaning: 'The client is enabled already; `client rotate-secret` or `replace-secret` gives it another secret.',
+  },
+  ERR_LAST_MANAGER: {
+    exitCode: exitCodes.failed,
+    meaning: 'The client is the last enabled one with the scope `manage_clients`; another one needs it first.',
+  },
+  ERR_OUTPUT: {
+    exitCode: exitCodes.failed,
+    meaning: 'Standard output could not be written. The message says what was done, and how to get a lost secret.',
+  },
 } as const
 
 /** An error of a command. Its message tells the operator what was found and what to do, and contains nothing secret. */
@@ -38,7 +59,8 @@ interface Description {
  * most with the message of its cause. Any other error is a defect of this program and is shown with its stack.
  */
 export function describeFault(error: unknown): Description {
-  if (error instanceof CommandFault) return { code: error.code, message: error.message, exitCode: faults[error.code] }
+  if (error instanceof CommandFault)
+    return { code: error.code, message: error.message, exitCode: faults[error.code].exitCode }
   if (error instanceof CommanderError)
     return { code: 'ERR_USAGE', message: describeUsage(error), exitCode: exitCodes.wrongUsage }
   if (error instanceof TokenServiceError)

@@ -5,6 +5,7 @@ import { defineClient } from './client.ts'
 import { CommandFault, describeFault, exitCodes } from './fault.ts'
 import { defineInvalidate } from './invalidate.ts'
 import { defineMigrate } from './migrate.ts'
+import { defineRestored } from './restored.ts'
 import { defineRevocations } from './revocations.ts'
 import { defineServe } from './serve.ts'
 
@@ -33,6 +34,7 @@ function createProgram(): Command {
   defineClient(program)
   defineInvalidate(program)
   defineRevocations(program)
+  defineRestored(program)
   return program
 }
 

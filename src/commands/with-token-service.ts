@@ -8,18 +8,39 @@ import type { OperatorCaller } from '../tokens/caller.ts'
  * closed and other processes have been notified of the changes. An embedded database is created only if `mustExist` is
  * false.
  *
+ * A database that was restored from a backup is opened as well, with a warning: an operator may have to look at it before
+ * it is settled.
+ *
+ * The events of the database are dropped. What a command could not do is its own error; what events can add puts itself
+ * right within minutes (`count_not_recorded`) or seconds (`notification_not_sent`).
+ *
  * @throws TokenServiceError ERR_CONFIGURATION, ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE
  */
 export async function withTokenService<Answer>(
   use: (service: TokenService) => Promise<Answer>,
-  { mustExist = true }: Pick<TokenServiceOptions, 'mustExist'> = {},
+  { mustExist = true, warns = true }: CommandOptions = {},
 ): Promise<Answer> {
-  const service = await openTokenService(readConfig(readEnvironment()), { clock: () => new Date(), mustExist })
+  const options = { clock: () => new Date(), mustExist, allowRestored: true }
+  const service = await openTokenService(readConfig(readEnvironment()), options)
   try {
+    if (warns) warnOfRestore(service)
     return await use(service)
   } finally {
     await service.database.close()
   }
+}
+
+interface CommandOptions extends Pick<TokenServiceOptions, 'mustExist'> {
+  /** Whether to warn of a restored database. */
+  readonly warns?: boolean
+}
+
+function warnOfRestore({ database }: TokenService): void {
+  const noticed = database.identity.noticed()
+  if (noticed === undefined) return
+  process.stderr.write(
+    `Warning: this database was restored from a backup or copied (it was ${noticed}). \`serve\` refuses it until you run \`invalidate-token restored\`.\n`,
+  )
 }
 
 /** The operator who runs the command, named by their account on the machine. */

@@ -12,7 +12,11 @@ export const events = {
   },
   database_unreachable: {
     level: 'warn',
-    meaning: 'A request could not reach the database. Its caller was told to try again (503).',
+    meaning: 'A request could not reach the database, or was not answered in time. Its caller was told to retry (503).',
+  },
+  not_ready: {
+    level: 'warn',
+    meaning: '`/ready` was answered 503: the database does not answer, or this process is stopping.',
   },
   database_connection_lost: {
     level: 'warn',
@@ -23,7 +27,17 @@ export const events = {
     meaning:
       'The connection that hears of revocations of other processes was lost. Followers poll every few seconds until it is back.',
   },
-  listen_connection_restored: { level: 'info', meaning: 'That connection is back.' },
+  listen_connection_restored: { level: 'info', meaning: 'The connection that hears of revocations is back.' },
+  notification_not_sent: {
+    level: 'warn',
+    meaning: 'Other processes were not notified of a revocation. Their followers read it within a few seconds.',
+  },
+  feed_delayed: {
+    level: 'warn',
+    meaning:
+      'The log of revocations could not be read for the subscriptions of this process. They go on without a gap once it can.',
+  },
+  feed_resumed: { level: 'info', meaning: 'The log of revocations is read again, and subscriptions go on.' },
   count_not_recorded: {
     level: 'warn',
     meaning:
@@ -33,7 +47,34 @@ export const events = {
     level: 'error',
     meaning: 'A round of retention failed. The next one tries again within about a minute.',
   },
-  response_not_sent: { level: 'warn', meaning: 'An answer could not be written to its client.' },
+  database_restored: {
+    level: 'error',
+    meaning:
+      'The database was restored from a backup or copied. The service does not start, or refuses every request (503), until an operator runs `restored`.',
+  },
+  database_timeline_changed: {
+    level: 'warn',
+    meaning:
+      'PostgreSQL continues on another timeline: after a failover, or after a restore to a point in time, which needs `restored`.',
+  },
+  token_beyond_sequence: {
+    level: 'warn',
+    meaning:
+      'A well-formed token has a number that the database has not given out yet: the database is older than the token, or the token is forged.',
+  },
+  response_not_sent: {
+    level: 'warn',
+    meaning:
+      'An answer broke off while it was sent. Its connection was closed, so that no client takes it for the whole.',
+  },
+  connection_not_accepted: {
+    level: 'error',
+    meaning: 'The server could not accept a connection. Usually the process has too many files open.',
+  },
+  requests_cut_off: {
+    level: 'warn',
+    meaning: 'The server stopped before these requests were answered, because they took too long.',
+  },
 } as const satisfies Readonly<Record<string, { readonly level: EventLevel; readonly meaning: string }>>
 
 export type EventLevel = 'info' | 'warn' | 'error'
@@ -49,3 +90,6 @@ export interface ServiceEvent {
 
 /** Reports an event. Never throws and never blocks. */
 export type EmitEvent = (event: ServiceEvent) => void
+
+/** For a program that reports no events. */
+export const dropEvents: EmitEvent = () => undefined

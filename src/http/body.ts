@@ -82,6 +82,7 @@ async function collect(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
     if (done) return Buffer.concat(parts)
     length += value.byteLength
     if (length > maxBodyBytes) {
+      // It fails only if the client goes away meanwhile.
       void drain(reader).catch(() => undefined)
       throw tooLarge()
     }

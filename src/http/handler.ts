@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql'
+import type { EmitEvent } from '../events/events.ts'
 import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
@@ -21,8 +22,8 @@ export interface HandlerDependencies {
   readonly authenticatePassword?: AuthenticatePassword
   /** OAuth's issuer: the origin by which clients know this service. By default the origin of each request. */
   readonly publicUrl?: string | undefined
-  /** Receives every unexpected error. Nothing in it is shown to a caller. */
-  readonly report: (error: unknown) => void
+  /** Receives the faults that callers are not shown. */
+  readonly emit: EmitEvent
 }
 
 export type Handler = (request: Request) => Promise<Response>
@@ -38,7 +39,7 @@ export function createHandler(dependencies: HandlerDependencies): Handler {
   const elasticsearch = createElasticsearchRoutes(dependencies)
   const oauth = createOAuthRoutes(dependencies)
   const health = createHealthHandler()
-  const ready = createReadyHandler(dependencies.assertReady)
+  const ready = createReadyHandler(dependencies)
 
   return route({
     [`GET ${endpoint}`]: (request) => (wantsPage(request) ? graphiql(request) : graphql(request)),

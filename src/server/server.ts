@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServerAdapter } from '@whatwg-node/server'
+import type { EmitEvent } from '../events/events.ts'
 import type { FastAnswer, FastPath } from '../http/graphql/fast-path.ts'
 import { isEventStream } from '../http/graphql/route.ts'
 import { endpoint, type Handler } from '../http/handler.ts'
@@ -20,8 +21,7 @@ export interface ServerOptions {
   readonly fastPath: FastPath
   readonly port: number
   readonly host: string
-  /** Receives the errors that no route has answered. */
-  readonly report: (error: unknown) => void
+  readonly emit: EmitEvent
 }
 
 export interface RunningServer {
@@ -40,7 +40,7 @@ export interface RunningServer {
  *
  * @throws TokenServiceError ERR_CONFIGURATION: the port is taken, or the process may not listen on it
  */
-export async function startServer({ handler, fastPath, port, host, report }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ handler, fastPath, port, host, emit }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
   const openResponses = new Set<ServerResponse>()
   let lastRequestAt = 0
@@ -54,12 +54,13 @@ export async function startServer({ handler, fastPath, port, host, report }: Ser
     response.once('close', () => openResponses.delete(response))
     if (isStopping) response.setHeader('connection', 'close')
     const takesFastPath = request.method === 'POST' && request.url === endpoint && fastPath.accepts(request.headers)
-    if (takesFastPath) void answerByFastPath(request, response, { handler, fastPath, eventStreams, report })
-    else if (normalizeRequestTarget(request))
-      void answerByFullPath(request, response, { adapter, eventStreams, report })
+    if (takesFastPath) void answerByFastPath(request, response, { handler, fastPath, eventStreams, emit })
+    else if (normalizeRequestTarget(request)) void answerByFullPath(request, response, { adapter, eventStreams, emit })
     else writeWhole(response, badRequestTarget)
   })
   await listen(server, port, host)
+  // Without a listener for `error`, a connection that can't be accepted would end this process.
+  server.on('error', (error) => emit({ name: 'connection_not_accepted', error }))
   return { origin: originOf(server, host), stop }
 
   async function stop(): Promise<void> {
@@ -71,11 +72,13 @@ export async function startServer({ handler, fastPath, port, host, report }: Ser
       (since(stoppedAt) >= streamDrainMs && [...openResponses].every((response) => eventStreams.has(response)))
     const isQuiet = () => isDone() && since(lastRequestAt) >= quietMs
     while (!isQuiet() && since(stoppedAt) < drainMs) await sleep(20)
+    const requests = [...openResponses].filter((response) => !eventStreams.has(response)).length
+    if (requests > 0) emit({ name: 'requests_cut_off', facts: { requests } })
     await close(server)
   }
 }
 
-interface FullPathOptions extends Pick<ServerOptions, 'report'> {
+interface FullPathOptions extends Pick<ServerOptions, 'emit'> {
   readonly adapter: ReturnType<typeof createServerAdapter>
   readonly eventStreams: WeakSet<ServerResponse>
 }
@@ -84,25 +87,25 @@ interface FullPathOptions extends Pick<ServerOptions, 'report'> {
 async function answerByFullPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { adapter, eventStreams, report }: FullPathOptions,
+  { adapter, eventStreams, emit }: FullPathOptions,
 ): Promise<void> {
   try {
     const answer = await adapter.handleNodeRequestAndResponse(request, response, {})
     if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {
-    endFailed(response, error, report)
+    endFailed(response, error, emit)
   }
 }
 
-interface FastPathOptions extends Pick<ServerOptions, 'handler' | 'fastPath' | 'report'> {
+interface FastPathOptions extends Pick<ServerOptions, 'handler' | 'fastPath' | 'emit'> {
   readonly eventStreams: WeakSet<ServerResponse>
 }
 
 async function answerByFastPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { handler, fastPath, eventStreams, report }: FastPathOptions,
+  { handler, fastPath, eventStreams, emit }: FastPathOptions,
 ): Promise<void> {
   try {
     const body = await readBody(request)
@@ -114,18 +117,28 @@ async function answerByFastPath(
     if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {
-    endFailed(response, error, report)
+    endFailed(response, error, emit)
   }
 }
 
 /**
- * Ends a response that failed. Usually the client has disconnected, which is not reported. Any other failure is a fault
- * of this server. If a part of the answer was sent, the connection is closed, so that no client takes it for the whole.
+ * Ends a response that failed. Usually the client has disconnected, which is no event. Any other failure is a fault of
+ * this server. If a part of the answer was sent, the connection is closed, so that no client takes it for the whole.
  */
-function endFailed(response: ServerResponse, error: unknown, report: (error: unknown) => void): void {
-  if (!response.destroyed) report(error)
-  if (response.headersSent) response.destroy()
-  else writeWhole(response, { status: 500, headers: {}, body: '' })
+function endFailed(response: ServerResponse, error: unknown, emit: EmitEvent): void {
+  if (response.headersSent) {
+    if (!isDisconnect(error)) emit({ name: 'response_not_sent', error })
+    response.destroy()
+    return
+  }
+  if (response.destroyed) return
+  emit({ name: 'unexpected_error', error })
+  writeWhole(response, { status: 500, headers: {}, body: '' })
+}
+
+/** `pipeline` destroys the response after either failure, so only its error says whose failure it was. */
+function isDisconnect(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
 }
 
 /** Headers that are decided here and not by handlers: theirs could contradict the length that this file announces. */
@@ -177,8 +190,12 @@ function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer>> {
 
 function listen(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(listenFault(error, port, host)))
-    server.listen(port, host, resolve)
+    const refuse = (error: Error) => reject(listenFault(error, port, host))
+    server.once('error', refuse)
+    server.listen(port, host, () => {
+      server.off('error', refuse)
+      resolve()
+    })
   })
 }
 

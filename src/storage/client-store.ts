@@ -5,11 +5,12 @@ import { createBatcher } from './batch.ts'
 import { createChangeClient, readClientRow, textArray } from './change-client.ts'
 import { list } from './columns.ts'
 import type { Database } from './engine/database.ts'
-import { guardStorage } from './engine/errors.ts'
+import { guardOf } from './engine/identity.ts'
 import { clients } from './schema.ts'
 
 export function createClientStore(database: Database): ClientStore {
   const { db, statementName } = database
+  const guardStorage = guardOf(database)
   const byIds = db
     .select()
     .from(clients)

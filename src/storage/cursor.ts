@@ -16,10 +16,10 @@ import { badInput } from '../tokens/owner.ts'
  */
 export interface Cursor {
   /**
-   * The cluster that numbered these transactions. In another cluster, after a dump was restored there, they mean
-   * nothing.
+   * The history of the database that numbered these transactions. In another history, as after a backup was restored,
+   * the numbers mean nothing. Cursors of earlier versions have only the system identifier here, which equals no epoch.
    */
-  readonly cluster: string
+  readonly epoch: string
   readonly seen: Snapshot | undefined
   readonly page: { readonly snapshot: Snapshot; readonly xid: string; readonly revision: number } | undefined
 }
@@ -37,11 +37,12 @@ export interface Snapshot {
 
 const format = '1'
 const unsignedInteger = /^(?:0|[1-9]\d{0,17})$/
+const epochShape = /^\d{1,20}(?:-\d{1,10}-\d{1,16})?$/
 /** The length with some thousands of transactions running at once. */
 const maxLength = 40_000
 
-export function writeCursor({ cluster, seen, page }: Cursor): string {
-  const parts = [format, cluster, seen?.text ?? '-']
+export function writeCursor({ epoch, seen, page }: Cursor): string {
+  const parts = [format, epoch, seen?.text ?? '-']
   if (page !== undefined) parts.push(page.snapshot.text, page.xid, String(page.revision))
   return Buffer.from(parts.join(' ')).toString('base64url')
 }
@@ -56,14 +57,14 @@ export function readCursor(text: string): Cursor {
 }
 
 function parse(text: string): Cursor | undefined {
-  const [version, cluster = '', seenText = '', pageText, xid = '', revision = '', ...others] = text.split(' ')
-  if (version !== format || !/^\d{1,20}$/.test(cluster) || others.length > 0) return undefined
+  const [version, epoch = '', seenText = '', pageText, xid = '', revision = '', ...others] = text.split(' ')
+  if (version !== format || !epochShape.test(epoch) || others.length > 0) return undefined
   const seen = seenText === '-' ? undefined : readSnapshot(seenText)
   if (seen === undefined && seenText !== '-') return undefined
-  if (pageText === undefined) return seen && { cluster, seen, page: undefined }
+  if (pageText === undefined) return seen && { epoch, seen, page: undefined }
   const snapshot = readSnapshot(pageText)
   if (snapshot === undefined || !unsignedInteger.test(xid) || !/^\d{1,15}$/.test(revision)) return undefined
-  return { cluster, seen, page: { snapshot, xid, revision: Number(revision) } }
+  return { epoch, seen, page: { snapshot, xid, revision: Number(revision) } }
 }
 
 /** Undefined for text that Postgres would refuse as a `pg_snapshot`. */

@@ -6,6 +6,7 @@ import { createBatcher } from './batch.ts'
 import { column, list, placeholder } from './columns.ts'
 import { type CountQuestion, type Coverage, prepareCount } from './count.ts'
 import type { Database } from './engine/database.ts'
+import { evidence } from './engine/errors.ts'
 import { revocations } from './schema.ts'
 import { byClientIndex, columnsOf, isOf } from './sweep-scope.ts'
 
@@ -29,16 +30,25 @@ interface Scope extends Omit<Coverage, 'bound'> {
 export function prepareInvalidateScope(
   database: Database,
 ): (asked: InvalidationScope, by: Attribution) => Promise<ScopeInvalidation> {
-  const [append, countAppended] = [prepareAppend(database), prepareCountAppended(database)]
+  const [append, countAppended] = [prepareAppendScope(database), prepareCountAppended(database)]
+
+  return async (asked, by) => {
+    const appended = await append(asked, by)
+    if (appended === undefined) return { ...nothing, revision: undefined }
+    return { ...(await countAppended(appended)), revision: appended.revision }
+  }
+}
+
+/** Appends the row and answers what is to be counted. Undefined if no login could be covered. */
+export function prepareAppendScope(
+  database: Database,
+): (asked: InvalidationScope, by: Attribution) => Promise<CountQuestion | undefined> {
+  const append = prepareAppend(database)
 
   return async (asked, by) => {
     const scope = await readScope(database, asked)
-    if (scope === undefined) return { ...nothing, revision: undefined }
-    const appended = await append(scope, by)
-    if (appended === undefined) return { ...nothing, revision: undefined }
-    const { revision, bound } = appended
-    const counts = await countAppended({ revision, coverage: { ...scope, bound }, at: by.at })
-    return { ...counts, revision }
+    const appended = scope && (await append(scope, by))
+    return appended && { revision: appended.revision, coverage: { ...scope, bound: appended.bound }, at: by.at }
   }
 }
 
@@ -53,7 +63,10 @@ export function prepareCountAppended(database: Database): (appended: CountQuesti
       throw countDeferred(revision, cause)
     })
     // The revocation has taken effect and its count is known: a fault from here on must not be reported as a failure.
-    await record({ revision, counts }).catch(ignoreFailure)
+    // `completeCounts` counts again and records it within minutes.
+    await record({ revision, counts }).catch((error: unknown) =>
+      database.emit({ name: 'count_not_recorded', error: evidence(error), facts: { revision } }),
+    )
     return counts
   }
 }
@@ -61,8 +74,8 @@ export function prepareCountAppended(database: Database): (appended: CountQuesti
 function countDeferred(revision: number, cause: unknown): TokenServiceError {
   return new TokenServiceError(
     'ERR_STORAGE_UNAVAILABLE',
-    `Revocation ${revision} has taken effect, but counting took too long or the database was lost: its counts follow in the record.`,
-    cause,
+    `Revocation ${revision} has taken effect, but it could not be counted in time: its counts follow in the record.`,
+    evidence(cause),
   )
 }
 
@@ -182,10 +195,6 @@ function prepareRecord({ db, statementName }: Database): (counted: Counted) => P
   })
 }
 
-function ignoreFailure(): void {
-  // `completeCounts` counts again and records it within minutes.
-}
-
 /** How old an uncounted revocation must be before it counts as abandoned: requests end within seconds. */
 const abandonedSeconds = 120
 
@@ -196,7 +205,8 @@ const abandonedSeconds = 120
  */
 export async function completeCounts(database: Database, now: Date): Promise<number> {
   const { revision, selector, at } = revocations
-  const [count, record] = [prepareCount(database), prepareRecord(database)]
+  const count = prepareCount({ ...database, walker: database.background.walker })
+  const record = prepareRecord(database)
   const abandoned = await database.db
     .select()
     .from(revocations)

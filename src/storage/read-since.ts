@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { LogPage, SinceOptions } from '../tokens/revocation-log.ts'
 import { type Cursor, readCursor, readSnapshot, type Snapshot, writeCursor } from './cursor.ts'
 import type { Database } from './engine/database.ts'
+import { currentEpoch } from './engine/identity.ts'
 import type { revocations } from './schema.ts'
 
 type RevocationRow = typeof revocations.$inferSelect
@@ -29,7 +30,7 @@ interface JsonRow {
 
 /** The log at one moment: its position, and a page of its rows. */
 interface LogState {
-  readonly cluster: string
+  readonly epoch: string
   readonly snapshot: Snapshot
   /** The newest transaction of which retention has deleted a revocation. */
   readonly forgotten: bigint | undefined
@@ -43,8 +44,8 @@ export interface RowPage extends Omit<LogPage, 'revocations'> {
 
 /** A cursor at the current end of the log. */
 export async function readPosition(database: Database): Promise<string> {
-  const { cluster, snapshot } = await readLogState(database, sql`select * from revocations where false`, undefined)
-  return writeCursor({ cluster, seen: snapshot, page: undefined })
+  const { epoch, snapshot } = await readLogState(database, sql`select * from revocations where false`, undefined)
+  return writeCursor({ epoch, seen: snapshot, page: undefined })
 }
 
 /**
@@ -66,20 +67,20 @@ export async function readSince(
   return pageOf(beginning, fromBeginning, { limit, target, hasGap: true })
 }
 
-const beginning: Cursor = { cluster: '', seen: undefined, page: undefined }
+const beginning: Cursor = { epoch: '', seen: undefined, page: undefined }
 
 /**
- * Whether retention may have deleted rows that the cursor has not seen, or the cursor's numbers do not belong to this
- * database: a dump was restored into another cluster, or the database was set back to an earlier state.
+ * Whether retention may have deleted rows that the cursor has not seen, or the cursor's numbers belong to another history
+ * of the database: a backup was restored, another server took over, or its files were set back to an earlier state.
  *
  * It is not enough to check that the cursor has seen the newest forgotten transaction. An older transaction may have
  * been running then, have ended since, and have lost rows. A transaction that is still running has lost none, however
  * old it is.
  */
-function isLost({ cluster, seen, page }: Cursor, now: LogState): boolean {
+function isLost({ epoch, seen, page }: Cursor, now: LogState): boolean {
   const { snapshot, forgotten } = now
   const furthest = page?.snapshot ?? seen
-  if (cluster !== now.cluster || (furthest !== undefined && furthest.xmax > snapshot.xmax)) return true
+  if (epoch !== now.epoch || (furthest !== undefined && furthest.xmax > snapshot.xmax)) return true
   if (seen === undefined || forgotten === undefined) return false
   const stillRunning = new Set(snapshot.running)
   return forgotten >= seen.xmax || seen.running.some((xid) => BigInt(xid) <= forgotten && !stillRunning.has(xid))
@@ -112,7 +113,7 @@ async function readLogState({ db }: Database, rows: SQL, target: Snapshot | unde
   const [found] = await db
     .with(now, page)
     .select({
-      cluster: sql<string>`(select system_identifier::text from pg_control_system())`,
+      epoch: currentEpoch,
       snapshot: sql<string>`snapshot::text`,
       forgotten: sql<string | null>`(select up_to::text from forgotten_revocations)`,
       rows: sql<readonly JsonRow[] | null>`(select json_agg(page) from page)`,
@@ -120,9 +121,9 @@ async function readLogState({ db }: Database, rows: SQL, target: Snapshot | unde
     .from(sql`now`)
   const snapshot = found && readSnapshot(found.snapshot)
   if (snapshot === undefined) throw new Error('The database returned no readable snapshot with the log')
-  const { cluster, forgotten } = found ?? { cluster: '', forgotten: null }
+  const { epoch, forgotten } = found ?? { epoch: '', forgotten: null }
   const stored = (found?.rows ?? []).map(readRow)
-  return { cluster, snapshot, forgotten: forgotten === null ? undefined : BigInt(forgotten), rows: stored }
+  return { epoch, snapshot, forgotten: forgotten === null ? undefined : BigInt(forgotten), rows: stored }
 }
 
 interface PageOptions {
@@ -134,7 +135,7 @@ interface PageOptions {
 /** The statement reads one row more than the page holds: it is left out, and only shows that there are more rows. */
 function pageOf(
   cursor: Cursor,
-  { cluster, snapshot: now, rows }: LogState,
+  { epoch, snapshot: now, rows }: LogState,
   { limit, target, hasGap }: PageOptions,
 ): RowPage {
   const { seen, page } = cursor
@@ -143,8 +144,8 @@ function pageOf(
   const kept = inReadOrder.slice(0, limit)
   const last = inReadOrder.length > limit ? kept.at(-1) : undefined
   const next: Cursor = last
-    ? { cluster, seen, page: { snapshot, xid: last.xid, revision: last.revision } }
-    : { cluster, seen: snapshot, page: undefined }
+    ? { epoch, seen, page: { snapshot, xid: last.xid, revision: last.revision } }
+    : { epoch, seen: snapshot, page: undefined }
   return {
     rows: kept.toSorted((one, other) => one.revision - other.revision),
     cursor: writeCursor(next),

@@ -66,29 +66,33 @@ async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
 }
 
 async function runOnce(database: Database, options: RetentionOptions): Promise<void> {
+  await database.identity.look()
+  // A restored database stays as it is until an operator has seen it.
+  if (database.identity.refusal() !== undefined) return
   // Counts first: the pairs and revocations that a count needs may be deleted next.
   await completeCounts(database, options.clock())
   await emptyExpired(database, options)
 }
 
 /**
- * Completes counts and deletes expired rows about every minute, until the process ends or the returned function is
- * called. A failure is reported to `onFault`, and the next round tries again.
+ * About every minute, until the process ends or the returned function is called: looks whether the database was restored
+ * from a backup under this process, completes counts and deletes expired rows. After a failure, which is the event
+ * `retention_failed` of the database, the next round tries again.
  */
-export function startRetention(
-  database: Database,
-  options: RetentionOptions & { readonly onFault: (fault: unknown) => void },
-): () => Promise<void> {
+export function startRetention(database: Database, options: RetentionOptions): () => Promise<void> {
   const stopping = new AbortController()
   const running = run()
   return async () => {
     stopping.abort()
+    database.background.cancel()
     await running
   }
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await guardStorage(() => runOnce(database, options)).catch(options.onFault)
+      await guardStorage(() => runOnce(database, options)).catch((error: unknown) => {
+        if (!stopping.signal.aborted) database.emit({ name: 'retention_failed', error })
+      })
       // Random, so that processes do not all run in the same second.
       const pauseMs = 45_000 + Math.random() * 30_000
       await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {

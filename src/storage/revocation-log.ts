@@ -4,13 +4,14 @@ import type { RevocationLog, RevocationPage } from '../tokens/revocation-log.ts'
 import type { PairKey } from '../tokens/token.ts'
 import { createBatcher } from './batch.ts'
 import type { Database } from './engine/database.ts'
-import { guardStorage } from './engine/errors.ts'
+import { guardOf } from './engine/identity.ts'
 import { readPosition, readSince } from './read-since.ts'
 import { revocations } from './schema.ts'
 import { columnsOf, mayConcern } from './sweep-scope.ts'
 
 export function createRevocationLog(database: Database): RevocationLog {
   const { db } = database
+  const guardStorage = guardOf(database)
   const find = createBatcher(async (revisions: readonly number[]): Promise<readonly (Revocation | null)[]> => {
     const rows = await db
       .select()

@@ -200,17 +200,17 @@ export const clients = pgTable('clients', {
   deletedAt: instant('deleted_at'),
 })
 
-/**
- * One row: which physical database this is. A row that was written by another transaction than it says was put there by
- * a logical restore.
- */
+/** One row: which physical database this is. It shows a restored or copied database: see engine/identity.ts. */
 export const databaseIdentity = pgTable('database_identity', {
   isOnly: boolean('is_only').primaryKey().default(true),
   systemIdentifier: text('system_identifier').notNull(),
   databaseOid: bigint('database_oid', { mode: 'number' }).notNull(),
   timeline: bigint('timeline', { mode: 'number' }).notNull(),
-  /** How often an operator has said that the database was restored. Part of the epoch that cursors carry. */
-  restores: bigint('restores', { mode: 'number' }).notNull().default(0),
+  /**
+   * When this history began: at the first opening, or when an operator last said that the database was restored. Part of
+   * the epoch in cursors. Not a count of restores: a backup restored twice would have the same count twice.
+   */
+  epochBeganAt: instant('epoch_began_at').notNull().default(sql`clock_timestamp()`),
   writtenBy: xid('written_by').notNull().default(sql`pg_current_xact_id()`),
 })
 

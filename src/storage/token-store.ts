@@ -1,16 +1,20 @@
-import type { HalfInvalidation, Spending, SpendingAnswer, TokenStore } from '../tokens/store.ts'
+import type { HalfInvalidation, Spending, SpendingAnswer, StoredPair, TokenStore } from '../tokens/store.ts'
+import type { PairKey } from '../tokens/token.ts'
 import { askOnce, createBatcher } from './batch.ts'
 import type { Database } from './engine/database.ts'
-import { guardStorage } from './engine/errors.ts'
+import { guardOf } from './engine/identity.ts'
 import { prepareFind } from './find.ts'
-import { prepareInvalidateHalves } from './invalidate-half.ts'
+import { type HalfToInvalidate, prepareInvalidateHalves } from './invalidate-half.ts'
 import { prepareCountScope, prepareInvalidateScope } from './invalidate-scope.ts'
 import { prepareIssue } from './issue.ts'
 import { lostRace, prepareRefresh } from './refresh.ts'
 import { prepareFindSessions, prepareListSessions } from './sessions.ts'
+import { watchUnreachedNumbers } from './unreached-numbers.ts'
 
 /** The token store on Postgres or PGlite. Concurrent requests share statements and commits. */
 export function createTokenStore(database: Database): TokenStore {
+  const guardStorage = guardOf(database)
+  const noticeUnknown = watchUnreachedNumbers(database)
   // Two lanes where a statement waits for its commit (a third more invalidations a second). A read is too short for
   // two lanes to help.
   const issue = createBatcher(prepareIssue(database), 2)
@@ -24,20 +28,35 @@ export function createTokenStore(database: Database): TokenStore {
 
   return {
     issue: (pair) => guardStorage(async () => (await issue(pair)) ?? undefined),
-    find: (key) => guardStorage(async () => (await find(key)) ?? undefined),
+    find: (key) => guardStorage(() => findPair(key)),
     refresh: (spending) => guardStorage(() => refresh(spending)),
-    invalidateHalf: (reference, by) => guardStorage(() => invalidateHalf({ reference, by })),
+    invalidateHalf: (reference, by) => guardStorage(() => endHalf({ reference, by })),
     invalidateScope: (scope, by) => guardStorage(() => invalidateScope(scope, by)),
     countScope: (scope, at) => guardStorage(() => countScope(scope, at)),
     findSession: (id, at) => guardStorage(async () => (await findSession({ id, at })) ?? undefined),
     listSessions: (page) => guardStorage(() => listSessions(page)),
   }
 
+  async function findPair(key: PairKey): Promise<StoredPair | undefined> {
+    const pair = await find(key)
+    if (pair !== null) return pair
+    noticeUnknown(key.id)
+    return undefined
+  }
+
   async function refresh(spending: Spending): Promise<SpendingAnswer> {
     for (;;) {
       const answer = await spend(spending)
-      if (answer !== lostRace) return answer
+      if (answer === lostRace) continue
+      if (answer.outcome === 'unknown') noticeUnknown(spending.presented.id)
+      return answer
     }
+  }
+
+  async function endHalf(half: HalfToInvalidate): Promise<HalfInvalidation> {
+    const answer = await invalidateHalf(half)
+    if (answer.outcome === 'unknown') noticeUnknown(half.reference.id)
+    return answer
   }
 }
 

@@ -1,3 +1,4 @@
+import type { EmitEvent } from '../events/events.ts'
 import type { ClientStore } from './client-store.ts'
 import type { Lifetimes } from './pair.ts'
 import type { RevocationLog } from './revocation-log.ts'
@@ -11,4 +12,6 @@ export interface TokensDependencies {
   readonly lifetimes: Lifetimes
   /** Decides only what has expired. Order is decided by revisions, never by this clock. */
   readonly clock: () => Date
+  /** Receives the events of the subscriptions. By default they are dropped. */
+  readonly emit?: EmitEvent
 }

@@ -10,6 +10,7 @@ export const errorCodes = {
   ERR_STORAGE_UNAVAILABLE: 'The database did not answer, so the outcome is unknown; repeating the request is safe.',
   ERR_CONFIGURATION: 'The settings are wrong; the message names every fault.',
   ERR_DATA_DIR_IN_USE: 'Another process has the embedded database open.',
+  ERR_DATABASE_RESTORED: 'The database was restored from a backup or copied; an operator must run `restored` first.',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

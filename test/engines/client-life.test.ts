@@ -1,21 +1,18 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { clients } from '../../src/storage/schema.ts'
 import { type Caller, type ServiceScope, serviceScopes } from '../../src/tokens/caller.ts'
 import type { ClientAnswer } from '../../src/tokens/client-verbs.ts'
 import { mintClientSecret } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { Tokens } from '../../src/tokens/tokens.ts'
-import { admin, adminSecret, openTestService, type TestService } from '../support/service.ts'
+import { admin, adminSecret, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 let tokens: Tokens
-beforeAll(async () => {
-  service = await openTestService()
+beforeAll(() => {
   tokens = service.tokens
 })
-beforeEach(() => service.clear())
-afterAll(() => service.close())
 
 const operator = { kind: 'operator', name: 'root' } as const
 const alice = { realm: 'staff', username: 'alice' }

@@ -1,21 +1,18 @@
 import { eq } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { clients } from '../../src/storage/schema.ts'
 import type { Caller } from '../../src/tokens/caller.ts'
 import type { ClientStore } from '../../src/tokens/client-store.ts'
 import { digestClientSecret, mintClientSecret, readClientId, readClientSecret } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 let store: ClientStore
-beforeAll(async () => {
-  service = await openTestService()
+beforeAll(() => {
   store = createClientStore(service.database)
 })
-beforeEach(() => service.clear())
-afterAll(() => service.close())
 
 const operator = { kind: 'operator', name: 'root' } as const
 const client = (id: string, secret = mintClientSecret(), scopes: readonly string[] = ['create_token']) => ({
@@ -28,7 +25,7 @@ const authenticate = (id: string, secret: string) =>
 
 const wrong = 'The client id or secret is wrong.'
 
-test('a disabled client is as unknown as one that never was', async () => {
+test('a disabled client is refused like an unknown one', async () => {
   const secret = mintClientSecret()
   await store.putClient(client('login', secret))
 
@@ -64,14 +61,14 @@ test('of twenty that put the first client one adds it', async () => {
   expect(added.filter(Boolean)).toHaveLength(1)
 })
 
-test('a database whose only client is disabled is not an empty one: nobody is made admin by a start', async () => {
+test('a database whose only client is disabled does not count as empty: a start adds no admin', async () => {
   await service.database.db.update(clients).set({ disabledAt: new Date() })
 
   expect(await store.addFirstClient(client('admin'))).toBe(false)
   expect(await store.findClient('admin')).toMatchObject({ disabledAt: expect.any(Date) })
 })
 
-test('the id of a client is visible ASCII without a colon, and no token', () => {
+test('the id of a client is visible ASCII without a colon, and not a token', () => {
   for (const id of ['login', 'a', 'https//x', 'n'.repeat(100)]) expect(readClientId(id)).toBe(id)
 
   const refused = ['', 'a:b', 'a b', 'é', 'a\n', 'n'.repeat(101), `ita_${'A'.repeat(56)}`]
@@ -82,16 +79,16 @@ test('a chosen secret has 32 to 512 visible characters, and a refusal does not r
   const longEnough = '~'.repeat(32)
   expect(readClientSecret(longEnough)).toBe(longEnough)
 
-  const rule = 'Expected the secret of a client to be 32 to 512 visible ASCII characters without spaces, got'
+  const rule = 'Expected `clientSecret` to be 32 to 512 visible ASCII characters without spaces, got'
   for (const secret of ['', '~'.repeat(31), '~'.repeat(513)])
     expect(() => readClientSecret(secret)).toThrow(`${rule} ${secret.length} characters.`)
   for (const secret of [`${longEnough} `, `${longEnough}é`])
-    expect(() => readClientSecret(secret)).toThrow(`${rule} 33 characters, not all of them such.`)
+    expect(() => readClientSecret(secret)).toThrow(`${rule} 33 characters, some of them not allowed.`)
 })
 
 const isGone = eq(clients.id, 'gone')
 
-describe('a token that carries scopes of ours', () => {
+describe('a token with scopes of the service', () => {
   const manager = { kind: 'client', clientId: 'console', scopes: ['create_token', 'manage_token'] } as const
   const alice = { realm: 'staff', username: 'alice' }
   const issue = (caller: Caller = manager) =>
@@ -106,7 +103,7 @@ describe('a token that carries scopes of ours', () => {
     return answer.outcome === 'refreshed' ? answer.pair : expect.unreachable(answer.reason)
   }
 
-  test('loses them with the client that it came from, and so do those that it created and what they were refreshed to', async () => {
+  test('loses them when the client that it came from is disabled, and so do tokens created with it and their successors', async () => {
     await store.putClient(client('console', undefined, manager.scopes))
     const first = await issue()
     const second = await issue(await bearer(first))
@@ -120,7 +117,7 @@ describe('a token that carries scopes of ours', () => {
     }
   })
 
-  test('does not have them back when its client is enabled again: whoever had the old secret may have made it', async () => {
+  test('does not get them back when its client is enabled again: a holder of the old secret may have created it', async () => {
     const secret = mintClientSecret()
     await store.putClient(client('console', secret, manager.scopes))
     const pair = await issue()
@@ -135,7 +132,7 @@ describe('a token that carries scopes of ours', () => {
     expect(await scopesOf(await issue())).toEqual(['manage_token', 'create_token', 'read'])
   })
 
-  test('has lost them too where its client has another secret from the settings', async () => {
+  test('loses them when the settings give its client another secret', async () => {
     await store.putClient(client('console', undefined, manager.scopes))
     const pair = await issue()
 
@@ -144,7 +141,7 @@ describe('a token that carries scopes of ours', () => {
     expect(await scopesOf(pair)).toEqual(['read'])
   })
 
-  test('has no more of them than its client has now', async () => {
+  test('has only those of them that its client has now', async () => {
     const secret = mintClientSecret()
     await store.putClient(client('console', secret, manager.scopes))
     const pair = await issue()
@@ -154,7 +151,7 @@ describe('a token that carries scopes of ours', () => {
     expect(await scopesOf(pair)).toEqual(['create_token', 'read'])
   })
 
-  test('is introspected with what it may do, and no more', async () => {
+  test('is introspected with its current scopes only', async () => {
     await store.putClient(client('console', undefined, manager.scopes))
     const pair = await issue()
     await service.tokens.disableClient({ id: 'console' }, operator)
@@ -162,7 +159,7 @@ describe('a token that carries scopes of ours', () => {
     expect(await service.tokens.introspect(pair.accessToken, admin)).toMatchObject({ active: true, scopes: ['read'] })
   })
 
-  test('has none of them if its client is not in the database, or was deleted: nothing could take them away', async () => {
+  test('has none of them if its client is not in the database or was deleted, because nothing could take them away', async () => {
     const unknown = await issue()
     await store.putClient(client('gone', undefined, manager.scopes))
     const deleted = await issue({ ...manager, clientId: 'gone' })
@@ -173,7 +170,7 @@ describe('a token that carries scopes of ours', () => {
   })
 })
 
-test('nobody is given a token in the clients’ realm but a client for itself', async () => {
+test('a token in the clients’ realm is issued only to a client for itself', async () => {
   const login = { kind: 'client', clientId: 'login', scopes: ['create_token'] } as const
   const issue = (username: string) => service.tokens.issue({ owner: { realm: '_clients', username } }, login)
 

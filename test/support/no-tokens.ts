@@ -1,6 +1,6 @@
 import type { Tokens } from '../../src/tokens/tokens.ts'
 
-/** For doors that turn a request away before it comes to any token: every verb fails. */
+/** For tests of requests that are refused before any verb is called: every verb fails. */
 export const noTokens: Tokens = {
   authenticate: refuse,
   issue: refuse,
@@ -29,5 +29,5 @@ export const noTokens: Tokens = {
 }
 
 function refuse(): Promise<never> {
-  return Promise.reject(new Error('This request came further than it should'))
+  return Promise.reject(new Error('Expected the request to be refused before it reached the tokens'))
 }

@@ -1,3 +1,4 @@
+import type { EmitEvent } from '../../events/events.ts'
 import { answerHeaders } from '../graphql/route.ts'
 import { toElasticsearchError } from './error.ts'
 
@@ -14,12 +15,9 @@ export type Verb = (request: Request) => Promise<Answer>
  * Makes a route of a verb: it writes the verb's answer or error in the form that Elasticsearch's clients expect. They
  * check every success for `X-Elastic-Product`; without it they report an invalidation that has succeeded as failed.
  */
-export function toElasticsearchRoute(
-  verb: Verb,
-  report: (error: unknown) => void,
-): (request: Request) => Promise<Response> {
+export function toElasticsearchRoute(verb: Verb, emit: EmitEvent): (request: Request) => Promise<Response> {
   return async (request) => {
-    const answer = await verb(request).catch((error: unknown) => toElasticsearchError(error, report))
+    const answer = await verb(request).catch((error: unknown) => toElasticsearchError(error, emit))
     return write(answer, request)
   }
 }

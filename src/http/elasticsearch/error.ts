@@ -1,3 +1,5 @@
+import type { EmitEvent } from '../../events/events.ts'
+import { emitFault } from '../../tokens/emit-fault.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import { UnreadableRequest } from '../body.ts'
 
@@ -58,8 +60,8 @@ export function numbered(faults: readonly string[]): string {
   return `Validation Failed: ${faults.map((fault, index) => `${index + 1}: ${fault};`).join('')}`
 }
 
-/** Turns any error into one that the client may see. Errors that the client did not cause go to `report`. */
-export function toElasticsearchError(error: unknown, report: (error: unknown) => void): ElasticsearchError {
+/** Turns any error into one that the client may see. Errors that the client did not cause are reported as events. */
+export function toElasticsearchError(error: unknown, emit: EmitEvent): ElasticsearchError {
   if (error instanceof ElasticsearchError) return error
   if (error instanceof UnreadableRequest) return toFormError(error)
   if (error instanceof TokenServiceError) {
@@ -68,7 +70,7 @@ export function toElasticsearchError(error: unknown, report: (error: unknown) =>
     if (error.code === 'ERR_UNAUTHENTICATED') return unauthenticated(wrongCredentials)
     if (error.code === 'ERR_FORBIDDEN') return unauthorized(error.message)
   }
-  report(error)
+  emitFault(emit, error)
   // Never a 401: clients would discard valid tokens.
   if (error instanceof TokenServiceError && error.code === 'ERR_STORAGE_UNAVAILABLE')
     return security(503, 'unable to perform requested action', noRetryBefore)

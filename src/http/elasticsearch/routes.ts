@@ -1,3 +1,4 @@
+import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { toElasticsearchRoute, type Verb } from './dialect.ts'
 import { assertKnownParameters } from './fields.ts'
@@ -8,12 +9,12 @@ import { createInvalidation, createLegacyInvalidation } from './invalidation.ts'
 export interface ElasticsearchDependencies {
   readonly tokens: Tokens
   readonly authenticatePassword?: AuthenticatePassword | undefined
-  readonly report: (error: unknown) => void
+  readonly emit: EmitEvent
 }
 
 /** The routes of Elasticsearch's token service, for its official clients of 6.x to 9.x. */
-export function createElasticsearchRoutes({ tokens, authenticatePassword, report }: ElasticsearchDependencies) {
-  const route = (verb: Verb) => toElasticsearchRoute(verb, report)
+export function createElasticsearchRoutes({ tokens, authenticatePassword, emit }: ElasticsearchDependencies) {
+  const route = (verb: Verb) => toElasticsearchRoute(verb, emit)
   return {
     describeService: route(createServiceDescription(tokens)),
     describeCaller: route(createCallerDescription(tokens)),

@@ -9,6 +9,7 @@ import {
   parse,
   validate,
 } from 'graphql'
+import type { EmitEvent } from '../../events/events.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Caller } from '../../tokens/caller.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
@@ -40,7 +41,7 @@ export interface FastAnswer {
 export interface FastPathDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
-  readonly report: (error: unknown) => void
+  readonly emit: EmitEvent
 }
 
 interface Prepared {
@@ -63,8 +64,8 @@ interface Params {
 /** Applications have a few dozen operations; when there are more than this, the oldest is removed. */
 const maxPrepared = 500
 
-export function createFastPath({ schema, tokens, report }: FastPathDependencies): FastPath {
-  const present = createErrorPresenter(schema, report)
+export function createFastPath({ schema, tokens, emit }: FastPathDependencies): FastPath {
+  const present = createErrorPresenter(schema, emit)
   const prepared = new Map<string, Prepared>()
 
   return { accepts, answer }
@@ -155,6 +156,7 @@ function prepare(schema: GraphQLSchema, query: string): Prepared | undefined {
     if (operation.operation === 'subscription' || validate(schema, document).length > 0) return undefined
     return { document, operation }
   } catch {
+    // The full path parses it again, and answers the error.
     return undefined
   }
 }

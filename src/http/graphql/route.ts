@@ -8,6 +8,7 @@ import {
   type SelectionSetNode,
 } from 'graphql'
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
+import type { EmitEvent } from '../../events/events.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { authenticateHeader } from '../credentials.ts'
@@ -17,8 +18,7 @@ export interface GraphqlDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
   readonly endpoint: string
-  /** Receives every error that a caller sees only as "Unexpected error.", and every failure of the database. */
-  readonly report: (error: unknown) => void
+  readonly emit: EmitEvent
 }
 
 /**
@@ -32,8 +32,8 @@ export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-opti
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): (request: Request) => Promise<Response> {
-  const { schema, tokens, endpoint, report } = dependencies
-  const present = createErrorPresenter(schema, report)
+  const { schema, tokens, endpoint, emit } = dependencies
+  const present = createErrorPresenter(schema, emit)
   const yoga = createYoga({
     schema,
     graphqlEndpoint: endpoint,

@@ -1,3 +1,5 @@
+import type { EmitEvent } from '../../events/events.ts'
+import { emitFault } from '../../tokens/emit-fault.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import { UnreadableRequest } from '../body.ts'
 import { answerHeaders } from '../graphql/route.ts'
@@ -37,26 +39,26 @@ export function answerEmpty(status: 200 | 204): Response {
   return new Response(null, { status, headers })
 }
 
-/** Makes a route answer its errors too. An error that no caller can correct goes to `report`, and is not shown. */
+/** Makes a route answer its errors too. An error that no caller can correct is reported as an event, and is not shown. */
 export function withErrorAnswers(
   answer: (request: Request) => Promise<Response>,
-  report: (error: unknown) => void,
+  emit: EmitEvent,
 ): (request: Request) => Promise<Response> {
   return async (request) => {
     try {
       return await answer(request)
     } catch (error) {
-      return answerError(error, request, report)
+      return answerError(error, request, emit)
     }
   }
 }
 
-function answerError(error: unknown, request: Request, report: (error: unknown) => void): Response {
+function answerError(error: unknown, request: Request, emit: EmitEvent): Response {
   if (error instanceof Refusal) return refuse(400, error.code, error.message)
   if (error instanceof UnreadableRequest) return refuse(error.status, 'invalid_request', error.message)
   const isBearer = /^bearer\b/i.test(request.headers.get('authorization')?.trim() ?? '')
   const answer = error instanceof TokenServiceError ? answerServiceError(error, isBearer) : undefined
-  if (answer === undefined || answer.status === 503) report(error)
+  if (answer === undefined || answer.status === 503) emitFault(emit, error)
   return answer ?? refuse(500, 'server_error', 'Unexpected error.')
 }
 
@@ -78,6 +80,7 @@ function answerServiceError({ code, message }: TokenServiceError, isBearer: bool
     case 'ERR_MORE_THAN_EXPECTED':
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
+    case 'ERR_DATABASE_RESTORED':
       return undefined
     default:
       return code satisfies never

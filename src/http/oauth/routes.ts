@@ -1,3 +1,4 @@
+import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
@@ -12,8 +13,7 @@ export interface OAuthDependencies {
   readonly tokens: Tokens
   /** Our issuer identifier: an origin. By default the origin of each request. */
   readonly publicUrl?: string | undefined
-  /** Receives every unexpected error and every failure of the database. Nothing in it is shown to a caller. */
-  readonly report: (error: unknown) => void
+  readonly emit: EmitEvent
 }
 
 type Handler = (request: Request) => Promise<Response>
@@ -29,14 +29,14 @@ export interface OAuthRoutes {
   readonly preflight: Handler
 }
 
-export function createOAuthRoutes({ tokens, publicUrl, report }: OAuthDependencies): OAuthRoutes {
+export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies): OAuthRoutes {
   const issuerOf = (request: Request) => publicUrl ?? new URL(request.url).origin
   const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): Handler =>
     withErrorAnswers(async (request) => {
       const form = await readForm(request)
       const caller = await authenticateCaller(tokens, request, form)
       return answer(tokens, { form, caller, issuer: issuerOf(request) })
-    }, report)
+    }, emit)
 
   return {
     revoke: withCors(withForm(revoke)),
@@ -47,7 +47,7 @@ export function createOAuthRoutes({ tokens, publicUrl, report }: OAuthDependenci
     revokeGlobally: withErrorAnswers(async (request) => {
       const caller = await authenticateCaller(tokens, request, noForm)
       return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request) })
-    }, report),
+    }, emit),
   }
 }
 

@@ -1,5 +1,7 @@
 import type { ExtractTablesWithRelations } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import type { EmitEvent } from '../../events/events.ts'
+import type { TokenServiceError } from '../../tokens/errors.ts'
 import type * as schema from '../schema.ts'
 import type { Notifications } from './notifications.ts'
 
@@ -22,10 +24,40 @@ export interface Database {
    * plans all other statements to read by key.
    */
   readonly walker: Pick<Db, 'select'>
-  /** Resolves when the database answers a query now. */
+  /** The same for work that no request waits for, with minutes instead of seconds for each statement. */
+  readonly background: Background
+  /**
+   * Resolves when the database answers a query now, and is not refused as a restored one.
+   *
+   * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE
+   */
   ping(): Promise<void>
   close(): Promise<void>
   readonly notifications: Notifications
+  readonly identity: IdentityWatch
+  /** Where all that uses this database reports its events. */
+  readonly emit: EmitEvent
+}
+
+export interface Background {
+  readonly walker: Pick<Db, 'select'>
+  /** Ends what runs there: each statement fails as if its connection was lost. */
+  cancel(): void
+}
+
+/**
+ * Whether this is still the database that this service has written, or one that was restored from a backup or copied.
+ *
+ * It is examined when the database is opened, and again at each `look`. A restored database is refused until an operator
+ * has run `restored`; the next `look` finds that, and the database is served again.
+ */
+export interface IdentityWatch {
+  /** Examines the database now, and reports a change as an event. */
+  look(): Promise<void>
+  /** What the last look noticed, as the end of a sentence: "it was …"; undefined for a database that was not restored. */
+  noticed(): string | undefined
+  /** The error for every request while the database is refused; undefined while it is served. */
+  refusal(): TokenServiceError | undefined
 }
 
 export type DatabaseLocation =
@@ -43,11 +75,18 @@ export type DatabaseLocation =
 export type PostgresLocation = Extract<DatabaseLocation, { readonly kind: 'postgres' }>
 
 export interface DatabaseOptions {
-  /** Called when a connection breaks while no statement is using it. */
-  readonly onIdleError?: (error: Error) => void
+  /** How long a statement may take before its request is answered that the outcome is unknown: 15,000 by default. */
+  readonly statementTimeoutMs?: number
+  /** Receives the events of the storage, also those of `startRetention` and the token store. By default they are dropped. */
+  readonly emit?: EmitEvent
   /**
    * Refuses an embedded folder that holds no database; otherwise a database is created there. A caller that invalidates
    * tokens means tokens that exist, and a new, empty database would report success.
    */
   readonly mustExist?: boolean
+  /**
+   * Opens also a database that was restored from a backup or copied, in which ended tokens may be valid again. For the
+   * commands with which an operator mends it; a service must not serve it.
+   */
+  readonly allowRestored?: boolean
 }

@@ -4,27 +4,35 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/pglite'
 import { migrate } from 'drizzle-orm/pglite/migrator'
+import { dropEvents } from '../../events/events.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import * as schema from '../schema.ts'
-import type { Database, DatabaseOptions } from './database.ts'
+import type { Database, DatabaseOptions, IdentityWatch } from './database.ts'
 import { codeOf, evidence } from './errors.ts'
 import { lockFolder } from './folder-lock.ts'
+import { guardOf, openIdentity, watchIdentity } from './identity.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications } from './notifications.ts'
 import { settleRestoredRows } from './restored.ts'
 
 /**
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE; ERR_CONFIGURATION: the folder can't be used, or its database can't be
- * opened
+ * opened; ERR_DATABASE_RESTORED
  */
-export async function openEmbedded(folder: string, { mustExist = false }: DatabaseOptions = {}): Promise<Database> {
+export async function openEmbedded(folder: string, options: DatabaseOptions = {}): Promise<Database> {
+  const { allowRestored, emit = dropEvents, mustExist = false } = options
   const lock = await guardFolder(folder, () => takeFolder(folder, mustExist))
+  let engine: PGlite | undefined
   try {
-    const engine = await guardFolder(folder, () => PGlite.create(join(folder, 'pglite')))
+    engine = await guardFolder(folder, () => PGlite.create(join(folder, 'pglite')))
     const migrations = await migrateEmbedded(engine)
-    await settleRestoredRows({ db: drizzle(engine, { schema }) })
-    return { ...embeddedDatabase(engine, `embedded PGlite in ${folder}`, lock.release), migrations }
+    const db = drizzle(engine, { schema })
+    const identity = await openIdentity(db, { allowRestored, emit })
+    await settleRestoredRows({ db })
+    const description = `embedded PGlite in ${folder}`
+    return { ...embeddedDatabase(engine, { description, emit, identity, release: lock.release }), migrations }
   } catch (error) {
+    await engine?.close()
     await lock.release()
     throw error
   }
@@ -63,22 +71,30 @@ async function guardFolder<Answer>(folder: string, run: () => Promise<Answer>): 
   }
 }
 
+interface EmbeddedOptions extends Pick<Database, 'description' | 'emit'> {
+  /** By default it is not examined before the first look. */
+  readonly identity?: IdentityWatch
+  /** Called once the engine is closed. */
+  readonly release: () => Promise<void>
+}
+
 /** Wraps an engine that is open and migrated. */
-export function embeddedDatabase(
-  engine: PGlite,
-  description: string,
-  release: () => Promise<void> = async () => {},
-): Database {
+export function embeddedDatabase(engine: PGlite, { description, emit, release, ...given }: EmbeddedOptions): Database {
   const db = drizzle(engine, { schema })
+  const { identity = watchIdentity(db, { emit }) } = given
   return {
     db,
     description,
+    emit,
+    identity,
     migrations: [],
     notifications: createLocalNotifications(),
     statementName: (name) => name,
     // The embedded engine plans each statement each time, by the current size of the tables.
     walker: db,
-    ping: async () => void (await db.execute(sql`select 1`)),
+    // One statement runs at a time, and none can be cancelled.
+    background: { walker: db, cancel: () => {} },
+    ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await engine.close()
       await release()

@@ -17,9 +17,10 @@ const networkCodes = new Set([
 /**
  * SQLSTATEs of a server that can't serve us now. Classes: 08 connection, 28 authentication refused, 40 transaction
  * rolled back, 53 resources, 57 operator intervention (also 57014, a statement cancelled by its time-out), 58 system.
- * Single codes: 3D000 no such database, 55P03 a lock not granted in time, 25006 a read-only standby.
+ * Single codes: 3D000 no such database, 55P03 a lock not granted in time; 25006 and 55000 a standby, which refuses writes
+ * and does not tell where it would write.
  */
-const unavailableState = /^(08|28|40|53|57|58)|^(3D000|55P03|25006)$/
+const unavailableState = /^(08|28|40|53|57|58)|^(3D000|55P03|25006|55000)$/
 
 /** 28 authentication refused; 3D000 no such database; 42501 the role lacks a privilege that opening needs. */
 const refusedState = /^(28|3D000$|42501$)/
@@ -100,11 +101,16 @@ function isUnavailable(error: unknown): boolean {
   return goneMessage.test(error.message)
 }
 
-/** Keeps the code and the message only: Postgres puts rows into `detail` and statements into `internalQuery`. */
+/**
+ * The driver's own error, without what must not be logged. Keeps the code and the message only: Postgres puts rows into
+ * `detail` and statements into `internalQuery`, and the pool adds the connection with its settings.
+ */
 export function evidence(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(typeof error)
-  const code = codeOf(error)
-  return new Error(code === undefined || error.message.startsWith(code) ? error.message : `${code}: ${error.message}`)
+  const driver = unwrap(error)
+  if (!(driver instanceof Error)) return new Error(typeof driver)
+  const code = codeOf(driver)
+  const { message } = driver
+  return new Error(code === undefined || message.startsWith(code) ? message : `${code}: ${message}`)
 }
 
 export function codeOf(error: unknown): string | undefined {

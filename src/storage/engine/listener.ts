@@ -1,6 +1,8 @@
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import type { EmitEvent } from '../../events/events.ts'
+import { evidence } from './errors.ts'
 
 export const channel = 'revocations'
 
@@ -14,8 +16,8 @@ export interface ListenerOptions {
    * while there was no connection is in the log.
    */
   readonly onChange: () => void
-  /** Called once each time that the connection is lost. */
-  readonly onLost: (error: Error) => void
+  /** Gets one event each time that the connection is lost, and one when it is back. */
+  readonly emit: EmitEvent
   readonly heartbeatMs?: number
 }
 
@@ -45,11 +47,12 @@ async function run(options: ListenerOptions, signal: AbortSignal): Promise<void>
   while (!signal.aborted) {
     try {
       await listenOnce(options, signal, () => {
+        if (failures > 0) options.emit({ name: 'listen_connection_restored', facts: { failures } })
         failures = 0
       })
     } catch (error) {
       if (signal.aborted) return
-      if (failures === 0) options.onLost(error instanceof Error ? error : new Error(String(error)))
+      if (failures === 0) options.emit({ name: 'listen_connection_lost', error: evidence(error) })
       failures++
     }
     const pauseMs = Math.min(longestPauseMs, 100 * 2 ** failures) * (0.5 + Math.random() / 2)

@@ -1,3 +1,6 @@
+import type { EmitEvent } from '../../events/events.ts'
+import { evidence } from './errors.ts'
+
 /**
  * Notifies followers that the log may have grown. A notification is only a hint: no writer waits for it, a lost one
  * delays followers but loses no revocation, and followers read the new rows from the log.
@@ -37,9 +40,9 @@ export interface Notifier {
 
 /**
  * Sends hints one at a time; one hint serves all calls of `notify` since the last one was sent. The first is sent at
- * once. A failure to send is ignored, because followers read the log every few seconds without a hint.
+ * once. A hint that could not be sent is not sent again, because followers read the log every few seconds without one.
  */
-export function createNotifier(send: () => Promise<unknown>): Notifier {
+export function createNotifier(send: () => Promise<unknown>, emit: EmitEvent): Notifier {
   let isSending = false
   let isRequested = false
   let sending: Promise<unknown> = Promise.resolve()
@@ -61,7 +64,7 @@ export function createNotifier(send: () => Promise<unknown>): Notifier {
 
   function sendOnce(): Promise<unknown> {
     isRequested = false
-    sending = send().catch(ignoreFailure)
+    sending = send().catch((error: unknown) => emit({ name: 'notification_not_sent', error: evidence(error) }))
     return sending
   }
 
@@ -69,8 +72,4 @@ export function createNotifier(send: () => Promise<unknown>): Notifier {
     await sending
     if (isRequested) await sendOnce()
   }
-}
-
-function ignoreFailure(): void {
-  // The database did not take the hint. Followers poll the log.
 }

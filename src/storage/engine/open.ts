@@ -5,7 +5,8 @@ import type { Database, DatabaseLocation, DatabaseOptions } from './database.ts'
  * is loaded.
  *
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE: another process has the embedded folder open; ERR_CONFIGURATION: no
- * database can be opened with these settings; ERR_STORAGE_UNAVAILABLE
+ * database can be opened with these settings; ERR_DATABASE_RESTORED: it was restored from a backup or copied;
+ * ERR_STORAGE_UNAVAILABLE
  */
 export async function openDatabase(location: DatabaseLocation, options: DatabaseOptions = {}): Promise<Database> {
   switch (location.kind) {

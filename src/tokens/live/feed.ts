@@ -12,7 +12,7 @@
  *   following.
  * - Failing: the log did not answer. Each `settle` that was called before that reading is rejected. After a pause that
  *   doubles with each failure the feed reads again from the same position, so no revocation is lost. A reading that
- *   succeeds makes it settled.
+ *   succeeds makes it settled. The first failure is the event `feed_delayed`, that reading `feed_resumed`.
  * When the last follower leaves, the feed becomes idle from any state, and every pending `settle` is rejected.
  *
  * If the log has a gap, the batch in which it was found says so (`hasGap`).
@@ -20,11 +20,12 @@
  * The feed keeps the last batches, by the cursor that they come after. A follower that is too slow no longer finds its
  * next batch there and reads the log instead. So memory is bounded however slow a follower is.
  */
+import type { EmitEvent } from '../../events/events.ts'
 import type { Revocation } from '../coverage.ts'
 import type { RevocationLog } from '../revocation-log.ts'
 
 /** One page that the feed has read: the step from one position of the log to the next. */
-export interface FeedBatch {
+interface FeedBatch {
   /** The position after this batch. */
   readonly cursor: string
   readonly revocations: readonly Revocation[]
@@ -64,12 +65,12 @@ const shortestPauseMs = 50
 const longestPauseMs = 2_000
 
 /** One reader of the log for all followers in this process. Its states are described at the top of this file. */
-export function createFeed(log: ReadableLog): Feed {
+export function createFeed(log: ReadableLog, emit: EmitEvent): Feed {
   let reader: LogReader | undefined
 
   return {
     join(onBatch) {
-      reader ??= new LogReader(log)
+      reader ??= new LogReader(log, emit)
       const joined = reader
       return joined.join(onBatch, () => {
         joined.stop()
@@ -93,6 +94,7 @@ interface PendingSettle {
 /** Reads the log from the time the first follower joins until the last one leaves. */
 class LogReader {
   readonly #log: ReadableLog
+  readonly #emit: EmitEvent
   readonly #followers = new Set<{ readonly onBatch: (batch: FeedBatch) => void }>()
   readonly #stopListening: () => void
   /** The last batches, by the cursor that they come after, the oldest first. */
@@ -106,8 +108,9 @@ class LogReader {
   #failures = 0
   #pending: PendingSettle[] = []
 
-  constructor(log: ReadableLog) {
+  constructor(log: ReadableLog, emit: EmitEvent) {
     this.#log = log
+    this.#emit = emit
     this.#stopListening = log.listen(() => this.#requestRead())
   }
 
@@ -155,17 +158,28 @@ class LogReader {
       try {
         const position = await this.#readAll()
         served = requests
-        this.#failures = 0
+        this.#reportSuccess()
         for (const { resolve } of this.#takePending(requests)) resolve(position)
         if (served < this.#requests) await sleep(minIntervalMs)
       } catch (fault) {
-        // Only pending calls of `settle` get the error. For followers it is a delay, and the storage reports its own
-        // faults.
+        // Only pending calls of `settle` get the error. For followers it is a delay.
+        this.#reportFailure(fault)
         for (const { reject } of this.#takePending(requests)) reject(fault)
-        await sleep(Math.min(longestPauseMs, shortestPauseMs * 2 ** this.#failures++))
+        await sleep(Math.min(longestPauseMs, shortestPauseMs * 2 ** (this.#failures - 1)))
       }
     }
     this.#isReading = false
+  }
+
+  /** A log that fails after the last follower has left delays no follower. */
+  #reportFailure(error: unknown): void {
+    if (this.#failures === 0 && !this.#isStopped) this.#emit({ name: 'feed_delayed', error })
+    this.#failures++
+  }
+
+  #reportSuccess(): void {
+    if (this.#failures > 0) this.#emit({ name: 'feed_resumed', facts: { failures: this.#failures } })
+    this.#failures = 0
   }
 
   /** Removes and answers the pending calls up to this request. */

@@ -63,6 +63,7 @@ export class Stream<Value> implements AsyncIterableIterator<Value> {
       // A value that arrives after the end is discarded.
       if (step.done !== true && !this.#isOver) return step
     } catch (fault) {
+      // After its end no reader waits for the stream, and the end itself may be what caused the fault.
       if (!this.#isOver) {
         this.end()
         throw fault

@@ -11,6 +11,7 @@
  * - Over: the stream has left the feed and its timer is cleared.
  * After `endStreams` each new stream is over as soon as it is prepared.
  */
+import { dropEvents, type EmitEvent } from '../../events/events.ts'
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
 import type { ClientStore } from '../client-store.ts'
 import type { Revocation } from '../coverage.ts'
@@ -47,11 +48,12 @@ export interface SubscriptionsDependencies {
   readonly store: Pick<TokenStore, 'find'>
   readonly clients: Pick<ClientStore, 'findClient'>
   readonly clock: () => Date
+  readonly emit?: EmitEvent
 }
 
 export function createSubscriptions(dependencies: SubscriptionsDependencies): Subscriptions {
-  const { log } = dependencies
-  const feed = createFeed(log)
+  const { log, emit = dropEvents } = dependencies
+  const feed = createFeed(log, emit)
   const watch = createWatch(dependencies, feed)
   const streams = new Set<Stream<unknown>>()
   let hasEnded = false
