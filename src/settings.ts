@@ -1,5 +1,6 @@
 import { optionalDirectives } from './graph/optional-directives.ts'
 import { clientSecretRule } from './tokens/clients.ts'
+import { lifetimeRanges } from './tokens/pair.ts'
 
 /** A setting that is a whole number. */
 interface NumberSetting {
@@ -60,21 +61,15 @@ export const settings = {
       'Sets the secret of the client `admin` at every start, and enables the client. Use it too when the printed secret was lost.',
   },
   ACCESS_TOKEN_SECONDS: {
-    default: 1200,
-    min: 1,
-    max: 3600,
+    ...lifetimeRanges.accessTokenSeconds,
     description: 'How long an access token lives.',
   },
   REFRESH_TOKEN_SECONDS: {
-    default: 86_400,
-    min: 1,
-    max: 31_536_000,
+    ...lifetimeRanges.refreshTokenSeconds,
     description: 'How long a refresh token lives: not less than `ACCESS_TOKEN_SECONDS`, and at most a year.',
   },
   REFRESH_GRACE_SECONDS: {
-    default: 30,
-    min: 0,
-    max: 300,
+    ...lifetimeRanges.refreshGraceSeconds,
     description: 'How long a spent refresh token is still answered with [the same pair](invalidate.md#refreshing).',
   },
   REVOCATION_DAYS: {

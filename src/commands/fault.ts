@@ -1,6 +1,8 @@
 import { CommanderError } from 'commander'
 import { TokenServiceError } from '../tokens/errors.ts'
+import { messageInDialect } from '../tokens/input-fault.ts'
 import { tokenLookalike } from '../tokens/token.ts'
+import { nameField } from './field-names.ts'
 
 /** The exit codes of the commands. */
 export const exitCodes = { done: 0, failed: 1, wrongUsage: 2, unknown: 3 } as const
@@ -63,13 +65,14 @@ export function describeFault(error: unknown): Description {
     return { code: error.code, message: error.message, exitCode: faults[error.code].exitCode }
   if (error instanceof CommanderError)
     return { code: 'ERR_USAGE', message: describeUsage(error), exitCode: exitCodes.wrongUsage }
-  if (error instanceof TokenServiceError)
+  if (error instanceof TokenServiceError) {
+    const message = messageInDialect(error, nameField)
     return {
       code: error.code,
-      message:
-        error.cause instanceof Error ? `${error.message} (${withoutTokens(error.cause.message)})` : error.message,
+      message: error.cause instanceof Error ? `${message} (${withoutTokens(error.cause.message)})` : message,
       exitCode: error.code === 'ERR_BAD_INPUT' ? exitCodes.wrongUsage : exitCodes.failed,
     }
+  }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { code: 'ERR_UNEXPECTED', message: withoutTokens(message), exitCode: exitCodes.failed }
 }

@@ -3,8 +3,8 @@ import DirectivesPlugin from '@pothos/plugin-directives'
 import FederationPlugin from '@pothos/plugin-federation'
 import RelayPlugin from '@pothos/plugin-relay'
 import type { Caller } from '../tokens/caller.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import { parseInstant } from '../tokens/instant.ts'
-import { badInput } from '../tokens/owner.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 
 /** What every resolver gets: the verbs and the caller. */

@@ -1,5 +1,5 @@
 import { type CursorKind, readCursor, writeCursor } from '../tokens/cursor.ts'
-import { badInput } from '../tokens/owner.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import type { Builder } from './builder.ts'
 
 const defaultPageSize = 20
@@ -38,7 +38,8 @@ export async function readPage<Node>(
   list: (page: PageRequest) => Promise<readonly Node[]>,
 ) {
   const limit = first ?? defaultPageSize
-  if (limit < 1 || limit > maxPageSize) throw badInput(`Expected \`first\` to be 1 to ${maxPageSize}, got ${limit}`)
+  if (limit < 1 || limit > maxPageSize)
+    throw badInput({ field: 'limit', expected: `to be 1 to ${maxPageSize}`, found: `${limit}` })
   const before = after == null ? undefined : readCursor(kind, after)
   // One entry more than requested shows whether there is another page.
   const nodes = await list({ before, limit: limit + 1 })

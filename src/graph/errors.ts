@@ -2,6 +2,8 @@ import { GraphQLError, type GraphQLErrorExtensions, type GraphQLSchema } from 'g
 import type { EmitEvent } from '../events/events.ts'
 import { emitFault } from '../tokens/emit-fault.ts'
 import { type ErrorCode, TokenServiceError } from '../tokens/errors.ts'
+import { messageInDialect } from '../tokens/input-fault.ts'
+import { nameField } from './field-names.ts'
 import { createRedactor } from './redact.ts'
 
 /** An error as GraphQL clients see it: `extensions.code`, and the HTTP status of the answer. */
@@ -58,7 +60,8 @@ export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (e
     if (origin instanceof TokenServiceError) {
       const presentation = presentationOf(origin.code)
       if (origin.code === 'ERR_STORAGE_UNAVAILABLE') emitFault(emit, origin)
-      if (presentation !== undefined) return present(origin.message, { ...presentation, ...httpOf(located) }, located)
+      if (presentation !== undefined)
+        return present(messageInDialect(origin, nameField), { ...presentation, ...httpOf(located) }, located)
     }
     if (located !== undefined && origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
       return present(redact(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)

@@ -11,7 +11,7 @@ import {
   GraphQLUnionType,
   isObjectType,
 } from 'graphql'
-import { badInput } from '../tokens/owner.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import type { Builder, GraphContext } from './builder.ts'
 
 type BuilderTypes = Builder extends PothosSchemaTypes.SchemaBuilder<infer Types> ? Types : never

@@ -1,3 +1,4 @@
+import { answerLookups } from '../tokens/answer-lookups.ts'
 import type { Revocation } from '../tokens/coverage.ts'
 import { invalidationReasons } from '../tokens/invalidation-reasons.ts'
 import { initiatingEntity, mayReadCounts, mayReadDetails } from '../tokens/revocation-access.ts'
@@ -134,7 +135,7 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
         'The invalidation that ended the session as a whole. Null while the session is live, and if it expired or its tokens were invalidated one by one.',
       resolve: async (session, _args, { tokens }) => {
         const stored = isStored(session) ? session : await loadSessionOnce(tokens, session)
-        return stored?.endedBy === undefined ? undefined : tokens.revocation(stored.endedBy)
+        return stored?.endedBy === undefined ? undefined : tokens[answerLookups].revocation(stored.endedBy)
       },
     }),
   )
@@ -143,7 +144,8 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
       type: revocation,
       nullable: true,
       description: 'The record of this invalidation. Null for a dry run, and if there was nothing new to invalidate.',
-      resolve: ({ revision }, _args, { tokens }) => (revision === undefined ? undefined : tokens.revocation(revision)),
+      resolve: ({ revision }, _args, { tokens }) =>
+        revision === undefined ? undefined : tokens[answerLookups].revocation(revision),
     }),
   )
   return revocation

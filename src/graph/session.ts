@@ -1,3 +1,4 @@
+import { answerLookups } from '../tokens/answer-lookups.ts'
 import type { Device, Session, StoredSession } from '../tokens/store.ts'
 import type { Builder, GraphContext } from './builder.ts'
 import { readId } from './connection.ts'
@@ -100,7 +101,7 @@ const loadedSessions = new WeakMap<Session, Promise<StoredSession | undefined>>(
 
 /** The fields of one session share a look-up. The look-ups of all sessions in a list share a statement. */
 export function loadSessionOnce(tokens: GraphContext['tokens'], session: Session): Promise<StoredSession | undefined> {
-  const known = loadedSessions.get(session) ?? tokens.describe(session)
+  const known = loadedSessions.get(session) ?? tokens[answerLookups].session(session)
   loadedSessions.set(session, known)
   return known
 }

@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, test } from 'vitest'
+import * as entry from '../../src/index.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { clients, revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
+import { answerLookups } from '../../src/tokens/answer-lookups.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
@@ -331,6 +333,13 @@ function expectUnauthenticated({ status, headers, errors, data }: GraphqlAnswer)
   )
   expect(data ?? null).toBeNull()
 }
+
+test('the look-ups without a caller are not exported by the package, and stay with verbs that are wrapped', () => {
+  const wrapped = { ...service.tokens, endStreams: () => undefined }
+
+  expect(Object.values(entry)).not.toContain(answerLookups)
+  expect(wrapped[answerLookups]).toBe(service.tokens[answerLookups])
+})
 
 test('the answer about an inactive token is the same to the byte, whatever the reason', async () => {
   const query = `query ($token: String!) { introspectToken(token: $token) {

@@ -1,7 +1,7 @@
 import { Client as Client6 } from 'elasticsearch-6'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ServiceEvent } from '../../src/events/events.ts'
-import { createHandler } from '../../src/http/handler.ts'
+import { createRoutes } from '../../src/http/routes.ts'
 import { type RunningServer, startServer } from '../../src/server/server.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { revocations } from '../../src/storage/schema.ts'
@@ -26,9 +26,8 @@ beforeAll(async () => {
   const emit = (event: ServiceEvent) => reports.push(event)
   const authenticatePassword = async (username: string, password: string) =>
     username === 'alice' && password === 'open sesame' ? { ...alice, scopes: ['read'] } : undefined
-  const handler = createHandler({ tokens, emit, authenticatePassword, assertReady: database.ping })
-  const fastPath = { accepts: () => false, answer: async () => undefined }
-  server = await startServer({ handler, fastPath, emit, port: 0, host: '127.0.0.1' })
+  const routes = createRoutes({ tokens, emit, authenticatePassword, assertReady: database.ping })
+  server = await startServer({ routes, emit, port: 0, host: '127.0.0.1' })
 })
 beforeEach(() => service.clear())
 afterAll(async () => {

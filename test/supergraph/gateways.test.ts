@@ -3,9 +3,8 @@ import type { Listening } from '../../examples/supergraph/listen.ts'
 import { startUsers, usersSdl } from '../../examples/supergraph/users.ts'
 import type { ServiceEvent } from '../../src/events/events.ts'
 import { optionalDirectives } from '../../src/graph/optional-directives.ts'
-import { createSchema, createSdl } from '../../src/graph/schema.ts'
-import { createFastPath } from '../../src/http/graphql/fast-path.ts'
-import { createHandler } from '../../src/http/handler.ts'
+import { createSdl } from '../../src/graph/schema.ts'
+import { createRoutes } from '../../src/http/routes.ts'
 import { type RunningServer, startServer } from '../../src/server/server.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { composers } from '../support/composers.ts'
@@ -20,16 +19,9 @@ let users: Listening
 /** Starts a server with both the fast path and the full path. */
 async function serve(): Promise<RunningServer> {
   const { tokens } = service
-  const schema = createSchema()
   const emit = (event: ServiceEvent) => service.reports.push(event)
-  const handler = createHandler({ schema, tokens, emit, assertReady: service.database.ping })
-  return startServer({
-    handler,
-    fastPath: createFastPath({ schema, tokens, emit }),
-    port: 0,
-    host: '127.0.0.1',
-    emit,
-  })
+  const routes = createRoutes({ tokens, emit, assertReady: service.database.ping })
+  return startServer({ routes, port: 0, host: '127.0.0.1', emit })
 }
 
 beforeAll(async () => {

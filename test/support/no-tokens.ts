@@ -1,3 +1,4 @@
+import { answerLookups } from '../../src/tokens/answer-lookups.ts'
 import type { Tokens } from '../../src/tokens/tokens.ts'
 
 /** For tests of requests that are refused before any verb is called: every verb fails. */
@@ -21,11 +22,10 @@ export const noTokens: Tokens = {
   deleteClient: refuse,
   listClients: refuse,
   findClient: refuse,
-  describe: refuse,
-  revocation: refuse,
   watchToken: refuse,
   followRevocations: refuse,
   endStreams: () => undefined,
+  [answerLookups]: { session: refuse, revocation: refuse },
 }
 
 function refuse(): Promise<never> {

@@ -89,6 +89,15 @@ test('no file is longer than 300 lines, and the composition root is not longer t
   expect(tooLong.map(([path]) => path)).toEqual([])
 })
 
+test('both paths to the verbs are made in one place, so that a policy misses neither', () => {
+  const makers = ['createFastPath(', 'createGraphqlHandler(', 'createOAuthRoutes(', 'createElasticsearchRoutes(']
+  const callers = files.filter((path) =>
+    makers.some((maker) => (text.get(path) ?? '').replaceAll(/function \w+\(/g, '').includes(maker)),
+  )
+
+  expect(callers).toEqual(['http/routes.ts'])
+})
+
 test('only config.ts reads the process’s environment', () => {
   expect(files.filter((path) => text.get(path)?.includes('process.env'))).toEqual(['config.ts'])
 })

@@ -172,7 +172,7 @@ test('while the log is unavailable a stream waits and misses no row, and one eve
 
   expect(await take(stream, 3)).toEqual(upTo(3))
   expect(events).toEqual([
-    { name: 'feed_delayed', error: new Error('The log is away') },
+    { name: 'feed_delayed', error: new Error('The log is unavailable') },
     { name: 'feed_resumed', facts: { failures: 3 } },
   ])
 })
