@@ -28,8 +28,9 @@ import {
 } from './clients.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
+import { badInput } from './input-fault.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
-import { badInput, readName } from './owner.ts'
+import { readName } from './owner.ts'
 import { assertPageLimit } from './requests.ts'
 
 type Dependencies = Pick<TokensDependencies, 'clients' | 'clock'>
@@ -99,7 +100,7 @@ async function change(
   { caller, minted, reason }: ChangeRequest,
 ): Promise<ClientAnswer> {
   const at = clock()
-  return answerOf(await clients.changeClient(readName('id', id), asked, changeBy(caller, at, reason)), at, minted)
+  return answerOf(await clients.changeClient(readName('clientId', id), asked, changeBy(caller, at, reason)), at, minted)
 }
 
 function changeBy(caller: KnownCaller, at: Date, reason?: InvalidationReason): ClientChangeBy {
@@ -111,7 +112,11 @@ function answerOf(changed: ChangedClient, at: Date, minted: string | undefined):
     case 'changed':
       return { outcome: 'changed', client: toListed(changed.client, at), secret: minted, ended: changed.ended }
     case 'same-secret':
-      throw badInput('Expected `secret` to be a new one, got the one that this client has, or had before')
+      throw badInput({
+        field: 'clientSecret',
+        expected: 'to be a new one',
+        found: 'the one that this client has, or had before',
+      })
     case 'beyond-caller':
       throw new TokenServiceError(
         'ERR_FORBIDDEN',
@@ -131,7 +136,10 @@ async function listClients(
 ): Promise<readonly ListedClient[]> {
   assertManager(caller, 'see the clients')
   assertPageLimit(limit)
-  const listed = await clients.listClients({ after: after === undefined ? undefined : readName('after', after), limit })
+  const listed = await clients.listClients({
+    after: after === undefined ? undefined : readName('cursor', after),
+    limit,
+  })
   const at = clock()
   return listed.map((client) => toListed(client, at))
 }
@@ -142,7 +150,7 @@ async function findClient(
   caller: Caller,
 ): Promise<ListedClient | undefined> {
   assertManager(caller, 'see a client')
-  const client = await clients.findClient(readName('id', id))
+  const client = await clients.findClient(readName('clientId', id))
   return client === undefined || client.deletedAt !== undefined ? undefined : toListed(client, clock())
 }
 
@@ -176,12 +184,17 @@ function newSecret(given: string | undefined): {
 function readServiceScopes(scopes: readonly string[], caller: KnownCaller): readonly string[] {
   const known: readonly string[] = serviceScopes
   const wrongIndex = scopes.findIndex((scope) => !known.includes(scope))
-  if (wrongIndex !== -1) throw badInput(`Expected \`scopes[${wrongIndex}]\` to be one of ${serviceScopes.join(', ')}`)
+  if (wrongIndex !== -1)
+    throw badInput({ field: 'scopes', index: wrongIndex, expected: `to be one of ${serviceScopes.join(', ')}` })
   assertMayGrant(caller, scopes)
   return [...new Set(scopes)]
 }
 
 function assertKeepPreviousSeconds(seconds: number): void {
   if (Number.isSafeInteger(seconds) && seconds >= 0 && seconds <= mostKeepPreviousSeconds) return
-  throw badInput(`Expected \`keepPreviousSeconds\` to be a whole number from 0 to ${mostKeepPreviousSeconds}`)
+  throw badInput({
+    field: 'keepPreviousSeconds',
+    expected: `to be a whole number from 0 to ${mostKeepPreviousSeconds}`,
+    found: `${seconds}`,
+  })
 }
