@@ -304,7 +304,7 @@ CREATE TABLE public.database_identity (
     system_identifier text NOT NULL,
     database_oid bigint NOT NULL,
     timeline bigint NOT NULL,
-    restores bigint DEFAULT 0 NOT NULL,
+    epoch_began_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     written_by xid8 DEFAULT pg_current_xact_id() NOT NULL
 );
 

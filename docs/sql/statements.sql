@@ -491,6 +491,79 @@ from (
     and hashtext(pair.username) = hashtext($5) and pair.username = $6
 ) counted;
 
+-- src/storage/count.ts, countByWalk: restored, count
+select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
+from (
+  select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
+  from token_pairs pair
+  where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and true
+  union all
+  select case when is_live then 0 else -(1 + has_refresh::int) end,
+    case when is_live then -(access_ended::int + refresh_ended::int) else -(1 + has_refresh::int) end
+  from (
+    select has_refresh, access_ended, refresh_ended, not is_covered
+      and (access_expires_at > $4::timestamptz and not access_ended or has_refresh and not refresh_ended) as is_live
+    from (
+      select pair.id, pair.has_refresh, pair.access_expires_at, bool_or(pair.is_covered) as is_covered,
+        coalesce(bool_or(pair.half = 'access_token'), false) as access_ended,
+        coalesce(bool_or(pair.half = 'refresh_token'), false) as refresh_ended
+      from (
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, false as is_covered, earlier.selector as half
+        from revocations earlier
+        join token_pairs pair on pair.id = earlier.pair_id
+        where earlier.pair_id is not null and earlier.revision < $5 and true
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and pair.session_id = earlier.session_id
+        where earlier.selector = 'session' and earlier.revision < $6 and true
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
+          and pair.username = earlier.username
+        where earlier.selector = 'owner' and earlier.revision < $7 and earlier.bound > $8
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
+        where earlier.selector = 'owner' and earlier.revision < $9 and earlier.bound > $10
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+          and pair.username = earlier.username
+        where earlier.selector = 'owner' and earlier.revision < $11 and earlier.bound > $12
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
+          and pair.client_id = earlier.client_id
+        where earlier.selector = 'owner' and earlier.revision < $13 and earlier.bound > $14
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        union all
+        select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
+          pair.expires_at, pair.has_refresh, true as is_covered, null as half
+        from revocations earlier
+        join token_pairs pair on earlier.everything
+        where earlier.selector = 'owner' and earlier.revision < $15 and earlier.bound > $16
+          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+      ) pair
+      where pair.session_id < $17 and pair.session_id >= $18 and pair.expires_at > $19::timestamptz and true
+      group by pair.id, pair.has_refresh, pair.access_expires_at
+    ) touched
+  ) states
+) counted;
+
 -- src/storage/count.ts, count_of_owner: prepared
 select pairs, invalidated, previously_invalidated
 from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[])
@@ -769,6 +842,47 @@ select (
   )
 from (select) one;
 
+-- src/storage/engine/identity.ts, adoptTimeline: opening
+update "database_identity"
+set "timeline" = $1, "written_by" = pg_current_xact_id()
+where "database_identity"."timeline" = $2
+returning "timeline";
+
+-- src/storage/engine/identity.ts, readIdentity: opening
+select (select system_identifier::text from pg_control_system()),
+  (select oid::bigint from pg_database where datname = current_database()),
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, "database_identity"."system_identifier",
+  "database_identity"."database_oid", "database_identity"."timeline", "database_identity"."written_by",
+  "database_identity".xmin::text
+from (select) as one
+left join "database_identity" on true;
+
+-- src/storage/engine/identity.ts, writeIdentity: restored
+insert into "database_identity" (
+  "is_only", "system_identifier", "database_oid", "timeline", "epoch_began_at", "written_by"
+)
+values (
+  default, (select system_identifier::text from pg_control_system()),
+  (select oid::bigint from pg_database where datname = current_database()),
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, default, default
+)
+on conflict ("is_only") do update set "system_identifier" = (select system_identifier::text from pg_control_system()),
+  "database_oid" = (select oid::bigint from pg_database where datname = current_database()),
+  "timeline" = ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
+  "epoch_began_at" = greatest(clock_timestamp(), "database_identity"."epoch_began_at" + interval '1 ms'),
+  "written_by" = pg_current_xact_id();
+
+-- src/storage/engine/identity.ts, writeIdentity: the first opening
+insert into "database_identity" (
+  "is_only", "system_identifier", "database_oid", "timeline", "epoch_began_at", "written_by"
+)
+values (
+  default, (select system_identifier::text from pg_control_system()),
+  (select oid::bigint from pg_database where datname = current_database()),
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint, default, default
+)
+on conflict do nothing;
+
 -- src/storage/engine/migrations.ts, readLastApplied: migrations that are missing
 select coalesce(max(created_at), 0) from drizzle.__drizzle_migrations;
 
@@ -991,8 +1105,12 @@ with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapsho
   order by xid, revision
   limit $10
 )
-select (select system_identifier::text from pg_control_system()), snapshot::text,
-  (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
+select concat_ws(
+  '-', (select system_identifier::text from pg_control_system()),
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
+  coalesce((select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0)
+),
+  snapshot::text, (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
 from now;
 
 -- src/storage/read-since.ts, readLogState: from the beginning
@@ -1004,15 +1122,23 @@ with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapsho
   order by revision
   limit $3
 )
-select (select system_identifier::text from pg_control_system()), snapshot::text,
-  (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
+select concat_ws(
+  '-', (select system_identifier::text from pg_control_system()),
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
+  coalesce((select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0)
+),
+  snapshot::text, (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
 from now;
 
 -- src/storage/read-since.ts, readLogState: where the log is
 with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapshot, pg_current_snapshot()) as target),
 "page" as (select * from revocations where false)
-select (select system_identifier::text from pg_control_system()), snapshot::text,
-  (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
+select concat_ws(
+  '-', (select system_identifier::text from pg_control_system()),
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
+  coalesce((select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0)
+),
+  snapshot::text, (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
 from now;
 
 -- src/storage/refresh.ts, refresh: prepared
@@ -1069,6 +1195,29 @@ select json_agg(
   )
 )
 from "token_pair_states";
+
+-- src/storage/restore-store.ts, moveSequence: restored
+select last_value,
+  greatest(
+    coalesce((select max(id) from token_pairs), 0), coalesce((select max(revision) from revocations), 0),
+    coalesce((select max(standing_since) from clients), 0)
+  ),
+  extract(epoch from clock_timestamp())
+from revision;
+
+-- src/storage/restore-store.ts, moveSequence: restored
+select setval('revision', $1) from (select) as one;
+
+-- src/storage/restore-store.ts, readEpoch: restored, count
+select concat_ws(
+  '-', (select system_identifier::text from pg_control_system()),
+  ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
+  coalesce((select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0)
+)
+from (select) as one;
+
+-- src/storage/restore-store.ts, restored
+select lock_scope(null, null);
 
 -- src/storage/retention.ts, emptySlot: retention
 select empty_slot($1, $2::timestamptz) from (select) one;
@@ -1614,3 +1763,6 @@ with "token_pair_states" as (
 select place, "id", "session_id", "realm", "username", "client_id", "device_label", "user_agent", "ip_address",
   "started_at", "issued_at", "expires_at", "covered_by", is_live
 from "token_pair_states";
+
+-- src/storage/unreached-numbers.ts, look: an unknown token
+select last_value from revision;

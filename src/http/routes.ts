@@ -33,7 +33,7 @@ export interface RoutesDependencies {
 
 export type Handler = (request: Request) => Promise<Response>
 
-export interface Route {
+interface Route {
   readonly method: string
   readonly path: string
   readonly handle: Handler

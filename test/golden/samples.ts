@@ -1,12 +1,15 @@
 import { sql } from 'drizzle-orm'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/engine/database.ts'
+import { watchIdentity, writeIdentity } from '../../src/storage/engine/identity.ts'
 import { applyMissing } from '../../src/storage/engine/migrations.ts'
 import { settleRestoredRows } from '../../src/storage/engine/restored.ts'
 import { completeCounts } from '../../src/storage/invalidate-scope.ts'
+import { createRestoreStore } from '../../src/storage/restore-store.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
+import { watchUnreachedNumbers } from '../../src/storage/unreached-numbers.ts'
 import type { ListableScope, SweepScope } from '../../src/tokens/coverage.ts'
 import type { InvalidationScope, TokenStore } from '../../src/tokens/store.ts'
 import { formatStatement } from './format.ts'
@@ -64,6 +67,7 @@ function samplesOf(database: Database, unrecorded: Database): Samples {
     ['counts that were abandoned', () => completeCounts(database, at)],
     ['migrations that are missing', () => applyMissing(database.db, async () => {})],
     ['a restored dump', () => settleRestoredRows(database)],
+    ...samplesOfRestores(database, unrecorded),
   ]
 }
 
@@ -124,6 +128,30 @@ function samplesOfClients(database: Database): Samples {
     ['listClients', () => clients.listClients({ after: undefined, limit: 1 })],
     ['listClients, the next page', () => clients.listClients({ after: client.id, limit: 1 })],
   ]
+}
+
+function samplesOfRestores(database: Database, unrecorded: Database): Samples {
+  const restores = createRestoreStore(database)
+  const identity = watchIdentity(database.db, { emit: () => {} })
+  const loss = { kind: 'writes', before: at } as const
+  return [
+    ['an unknown token', () => lookAtSequence(database)],
+    ['restored, count', () => restores.count(loss, at)],
+    ['restored', () => restores.settle(loss, { at, caller: 'operator' })],
+    ['the first opening', () => writeIdentity(database.db, { newEpoch: false })],
+    ['another timeline', () => setTimelineBack(unrecorded)],
+    ['opening', () => identity.look()],
+  ]
+}
+
+/** The look is in the background. */
+async function lookAtSequence(database: Database): Promise<void> {
+  watchUnreachedNumbers(database)(2 ** 40)
+  await database.ping()
+}
+
+async function setTimelineBack({ db }: Database): Promise<void> {
+  await db.execute(sql`update database_identity set timeline = timeline - 1, written_by = pg_current_xact_id()`)
 }
 
 /** More pairs than are counted by key. */

@@ -10,15 +10,15 @@ import { TokenServiceError } from '../../src/tokens/errors.ts'
 import { badInput, type InputFault, type InputField } from '../../src/tokens/input-fault.ts'
 
 const schema = createSchema()
-const reports: unknown[] = []
-const report = (error: unknown) => reports.push(error)
+const events: unknown[] = []
+const emit = (event: unknown) => events.push(event)
 
 const wordings = {
   domain: (error: TokenServiceError) => error.message,
-  graphql: (error: TokenServiceError) => createErrorPresenter(schema, report)(error).message,
-  elasticsearch: (error: TokenServiceError) => toElasticsearchError(error, report).message,
+  graphql: (error: TokenServiceError) => createErrorPresenter(schema, emit)(error).message,
+  elasticsearch: (error: TokenServiceError) => toElasticsearchError(error, emit).message,
   oauth: async (error: TokenServiceError) => {
-    const response = await withErrorAnswers(() => Promise.reject(error), report)(new Request('http://localhost/'))
+    const response = await withErrorAnswers(() => Promise.reject(error), emit)(new Request('http://localhost/'))
     const { error_description: description } = await response.json()
     return description
   },
@@ -97,14 +97,14 @@ test('the command line shows a failure of the database with its cause', () => {
 })
 
 test('Elasticsearch’s clients read a wrong field as an illegal argument', () => {
-  const error = toElasticsearchError(badInput({ field: 'username', expected: 'to be text' }), report)
+  const error = toElasticsearchError(badInput({ field: 'username', expected: 'to be text' }), emit)
 
   expect(error).toBeInstanceOf(ElasticsearchError)
   expect([error.status, error.shownCause]).toEqual([
     400,
     { type: 'illegal_argument_exception', reason: 'Expected `username` to be text.' },
   ])
-  expect(reports).toEqual([])
+  expect(events).toEqual([])
 })
 
 test('the names for GraphQL are arguments and input fields of the schema', () => {
