@@ -51,8 +51,8 @@ function isAddedAfter(id: string): SQL {
 /** The primary key settles it between processes that start at the same time: they all ask for the same id. */
 async function addFirst({ db }: Database, { id, secretDigest, scopes }: Client): Promise<boolean> {
   const added = db.$with('added', {}).as(sql`
-    insert into clients (id, secret_digest, scopes, created_at, standing_since)
-    select ${id}, ${secretDigest}::bytea, ${textArray(scopes)}, now(), nextval('revision')
+    insert into clients (id, secret_digest, scopes, created_at)
+    select ${id}, ${secretDigest}::bytea, ${textArray(scopes)}, now()
     where not exists (select from clients)
     on conflict do nothing returning id`)
   const rows = await db.with(added).select({ id: sql`id` }).from(sql`added`)
@@ -66,13 +66,13 @@ async function addFirst({ db }: Database, { id, secretDigest, scopes }: Client):
 async function put({ db }: Database, { id, secretDigest, scopes }: Client): Promise<boolean> {
   const locked = db.$with('locked', {}).as(sql`select lock_scope(null, null)`)
   const done = db.$with('done', {}).as(sql`
-    insert into clients as known (id, secret_digest, scopes, created_at, standing_since)
-    select ${id}, ${secretDigest}::bytea, ${textArray(scopes)}, now(), nextval('revision') from locked
+    insert into clients as known (id, secret_digest, scopes, created_at)
+    select ${id}, ${secretDigest}::bytea, ${textArray(scopes)}, now() from locked
     on conflict (id) do update set
       secret_digest = excluded.secret_digest, scopes = excluded.scopes, disabled_at = null,
       previous_secret_digest = case when ${isUnchanged} then known.previous_secret_digest end,
       previous_secret_until = case when ${isUnchanged} then known.previous_secret_until end,
-      standing_since = case when ${isUnchanged} then known.standing_since else excluded.standing_since end
+      standing_since = case when ${isUnchanged} then known.standing_since else nextval('revision') end
     where known.deleted_at is null
     returning id`)
   const rows = await db.with(locked, done).select({ id: sql`id` }).from(sql`done`)

@@ -84,11 +84,18 @@ describe('help', () => {
     'revocations',
   ]
 
-  test('exists for the commands that the README lists', async () => {
-    const readme = await readFile('README.md', 'utf8')
-    const [section = ''] = /## At the command line.*?\n## /s.exec(readme) ?? []
+  test('exists for the commands that the page lists; the README lists some of them', async () => {
+    const namesIn = async (path: string, heading: string) => {
+      const page = await readFile(path, 'utf8')
+      const [section = ''] = new RegExp(`## ${heading}.*?\\n## `, 's').exec(page) ?? []
+      return [...section.matchAll(/^\| `([a-z -]+?)(?: [<-].*?)?` \|/gm)].map(([, name]) => name)
+    }
 
-    expect([...section.matchAll(/^\| `([a-z -]+?)(?: [<-].*?)?` \|/gm)].map(([, name]) => name)).toEqual(names)
+    const inReadme = await namesIn('README.md', 'At the command line')
+
+    expect(await namesIn('docs/command-line.md', 'Commands')).toEqual(names)
+    expect(inReadme.length).toBeGreaterThan(5)
+    expect(names).toEqual(expect.arrayContaining(inReadme))
   })
 
   test.each(['', 'client', ...names])('for `%s` is on stdout, with the exit codes', async (words) => {
