@@ -110,7 +110,8 @@ begin
   end if;
 end $$;
 --> statement-breakpoint
--- The places of the clients that may not create a session any more: disabled, or given another secret since `seen`. Asked
+-- The places of the clients that may not create a session any more: disabled, deleted, or given another secret since
+-- `seen`. Null in `seen`: how old the caller's credentials are is not known. A client without a row is never outdated. Asked
 -- under the locks: a change of a client waits for these statements, and those after it find the change. plpgsql, because
 -- each of its statements takes a new snapshot.
 create function outdated_clients(ids text[], seen bigint[]) returns bigint[]
@@ -122,29 +123,46 @@ begin
     where client.disabled_at is not null or client.standing_since > asked.seen), '{}');
 end $$;
 --> statement-breakpoint
--- Changes a client, and in the same commit ends what ends with it. One lock for all changes and sweeps of clients: two
--- managers who disable each other find out, and no session is created between the change and the revocation.
+-- Adds or changes a client, and in the same commit ends what ends with it. One lock for all changes and sweeps of clients:
+-- two managers who disable each other find out, and no session is created between the change and the revocation.
 --
--- `held`: the scopes of the caller, who must have all that the client has or is given; null for an operator.
--- `change`: rotate, replace, scopes, disable, enable, delete.
+-- `change`: create, rotate, replace, scopes, disable, enable, delete.
 -- `ends`: `own`, the tokens that the client has for itself; `created`, all that it created; null, nothing.
--- `outcome`: changed, unknown, beyond_caller, is_disabled, is_enabled, is_last_manager.
+-- `held`: the scopes of the caller, who must have all that the client has or is given; null for an operator.
+-- `by_client`, `by_seen`: the client that is responsible for the caller, asked as `outdated_clients` asks: a manager that
+-- was disabled or given another secret after it authenticated changes nothing. It must also have these scopes now.
+-- `outcome`: changed, unknown, exists, id_used, is_disabled, is_enabled, is_same_secret, is_last_manager, beyond_caller,
+-- outdated_caller.
 create function change_client(
-  target text, held text[], change text, new_secret bytea, keep_previous_until timestamptz, new_scopes text[],
-  ends text, asked_at timestamptz, asked_by text, given_reason text, given_comment text,
+  target text, change text, new_secret bytea, keep_previous_until timestamptz, new_scopes text[], ends text,
+  held text[], by_client text, by_seen bigint, asked_at timestamptz, asked_by text, given_reason text,
   out outcome text, out revocation bigint, out client clients
 ) language plpgsql set lock_timeout = '5s' as $$
+declare
+  asker clients;
+  needed text[];
+  keeps_previous boolean;
 begin
   perform lock_scope(null, null);
-  select * into client from clients where id = target and deleted_at is null;
-  if client.id is null then
+  select * into asker from clients where id = by_client;
+  select * into client from clients where id = target;
+  needed := array['manage_clients'] || coalesce(client.scopes, '{}') || coalesce(new_scopes, '{}');
+  -- Rotating to the secret that it has changes nothing: a request that is repeated must not drop the previous one.
+  keeps_previous := change = 'scopes' or change = 'rotate' and new_secret = client.secret_digest;
+  if outdated_clients(array[by_client], array[by_seen]) <> '{}' then
+    outcome := 'outdated_caller';
+  elsif change = 'create' and client.id is not null then
+    outcome := case when client.deleted_at is null then 'exists' else 'id_used' end;
+  elsif change <> 'create' and (client.id is null or client.deleted_at is not null) then
     outcome := 'unknown';
-  elsif held is not null and not (client.scopes || coalesce(new_scopes, '{}')) <@ held then
+  elsif not needed <@ coalesce(held, needed) or not needed <@ coalesce(asker.scopes, needed) then
     outcome := 'beyond_caller';
   elsif change in ('rotate', 'replace', 'scopes') and client.disabled_at is not null then
     outcome := 'is_disabled';
   elsif change = 'enable' and client.disabled_at is null then
     outcome := 'is_enabled';
+  elsif change in ('replace', 'enable') and new_secret in (client.secret_digest, client.previous_secret_digest) then
+    outcome := 'is_same_secret';
   elsif client.disabled_at is null and 'manage_clients' = any(client.scopes)
     and (change in ('disable', 'delete') or change = 'scopes' and 'manage_clients' <> all(new_scopes))
     and not exists (
@@ -152,12 +170,18 @@ begin
       where other.id <> target and other.disabled_at is null and 'manage_clients' = any(other.scopes))
   then
     outcome := 'is_last_manager';
+  elsif change = 'create' then
+    outcome := 'changed';
+    insert into clients (id, secret_digest, scopes, created_at, standing_since)
+    values (target, new_secret, new_scopes, now(), nextval('revision')) returning * into client;
   else
     outcome := 'changed';
     update clients set
       secret_digest = coalesce(new_secret, secret_digest),
-      previous_secret_digest = case change when 'rotate' then secret_digest when 'scopes' then previous_secret_digest end,
-      previous_secret_until = case change when 'rotate' then keep_previous_until when 'scopes' then previous_secret_until end,
+      previous_secret_digest = case
+        when keeps_previous then previous_secret_digest when change = 'rotate' then secret_digest end,
+      previous_secret_until = case
+        when keeps_previous then previous_secret_until when change = 'rotate' then keep_previous_until end,
       scopes = coalesce(new_scopes, scopes),
       disabled_at = case when change in ('disable', 'delete') then coalesce(disabled_at, asked_at)
         when change <> 'enable' then disabled_at end,
@@ -166,9 +190,9 @@ begin
     where id = target returning * into client;
     if ends is not null then
       revocation := nextval('revision');
-      insert into revocations (revision, selector, realm, username, client_id, bound, at, caller, reason, comment)
+      insert into revocations (revision, selector, realm, username, client_id, bound, at, caller, reason)
       values (revocation, 'owner', case ends when 'own' then '_clients' end, case ends when 'own' then target end,
-        case ends when 'created' then target end, revocation, asked_at, asked_by, given_reason, given_comment);
+        case ends when 'created' then target end, revocation, asked_at, asked_by, given_reason);
     end if;
   end if;
 end $$;

@@ -18,12 +18,31 @@ export { createRevocationLog } from './storage/revocation-log.ts'
 export { createTokenStore } from './storage/token-store.ts'
 export type { Credentials } from './tokens/authenticate.ts'
 export { type ActiveToken, anonymous, type Caller, type ServiceScope } from './tokens/caller.ts'
+export type {
+  ChangedClient,
+  ClientChange,
+  ClientChangeBy,
+  ClientPage,
+  ClientRefusal,
+  ClientStore,
+  EndedTokens,
+} from './tokens/client-store.ts'
+export type {
+  ClientAnswer,
+  ClientRequest,
+  ClientsRequest,
+  ClientVerbs,
+  EndSessionsRequest,
+  NewClientRequest,
+  NewSecretRequest,
+  RotateClientSecretRequest,
+} from './tokens/client-verbs.ts'
 export {
   type Client,
-  type ClientStore,
   digestClientSecret,
   type ListedClient,
   mintClientSecret,
+  type StoredClient,
 } from './tokens/clients.ts'
 export type { InvalidationCounts, ListableScope, Revocation, SweepScope } from './tokens/coverage.ts'
 export type { TokensDependencies } from './tokens/dependencies.ts'

@@ -9,7 +9,9 @@ import type { Database } from './storage/engine/database.ts'
 import { startRetention } from './storage/retention.ts'
 import { logEvents } from './telemetry.ts'
 import { openTokenService } from './token-service.ts'
-import { adminScopes, type ClientStore, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
+import type { ClientStore } from './tokens/client-store.ts'
+import { adminScopes, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
+import { TokenServiceError } from './tokens/errors.ts'
 
 /** A running service. */
 export interface Service {
@@ -93,13 +95,20 @@ function createReadiness(database: Database) {
   }
 }
 
-/** Makes sure that the admin client exists. Answers its secret if this call has generated and stored it. */
+/**
+ * Makes sure that the admin client exists. Answers its secret if this call has generated and stored it.
+ *
+ * @throws TokenServiceError ERR_CONFIGURATION: ADMIN_SECRET is set, and the client admin was deleted
+ */
 async function ensureAdmin(clients: ClientStore, configured: string | undefined): Promise<string | undefined> {
   const secret = configured ?? mintClientSecret()
   const admin = { id: 'admin', secretDigest: digestClientSecret(secret), scopes: adminScopes }
   if (configured === undefined) return (await clients.addFirstClient(admin)) ? secret : undefined
-  await clients.putClient(admin)
-  return undefined
+  if (await clients.putClient(admin)) return undefined
+  throw new TokenServiceError(
+    'ERR_CONFIGURATION',
+    'ADMIN_SECRET is set, but the client admin was deleted, and an id is never used again: unset ADMIN_SECRET, and use another client (`client create` adds one).',
+  )
 }
 
 /** Runs the function at the first call. All calls answer the same promise. */

@@ -6,7 +6,7 @@ import { createRestoreStore } from './storage/restore-store.ts'
 import { createRevocationLog } from './storage/revocation-log.ts'
 import { createTokenStore } from './storage/token-store.ts'
 import type { Caller } from './tokens/caller.ts'
-import type { ClientStore } from './tokens/clients.ts'
+import type { ClientStore } from './tokens/client-store.ts'
 import { type RestoreAnswer, type RestoreOptions, settleRestore } from './tokens/restore.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 

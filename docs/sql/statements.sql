@@ -4,24 +4,29 @@
 --
 -- `npm run sql` writes this file.
 
--- src/storage/client-store.ts, addClient
-insert into "clients" (
-  "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
-  "previous_secret_until", "deleted_at"
+-- src/storage/change-client.ts, callChangeClient: addClient
+with "clients" as (
+  select change.outcome, change.revocation, (change.client).*
+  from change_client(
+    target => $1, change => $2, new_secret => $3::bytea, new_scopes => $4::text[],
+    keep_previous_until => $5::timestamptz, ends => $6, held => $7::text[], by_client => $8, by_seen => $9::bigint,
+    asked_at => $10::timestamptz, asked_by => $11, given_reason => $12
+  ) change
 )
-values ($1, $2, $3, now(), $4, default, default, default, default)
-on conflict do nothing
-returning "id";
+select outcome, revocation, "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since",
+  "previous_secret_digest", "previous_secret_until", "deleted_at"
+from "clients";
 
--- src/storage/client-store.ts, addFirstClient
-insert into "clients" (
-  "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
-  "previous_secret_until", "deleted_at"
+-- src/storage/client-store.ts, addFirst: addFirstClient
+with "added" as (
+  insert into clients (id, secret_digest, scopes, created_at)
+  select $1, $2::bytea, $3::text[], now()
+  where not exists (select from clients)
+  on conflict do nothing
+  returning id
 )
-select $1, $2::bytea, string_to_array($3, ' '), now(), null, null, null, null, null
-where not exists (select from clients)
-on conflict do nothing
-returning "id";
+select id
+from added;
 
 -- src/storage/client-store.ts, clients: prepared
 select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
@@ -29,34 +34,47 @@ select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_s
 from "clients"
 where "clients"."id" = any($1::text[]);
 
--- src/storage/client-store.ts, disableClient
-update "clients"
-set "disabled_at" = coalesce("clients"."disabled_at", now()), "standing_since" = nextval('revision')
-where "clients"."id" = $1
-returning "disabled_at";
-
 -- src/storage/client-store.ts, listClients
-select "id", "scopes", "created_at", "disabled_at"
-from "clients"
-order by "clients"."created_at" asc, "clients"."id" asc;
-
--- src/storage/client-store.ts, putClient
-insert into "clients" (
-  "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
+select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
   "previous_secret_until", "deleted_at"
-)
-values ($1, $2, $3, now(), $4, default, default, default, default)
-on conflict ("id") do update set "id" = $5, "secret_digest" = $6, "scopes" = $7, "disabled_at" = $8,
-  "standing_since" = case
-    when "clients"."secret_digest" = $9::bytea and "clients"."disabled_at" is null then "clients"."standing_since"
-    else nextval('revision')
-  end;
+from "clients"
+where "clients"."deleted_at" is null
+order by "clients"."created_at" asc, "clients"."id" asc
+limit $1;
 
--- src/storage/client-store.ts, replaceClient
-update "clients"
-set "id" = $1, "secret_digest" = $2, "scopes" = $3, "disabled_at" = $4, "standing_since" = nextval('revision')
-where "clients"."id" = $5
-returning "id";
+-- src/storage/client-store.ts, listClients, the next page
+select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
+  "previous_secret_until", "deleted_at"
+from "clients"
+where (
+  "clients"."deleted_at" is null
+  and ("clients"."created_at", "clients"."id") > (select created_at, id from clients where id = $1)
+)
+order by "clients"."created_at" asc, "clients"."id" asc
+limit $2;
+
+-- src/storage/client-store.ts, put: putClient
+with "locked" as (select lock_scope(null, null)),
+"done" as (
+  insert into clients as known (id, secret_digest, scopes, created_at)
+  select $1, $2::bytea, $3::text[], now()
+  from locked
+  on conflict (id) do update set secret_digest = excluded.secret_digest, scopes = excluded.scopes, disabled_at = null,
+    previous_secret_digest = case
+      when known.secret_digest = excluded.secret_digest and known.disabled_at is null then known.previous_secret_digest
+    end,
+    previous_secret_until = case
+      when known.secret_digest = excluded.secret_digest and known.disabled_at is null then known.previous_secret_until
+    end,
+    standing_since = case
+      when known.secret_digest = excluded.secret_digest and known.disabled_at is null then known.standing_since
+      else nextval('revision')
+    end
+  where known.deleted_at is null
+  returning id
+)
+select id
+from done;
 
 -- src/storage/count.ts, countByWalk: a client, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
@@ -1067,7 +1085,10 @@ with "asked" as (
     )
 ),
 "locked" as (select lock_names_shared($14::text[], $15::text[])),
-"numbered" as (select asked.*, nextval('revision') as id from locked cross join asked),
+"checked" as (select outdated_clients($16::text[], $17::bigint[]) as outdated from locked),
+"numbered" as (
+  select asked.*, nextval('revision') as id from checked cross join asked where asked.place <> all(checked.outdated)
+),
 "inserted" as (
   insert into token_pairs (
     slot, id, session_id, realm, username, client_id, scopes, issued_at, access_expires_at, expires_at, access_digest,
@@ -1078,9 +1099,8 @@ with "asked" as (
   from numbered
   order by id
 )
-select "id"
-from "numbered"
-order by "place";
+select "id", "place"
+from "numbered";
 
 -- src/storage/read-since.ts, readLogState: after a cursor
 with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapshot, pg_current_snapshot()) as target),

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { type ServiceScope, serviceScopes } from '../tokens/caller.ts'
+import { mostKeepPreviousSeconds } from '../tokens/client-verbs.ts'
 import { parseInstant } from '../tokens/instant.ts'
 import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
 
@@ -44,6 +45,13 @@ export function readLimit(text: string): number {
 export function readCount(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Expected a whole number from 0 up.')
+}
+
+/** For how many seconds more a client's previous secret is accepted. */
+export function readKeepPrevious(text: string): number {
+  const seconds = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+  if (seconds <= mostKeepPreviousSeconds) return seconds
+  throw new InvalidArgumentError(`Expected a whole number of seconds from 0 to ${mostKeepPreviousSeconds}.`)
 }
 
 /** An instant with an offset. */

@@ -19,7 +19,19 @@ export const faults = {
   },
   ERR_CLIENT_EXISTS: {
     exitCode: exitCodes.failed,
-    meaning: 'There is a client with this id already; `--replace` gives it a new secret.',
+    meaning: 'A client has this id already, or a deleted client had it: an id is never used again.',
+  },
+  ERR_CLIENT_DISABLED: {
+    exitCode: exitCodes.failed,
+    meaning: 'The client is disabled: `client enable` comes first.',
+  },
+  ERR_CLIENT_ENABLED: {
+    exitCode: exitCodes.failed,
+    meaning: 'The client is enabled already; `client rotate-secret` or `replace-secret` gives it another secret.',
+  },
+  ERR_LAST_MANAGER: {
+    exitCode: exitCodes.failed,
+    meaning: 'The client is the last enabled one with the scope `manage_clients`; another one needs it first.',
   },
   ERR_OUTPUT: {
     exitCode: exitCodes.failed,

@@ -28,6 +28,7 @@ const names: Readonly<Record<InputField, string>> = {
   cursor: '--before',
   clientId: 'the id of a client',
   clientSecret: 'the secret of a client',
+  keepPreviousSeconds: '--keep-previous',
   since: '--since',
   nothingLost: '--nothing-lost',
 }

@@ -55,7 +55,7 @@ function refuseSecrets(args: readonly string[]): void {
   if (!args.some((arg) => holdsToken(arg) || containsEncodedToken(arg))) return
   throw new CommandFault(
     'ERR_USAGE',
-    'There is a token or a client’s secret on the command line. It is in the shell’s history now, and the list of processes has shown it, so treat it as stolen: invalidate the token with `invalidate --token-stdin`, or replace the secret with `client create <id> --replace`.',
+    'There is a token or a client’s secret on the command line. It is in the shell’s history now, and the list of processes has shown it, so treat it as stolen: invalidate the token with `invalidate --token-stdin`, or replace the secret with `client replace-secret <id>`.',
   )
 }
 

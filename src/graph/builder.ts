@@ -35,8 +35,10 @@ export function createBuilder() {
     serialize: (instant) => instant.toISOString(),
     parseValue: readInstant,
   })
-  builder.queryType({ description: 'Queries about tokens, sessions and revocations.' })
-  builder.mutationType({ description: 'Creates, refreshes and invalidates tokens.' })
+  builder.queryType({ description: 'Queries about tokens, sessions, revocations and clients.' })
+  builder.mutationType({
+    description: 'Creates, refreshes and invalidates tokens, and manages the clients that do so.',
+  })
   return builder
 }
 

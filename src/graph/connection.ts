@@ -31,24 +31,47 @@ export interface PageRequest {
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
-export async function readPage<Node>(
-  { first, after }: PageArguments,
+export function readPage<Node>(
+  args: PageArguments,
   kind: CursorKind,
   idOf: (node: Node) => number,
   list: (page: PageRequest) => Promise<readonly Node[]>,
 ) {
+  const cursors = {
+    read: (text: string) => readCursor(kind, text),
+    write: (node: Node) => writeCursor(kind, idOf(node)),
+  }
+  return readPageAfter(args, cursors, (before, limit) => list({ before, limit }))
+}
+
+/** How a list writes the position of an entry as a cursor, and reads it. */
+interface Cursors<Node, Position> {
+  read(text: string): Position
+  write(node: Node): string
+}
+
+/**
+ * Reads one page of a list in the list's own order.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
+ */
+export async function readPageAfter<Node, Position>(
+  { first, after }: PageArguments,
+  cursors: Cursors<Node, Position>,
+  list: (after: Position | undefined, limit: number) => Promise<readonly Node[]>,
+) {
   const limit = first ?? defaultPageSize
   if (limit < 1 || limit > maxPageSize)
     throw badInput({ field: 'limit', expected: `to be 1 to ${maxPageSize}`, found: `${limit}` })
-  const before = after == null ? undefined : readCursor(kind, after)
+  const position = after == null ? undefined : cursors.read(after)
   // One entry more than requested shows whether there is another page.
-  const nodes = await list({ before, limit: limit + 1 })
-  const edges = nodes.slice(0, limit).map((node) => ({ cursor: writeCursor(kind, idOf(node)), node }))
+  const nodes = await list(position, limit + 1)
+  const edges = nodes.slice(0, limit).map((node) => ({ cursor: cursors.write(node), node }))
   return {
     edges,
     pageInfo: {
       hasNextPage: nodes.length > limit,
-      hasPreviousPage: before !== undefined,
+      hasPreviousPage: position !== undefined,
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },

@@ -28,6 +28,7 @@ export const nameField: NameField = quoteNames({
   cursor: 'after',
   clientId: 'id',
   clientSecret: 'secret',
+  keepPreviousSeconds: 'keepPreviousSeconds',
   since: 'since',
   nothingLost: 'nothingLost',
 })

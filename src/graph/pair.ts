@@ -72,7 +72,7 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
       }),
       scopes: t.stringList({
         description:
-          'What the pair may be used for: at most 64 scopes (RFC 6749 §3.3). `create_token`, `introspect_token` and `manage_token` have a meaning for this service, and only a caller that has them may grant them.',
+          'What the pair may be used for: at most 64 scopes (RFC 6749 §3.3). `create_token`, `introspect_token`, `manage_token`, `manage_clients` and `follow_revocations` have a meaning for this service, and only a caller that has them may grant them.',
       }),
       device: t.field({ type: device, description: 'The device that logs in, for its owner’s list of devices.' }),
       withoutRefreshToken: t.boolean({

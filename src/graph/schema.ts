@@ -1,5 +1,7 @@
 import type { GraphQLSchema } from 'graphql'
 import { createBuilder } from './builder.ts'
+import { defineClientMutations } from './client-mutations.ts'
+import { defineClients } from './clients.ts'
 import { addFederation } from './federation.ts'
 import { defineIntrospection } from './introspection.ts'
 import { defineInvalidation } from './invalidation.ts'
@@ -42,6 +44,8 @@ function buildSchema(): GraphQLSchema {
   defineSessions(builder, { tokenSession, tokenOwner, ownerInput })
   const revocation = defineRevocation(builder, { tokenSession, invalidation, reason })
   defineRevocations(builder, { revocation, reason, ownerInput })
+  const tokenClient = defineClients(builder)
+  defineClientMutations(builder, { tokenClient, invalidation })
   defineSubscriptions(builder, revocation)
   return builder.toSchema({ sortSchema: false })
 }

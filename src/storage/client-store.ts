@@ -1,6 +1,8 @@
-import { asc, eq, sql } from 'drizzle-orm'
-import type { Client, ClientStore, ListedClient, StoredClient } from '../tokens/clients.ts'
+import { and, asc, isNull, type SQL, sql } from 'drizzle-orm'
+import type { ClientStore } from '../tokens/client-store.ts'
+import type { Client, StoredClient } from '../tokens/clients.ts'
 import { createBatcher } from './batch.ts'
+import { createChangeClient, readClientRow, textArray } from './change-client.ts'
 import { list } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import { guardOf } from './engine/identity.ts'
@@ -17,91 +19,64 @@ export function createClientStore(database: Database): ClientStore {
   // Each request of a client looks it up: those that come at the same time share the statement.
   const findClient = createBatcher(async (ids: readonly string[]): Promise<readonly (StoredClient | null)[]> => {
     const rows = await byIds.execute({ ids: [...new Set(ids)] })
-    const found = new Map(rows.map((row) => [row.id, toClient(row)]))
+    const found = new Map(rows.map((row) => [row.id, readClientRow(row)]))
     return ids.map((id) => found.get(id) ?? null)
   })
+  const change = createChangeClient(database)
 
   return {
     findClient: (id) => guardStorage(async () => (await findClient(id)) ?? undefined),
-
-    addFirstClient: (client) =>
+    addFirstClient: (client) => guardStorage(() => addFirst(database, client)),
+    addClient: ({ id, ...added }, by) => guardStorage(() => change(id, { kind: 'create', ...added }, by)),
+    putClient: (client) => guardStorage(() => put(database, client)),
+    changeClient: (id, asked, by) => guardStorage(() => change(id, asked, by)),
+    listClients: ({ after, limit }) =>
       guardStorage(async () => {
-        const { id, secretDigest, scopes } = client
-        // The primary key settles it between processes that start at the same time: they all ask for the same id.
-        const added = await db
-          .insert(clients)
-          .select(sql`
-            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null, null, null, null, null
-            where not exists (select from clients)`)
-          .onConflictDoNothing()
-          .returning({ id: clients.id })
-        return added.length > 0
-      }),
-
-    addClient: (client) =>
-      guardStorage(async () => {
-        const added = await db
-          .insert(clients)
-          .values({ ...columnsOf(client), createdAt: sql`now()` })
-          .onConflictDoNothing()
-          .returning({ id: clients.id })
-        return added.length > 0
-      }),
-
-    putClient: (client) =>
-      guardStorage(async () => {
-        const { id: target } = clients
-        await db
-          .insert(clients)
-          .values({ ...columnsOf(client), createdAt: sql`now()` })
-          .onConflictDoUpdate({ target, set: { ...columnsOf(client), scopesValidFrom: validFromWith(client) } })
-      }),
-
-    replaceClient: (client) =>
-      guardStorage(async () => {
-        const replaced = await db
-          .update(clients)
-          .set({ ...columnsOf(client), scopesValidFrom: nextRevision })
-          .where(eq(clients.id, client.id))
-          .returning({ id: clients.id })
-        return replaced.length > 0
-      }),
-
-    disableClient: (id) =>
-      guardStorage(async () => {
-        const [disabled] = await db
-          .update(clients)
-          .set({ disabledAt: sql`coalesce(${clients.disabledAt}, now())`, scopesValidFrom: nextRevision })
-          .where(eq(clients.id, id))
-          .returning({ at: clients.disabledAt })
-        return disabled?.at ?? undefined
-      }),
-
-    listClients: () =>
-      guardStorage(async () => {
-        const { id, scopes, createdAt, disabledAt } = clients
         const rows = await db
-          .select({ id, scopes, createdAt, disabledAt })
+          .select()
           .from(clients)
-          .orderBy(asc(createdAt), asc(id))
-        return rows.map((row): ListedClient => ({ ...row, disabledAt: row.disabledAt ?? undefined }))
+          .where(and(isNull(clients.deletedAt), after === undefined ? undefined : isAddedAfter(after)))
+          .orderBy(asc(clients.createdAt), asc(clients.id))
+          .limit(limit)
+        return rows.map(readClientRow)
       }),
   }
 }
 
-/** As it is from now on: whoever is given a secret is no longer disabled. */
-function columnsOf({ id, secretDigest, scopes }: Client) {
-  return { id, secretDigest, scopes: [...scopes], disabledAt: null }
+/** The row is there even if the client was deleted after the page before. */
+function isAddedAfter(id: string): SQL {
+  return sql`(${clients.createdAt}, ${clients.id}) > (select created_at, id from clients where id = ${id})`
 }
 
-const nextRevision = sql`nextval('revision')`
-
-/** A service that starts again with the secret that it always had has lost none of its trust. */
-function validFromWith({ secretDigest }: Client) {
-  const { secretDigest: known, disabledAt, scopesValidFrom } = clients
-  return sql`case when ${known} = ${secretDigest}::bytea and ${disabledAt} is null then ${scopesValidFrom} else ${nextRevision} end`
+/** The primary key settles it between processes that start at the same time: they all ask for the same id. */
+async function addFirst({ db }: Database, { id, secretDigest, scopes }: Client): Promise<boolean> {
+  const added = db.$with('added', {}).as(sql`
+    insert into clients (id, secret_digest, scopes, created_at)
+    select ${id}, ${secretDigest}::bytea, ${textArray(scopes)}, now()
+    where not exists (select from clients)
+    on conflict do nothing returning id`)
+  const rows = await db.with(added).select({ id: sql`id` }).from(sql`added`)
+  return rows.length > 0
 }
 
-function toClient({ disabledAt, scopesValidFrom, ...client }: typeof clients.$inferSelect): StoredClient {
-  return { ...client, disabledAt: disabledAt ?? undefined, scopesValidFrom: scopesValidFrom ?? undefined }
+/**
+ * Takes the lock of every change of a client: a session that is being created is committed before the secret changes, or
+ * is refused after it. A service that starts again with the secret that it had before changes nothing.
+ */
+async function put({ db }: Database, { id, secretDigest, scopes }: Client): Promise<boolean> {
+  const locked = db.$with('locked', {}).as(sql`select lock_scope(null, null)`)
+  const done = db.$with('done', {}).as(sql`
+    insert into clients as known (id, secret_digest, scopes, created_at)
+    select ${id}, ${secretDigest}::bytea, ${textArray(scopes)}, now() from locked
+    on conflict (id) do update set
+      secret_digest = excluded.secret_digest, scopes = excluded.scopes, disabled_at = null,
+      previous_secret_digest = case when ${isUnchanged} then known.previous_secret_digest end,
+      previous_secret_until = case when ${isUnchanged} then known.previous_secret_until end,
+      standing_since = case when ${isUnchanged} then known.standing_since else nextval('revision') end
+    where known.deleted_at is null
+    returning id`)
+  const rows = await db.with(locked, done).select({ id: sql`id` }).from(sql`done`)
+  return rows.length > 0
 }
+
+const isUnchanged = sql`known.secret_digest = excluded.secret_digest and known.disabled_at is null`

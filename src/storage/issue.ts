@@ -4,11 +4,14 @@ import { column, list } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import { tokenPairs } from './schema.ts'
 
-/** Inserts new sessions, each with its first pair, and returns their ids in order: one statement, one commit. */
+/**
+ * Inserts new sessions, each with its first pair, and returns their ids in order: one statement, one commit. Null, and no
+ * row, where the client that asks was disabled, deleted or given another secret after the caller had authenticated.
+ */
 export function prepareIssue({
   db,
   statementName,
-}: Database): (pairs: readonly NewPair[]) => Promise<readonly number[]> {
+}: Database): (pairs: readonly NewPair[]) => Promise<readonly (number | null)[]> {
   const asked = db.$with('asked', {}).as(sql`
     select * from unnest(
       ${list('slots', 'smallint')}, ${list('realms', 'text')}, ${list('usernames', 'text')}, ${list('clientIds', 'text')},
@@ -19,11 +22,14 @@ export function prepareIssue({
       access_digest, refresh_digest, device_label, user_agent, ip_address, place)`)
   const locked = db.$with('locked', {}).as(sql`
     select lock_names_shared(${list('realms', 'text')}, ${list('usernames', 'text')})`)
+  // Under the lock that a change of a client takes alone: either this statement sees the change, or it committed before it.
+  const checked = db.$with('checked', {}).as(sql`
+    select outdated_clients(${list('clientIds', 'text')}, ${list('credentialRevisions', 'bigint')}) as outdated from locked`)
   // The id is taken after the locks: so the revocation of a scope sees every login with an id below its own revision.
   const numbered = db
     .$with('numbered', { id: tokenPairs.id, place: sql<number>`place`.mapWith(Number).as('place') })
     .as(sql`
-    select asked.*, nextval('revision') as id from locked cross join asked`)
+    select asked.*, nextval('revision') as id from checked cross join asked where asked.place <> all(checked.outdated)`)
   const inserted = db.$with('inserted', {}).as(sql`
     insert into token_pairs (slot, id, session_id, realm, username, client_id, scopes, issued_at,
       access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address)
@@ -31,10 +37,9 @@ export function prepareIssue({
       access_expires_at, expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address
     from numbered order by id`)
   const statement = db
-    .with(asked, locked, numbered, inserted)
-    .select({ id: numbered.id })
+    .with(asked, locked, checked, numbered, inserted)
+    .select({ id: numbered.id, place: numbered.place })
     .from(numbered)
-    .orderBy(numbered.place)
     .prepare(statementName('issue'))
 
   return async (pairs) => {
@@ -43,6 +48,7 @@ export function prepareIssue({
       realms: column(pairs, (pair) => pair.owner.realm),
       usernames: column(pairs, (pair) => pair.owner.username),
       clientIds: column(pairs, (pair) => pair.clientId),
+      credentialRevisions: column(pairs, (pair) => pair.credentialRevision ?? null),
       scopes: column(pairs, (pair) => pair.scopes.join(' ')),
       issuedAt: column(pairs, (pair) => pair.issuedAt.toISOString()),
       accessExpiresAt: column(pairs, (pair) => pair.access.expiresAt.toISOString()),
@@ -53,6 +59,8 @@ export function prepareIssue({
       userAgents: column(pairs, (pair) => pair.device.userAgent ?? null),
       ipAddresses: column(pairs, (pair) => pair.device.ipAddress ?? null),
     })
-    return rows.map(({ id }) => id)
+    const ids = new Array<number | null>(pairs.length).fill(null)
+    for (const { place, id } of rows) ids[place - 1] = id
+    return ids
   }
 }

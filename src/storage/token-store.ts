@@ -27,7 +27,7 @@ export function createTokenStore(database: Database): TokenStore {
   const listSessions = prepareListSessions(database, findSession)
 
   return {
-    issue: (pair) => guardStorage(() => issue(pair)),
+    issue: (pair) => guardStorage(async () => (await issue(pair)) ?? undefined),
     find: (key) => guardStorage(() => findPair(key)),
     refresh: (spending) => guardStorage(() => refresh(spending)),
     invalidateHalf: (reference, by) => guardStorage(() => endHalf({ reference, by })),

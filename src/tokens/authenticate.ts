@@ -13,8 +13,9 @@ export type Credentials =
 /** @throws TokenServiceError ERR_UNAUTHENTICATED */
 export async function authenticate(dependencies: TokensDependencies, credentials: Credentials): Promise<Caller> {
   if (credentials.kind === 'client') {
-    const client = await authenticateClient(dependencies.clients, credentials.id, credentials.secret)
-    return { kind: 'client', clientId: client.id, scopes: client.scopes }
+    const presented = { ...credentials, at: dependencies.clock() }
+    const { id, scopes, scopesValidFrom = 0 } = await authenticateClient(dependencies.clients, presented)
+    return { kind: 'client', clientId: id, scopes, credentialRevision: scopesValidFrom }
   }
   const presented = readToken(credentials.token)
   // A refresh token is not a credential: it can only be exchanged for a new pair.

@@ -2,19 +2,26 @@ import type { SweepScope } from './coverage.ts'
 import { TokenServiceError } from './errors.ts'
 import { badInput } from './input-fault.ts'
 import { type Owner, subjectOf } from './owner.ts'
-import type { Session } from './store.ts'
+import type { Authority, Session } from './store.ts'
 import type { PairKey } from './token.ts'
 
 /**
  * The scopes that this service acts on. Any other scope in a token is passed through for the application to interpret.
+ * `follow_revocations` is reserved: it grants nothing yet.
  */
-export const serviceScopes = ['create_token', 'introspect_token', 'manage_token'] as const
+export const serviceScopes = [
+  'create_token',
+  'introspect_token',
+  'manage_token',
+  'follow_revocations',
+  'manage_clients',
+] as const
 export type ServiceScope = (typeof serviceScopes)[number]
 
 /** Who makes a request. Wrong credentials are an error and never become an anonymous caller. */
 export type Caller = AnonymousCaller | ClientCaller | OwnerCaller | OperatorCaller
 
-type KnownCaller = Exclude<Caller, AnonymousCaller>
+export type KnownCaller = Exclude<Caller, AnonymousCaller>
 
 export interface AnonymousCaller {
   readonly kind: 'anonymous'
@@ -24,6 +31,12 @@ export interface ClientCaller {
   readonly kind: 'client'
   readonly clientId: string
   readonly scopes: readonly string[]
+  /**
+   * The client's `scopesValidFrom` when it authenticated, 0 if it had none: once the client is given another secret or is
+   * disabled, this caller creates nothing any more. Undefined for a caller that a program made by itself: it is refused
+   * only while the client is disabled or deleted.
+   */
+  readonly credentialRevision?: number | undefined
 }
 
 /** The contents of a token that is valid now. */
@@ -105,6 +118,37 @@ export function clientOf(caller: KnownCaller): string {
     default:
       return caller satisfies never
   }
+}
+
+/**
+ * The client responsible for a caller, and the revision up to which the caller's credentials are known to be good: the
+ * store refuses what it asks for if the client was disabled, deleted or given another secret after that.
+ */
+export function authorityOf(caller: KnownCaller): Authority {
+  const clientId = clientOf(caller)
+  switch (caller.kind) {
+    case 'client':
+      return { clientId, credentialRevision: caller.credentialRevision }
+    case 'owner':
+      return { clientId, credentialRevision: caller.token.session.id }
+    case 'operator':
+      return { clientId, credentialRevision: undefined }
+    default:
+      return caller satisfies never
+  }
+}
+
+/** @throws TokenServiceError ERR_UNAUTHENTICATED, always */
+export function refuseOutdated(): never {
+  throw new TokenServiceError(
+    'ERR_UNAUTHENTICATED',
+    'The client was disabled, deleted or given another secret after this request authenticated.',
+  )
+}
+
+/** The scopes that a caller can pass on; undefined for an operator, who can pass on all. */
+export function heldScopesOf(caller: KnownCaller): readonly string[] | undefined {
+  return caller.kind === 'operator' ? undefined : scopesOf(caller)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { ServiceScope } from './caller.ts'
+import { type ServiceScope, serviceScopes } from './caller.ts'
 import { TokenServiceError } from './errors.ts'
 import { badInput } from './input-fault.ts'
 import { readText } from './owner.ts'
@@ -12,48 +12,24 @@ export interface Client {
 }
 
 export interface StoredClient extends Client {
-  /** Undefined while the client may authenticate. */
+  readonly createdAt: Date
+  /** The secret before the last rotation. It is accepted until then. */
+  readonly previousSecret: { readonly digest: Uint8Array; readonly until: Date } | undefined
+  /** Undefined while the client may authenticate. A deleted client is disabled as well. */
   readonly disabledAt: Date | undefined
+  /** Set once the client was deleted. Its row stays, because its id is never given to another client. */
+  readonly deletedAt: Date | undefined
   /**
-   * Set when the client is disabled or its secret is replaced: sessions that began before this revision do not have the
-   * client's service scopes.
+   * Set when the client is added, disabled or enabled, and when its secret is replaced: sessions that began before this
+   * revision do not have the client's service scopes.
    */
   readonly scopesValidFrom: number | undefined
 }
 
-/** A client as operators see it in a list: without its secret's digest. */
-export interface ListedClient extends Pick<StoredClient, 'id' | 'scopes' | 'disabledAt'> {
-  readonly createdAt: Date
-}
-
-/** The storage port for clients. All methods throw `ERR_STORAGE_UNAVAILABLE` when the database does not answer. */
-export interface ClientStore {
-  /** Also finds a disabled client. */
-  findClient(id: string): Promise<StoredClient | undefined>
-  /**
-   * Adds the client if the database has no client yet. Answers whether it was added: true for one of concurrent calls.
-   */
-  addFirstClient(client: Client): Promise<boolean>
-  /** Adds the client if its id is free. Answers whether it was added: true for one of concurrent calls. */
-  addClient(client: Client): Promise<boolean>
-  /**
-   * Adds the client. If it exists already, sets its secret and scopes and enables it; if the secret is the same as
-   * before, the scopes of its earlier sessions stay valid.
-   */
-  putClient(client: Client): Promise<void>
-  /**
-   * Sets the secret and scopes of an existing client and enables it. Answers whether the client exists. Sessions that
-   * began before lose its service scopes permanently: they may have been created by a party that had stolen the old
-   * secret.
-   */
-  replaceClient(client: Client): Promise<boolean>
-  /**
-   * Disables the client and answers since when it is disabled. Repeating the call answers the same time. Undefined if
-   * the client does not exist.
-   */
-  disableClient(id: string): Promise<Date | undefined>
-  /** All clients, also disabled ones, the oldest first. */
-  listClients(): Promise<readonly ListedClient[]>
+/** A client as managers see it: without its secret's digest. */
+export interface ListedClient extends Pick<StoredClient, 'id' | 'scopes' | 'createdAt' | 'disabledAt'> {
+  /** Until when the secret before the last rotation is accepted as well. Undefined if none is. */
+  readonly previousSecretUntil: Date | undefined
 }
 
 /**
@@ -107,22 +83,29 @@ export function digestClientSecret(secret: string): Uint8Array {
 }
 
 /**
- * The client with this id and secret.
+ * The client with this id and secret. During a rotation the previous secret is accepted as well.
  *
- * An unknown id, a disabled client and a wrong secret all cost the same digest and comparison and throw the same error,
+ * An unknown id, a disabled client and a wrong secret all cost the same digest and comparisons and throw the same error,
  * so a caller cannot find out which ids exist.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
-export async function authenticateClient(store: ClientStore, id: string, secret: string): Promise<Client> {
+export async function authenticateClient(
+  store: { findClient(id: string): Promise<StoredClient | undefined> },
+  { id, secret, at }: { readonly id: string; readonly secret: string; readonly at: Date },
+): Promise<StoredClient> {
   const client = await store.findClient(id)
-  const isCorrect = timingSafeEqual(client?.secretDigest ?? noDigest, digestClientSecret(secret))
-  if (client === undefined || client.disabledAt !== undefined || !isCorrect)
+  const digest = digestClientSecret(secret)
+  const previous = client?.previousSecret
+  const isCurrent = timingSafeEqual(client?.secretDigest ?? noDigest, digest)
+  const isPrevious = timingSafeEqual(previous?.digest ?? noDigest, digest)
+  const isAccepted = isCurrent || (isPrevious && previous !== undefined && at < previous.until)
+  if (client === undefined || client.disabledAt !== undefined || !isAccepted)
     throw new TokenServiceError('ERR_UNAUTHENTICATED', 'The client id or secret is wrong.')
   return client
 }
 
 /** The scopes of the admin client: all of them, so that it can create tokens with any service scope. */
-export const adminScopes: readonly ServiceScope[] = ['create_token', 'introspect_token', 'manage_token']
+export const adminScopes: readonly ServiceScope[] = serviceScopes
 
 const noDigest = new Uint8Array(32)

@@ -1,5 +1,6 @@
 import { type ActiveToken, type Caller, type ServiceScope, serviceScopes } from './caller.ts'
-import type { ClientStore, StoredClient } from './clients.ts'
+import type { ClientStore } from './client-store.ts'
+import type { StoredClient } from './clients.ts'
 
 interface ScopeDependencies {
   readonly clients: Pick<ClientStore, 'findClient'>
@@ -10,13 +11,13 @@ interface ScopeDependencies {
  * created the session has that scope, is not disabled, and has not been given another secret since the session began.
  *
  * Otherwise a disabled client could go on through a token that it issued to itself, or through tokens created with that
- * one, however often they were refreshed. A client that is not in the store comes from the program that embeds this
- * module. Its scopes are left as they are: that program decides about them.
+ * one, however often they were refreshed. If the client is not in the store, or was deleted, no service scope is valid:
+ * nothing could take it away any more.
  */
 export async function withCurrentScopes(dependencies: ScopeDependencies, token: ActiveToken): Promise<ActiveToken> {
-  const client = token.scopes.some(isServiceScope) ? await dependencies.clients.findClient(token.clientId) : undefined
-  if (client === undefined) return token
-  const currentScopes = currentScopesOf(client, token.session.id)
+  if (!token.scopes.some(isServiceScope)) return token
+  const client = await dependencies.clients.findClient(token.clientId)
+  const currentScopes = client === undefined ? [] : currentScopesOf(client, token.session.id)
   return { ...token, scopes: token.scopes.filter((scope) => !isServiceScope(scope) || currentScopes.includes(scope)) }
 }
 
@@ -33,11 +34,12 @@ export async function watchScope(
   if (caller.kind === 'owner')
     return async () => (await withCurrentScopes(dependencies, caller.token)).scopes.includes(scope)
   const before = caller.kind === 'client' ? await dependencies.clients.findClient(caller.clientId) : undefined
-  if (before === undefined) return async () => true
+  if (caller.kind !== 'client' || before === undefined) return async () => true
+  const { credentialRevision = before.scopesValidFrom ?? 0 } = caller
   return async () => {
     const now = await dependencies.clients.findClient(before.id)
     const isUnchanged =
-      now !== undefined && now.disabledAt === undefined && now.scopesValidFrom === before.scopesValidFrom
+      now !== undefined && now.disabledAt === undefined && (now.scopesValidFrom ?? 0) <= credentialRevision
     return isUnchanged && now.scopes.includes(scope)
   }
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { TokenServiceError } from './errors.ts'
 import { badInput } from './input-fault.ts'
 
 /** What a list contains. A cursor of one kind of list is refused by another. */
@@ -25,11 +26,30 @@ export function writeCursor(kind: CursorKind, id: number): string {
 export function readCursor(kind: CursorKind, text: string): number {
   const bytes = Buffer.from(text, 'base64url')
   const position = bytes.subarray(0, 6)
-  if (bytes.length !== 10 || !checksum(kind, position).equals(bytes.subarray(6)))
-    throw badInput({ field: 'cursor', expected: 'to be a cursor that this list has given' })
+  if (bytes.length !== 10 || !checksum(kind, position).equals(bytes.subarray(6))) throw wrongCursor()
   return position.readUIntBE(0, 6)
 }
 
-function checksum(kind: CursorKind, position: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.from(`cursor ${kind} `), position]), 'buffer').subarray(0, 4)
+/** The same for the list of clients, whose positions are ids of clients. */
+export function writeClientCursor(id: string): string {
+  const position = Buffer.from(id)
+  return Buffer.concat([position, checksum('client', position)]).toString('base64url')
+}
+
+/** @throws TokenServiceError ERR_BAD_INPUT */
+export function readClientCursor(text: string): string {
+  const bytes = Buffer.from(text, 'base64url')
+  const position = bytes.subarray(0, -checksumBytes)
+  if (position.length === 0 || !checksum('client', position).equals(bytes.subarray(-checksumBytes))) throw wrongCursor()
+  return position.toString()
+}
+
+const checksumBytes = 4
+
+function wrongCursor(): TokenServiceError {
+  return badInput({ field: 'cursor', expected: 'to be a cursor that this list has given' })
+}
+
+function checksum(kind: CursorKind | 'client', position: Uint8Array): Buffer {
+  return hash('sha256', Buffer.concat([Buffer.from(`cursor ${kind} `), position]), 'buffer').subarray(0, checksumBytes)
 }

@@ -1,5 +1,5 @@
 import type { EmitEvent } from '../events/events.ts'
-import type { ClientStore } from './clients.ts'
+import type { ClientStore } from './client-store.ts'
 import type { Lifetimes } from './pair.ts'
 import type { RevocationLog } from './revocation-log.ts'
 import type { TokenStore } from './store.ts'

@@ -33,9 +33,10 @@ export type InputField =
   | 'comment'
   | 'limit'
   | 'cursor'
-  /** The id of a new client. */
+  /** The id of a client to add or change. */
   | 'clientId'
   | 'clientSecret'
+  | 'keepPreviousSeconds'
   | 'since'
   | 'nothingLost'
 

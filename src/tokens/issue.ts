@@ -1,4 +1,4 @@
-import { assertMayGrant, assertScope, type Caller, clientOf } from './caller.ts'
+import { assertMayGrant, assertScope, authorityOf, type Caller, refuseOutdated } from './caller.ts'
 import { clientRealm } from './clients.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type DeviceRequest, readDevice } from './device.ts'
@@ -17,6 +17,9 @@ export interface IssueRequest {
 
 /**
  * Creates a session with its first pair. Needs the scope `create_token`.
+ *
+ * A client that was disabled, deleted or given another secret after it had authenticated creates no session: once such a
+ * change has been answered, only sessions that began before it are left to end.
  *
  * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
  */
@@ -43,12 +46,13 @@ export async function issue(
   const id = await dependencies.store.issue({
     slot,
     owner,
-    clientId: clientOf(caller),
+    ...authorityOf(caller),
     scopes,
     device,
     issuedAt,
     ...halves,
   })
+  if (id === undefined) return refuseOutdated()
   return toIssuedPair(secrets, { slot, id, ...halves }, { scopes, session: { id, owner } }, issuedAt)
 }
 

@@ -11,8 +11,11 @@ import type { HalfReference, PairKey } from './token.ts'
  * safe.
  */
 export interface TokenStore {
-  /** Adds the first pair of a new session and answers its id, which is also the id of the session. */
-  issue(pair: NewPair): Promise<number>
+  /**
+   * Adds the first pair of a new session and answers its id, which is also the id of the session. Undefined, and nothing
+   * is added, if the caller's client was disabled, deleted or given another secret after the caller authenticated.
+   */
+  issue(pair: NewPair): Promise<number | undefined>
 
   /** Spends a refresh token on `successor`, or answers why not. Of concurrent calls exactly one spends it. */
   refresh(spending: Spending): Promise<SpendingAnswer>
@@ -108,13 +111,20 @@ export interface Grant {
   readonly scopes: readonly string[]
 }
 
+/** The client that is responsible for what a caller asks for, and how recent the caller's credentials are. */
+export interface Authority {
+  readonly clientId: string
+  /** A change of the client after this revision makes the credentials outdated. Undefined: not known. */
+  readonly credentialRevision: number | undefined
+}
+
 /** What the store keeps of one half of a new pair: never the token itself. */
 export interface NewHalf {
   readonly digest: Uint8Array
   readonly expiresAt: Date
 }
 
-export interface NewPair extends Grant {
+export interface NewPair extends Grant, Authority {
   readonly slot: number
   readonly issuedAt: Date
   readonly device: Device

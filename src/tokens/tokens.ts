@@ -1,6 +1,8 @@
 import { type AnswerLookups, answerLookups } from './answer-lookups.ts'
 import { authenticate, type Credentials } from './authenticate.ts'
 import type { Caller } from './caller.ts'
+import { createClientVerbs } from './client-life.ts'
+import type { ClientVerbs } from './client-verbs.ts'
 import type { Revocation } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type Introspection, introspect } from './introspect.ts'
@@ -14,12 +16,12 @@ import { findSession, listSessions, type SessionsRequest } from './sessions.ts'
 import type { StoredSession } from './store.ts'
 
 /**
- * All operations on tokens. A token that is unknown, expired, spent or invalidated is an ordinary answer. A thrown
+ * All operations on tokens and clients. A token that is unknown, expired, spent or invalidated is an ordinary answer. A thrown
  * `TokenServiceError` means that the request was malformed (`ERR_BAD_INPUT`), that it was not allowed
  * (`ERR_UNAUTHENTICATED`, `ERR_FORBIDDEN`), or that the database did not answer (`ERR_STORAGE_UNAVAILABLE`, all
  * methods).
  */
-export interface Tokens {
+export interface Tokens extends ClientVerbs {
   /**
    * The caller that presents these credentials: a client, or the owner of a valid access token.
    *
@@ -28,7 +30,8 @@ export interface Tokens {
   authenticate(credentials: Credentials): Promise<Caller>
 
   /**
-   * Creates a session with its first pair. Needs the scope `create_token`.
+   * Creates a session with its first pair. Needs the scope `create_token`. A caller whose client was disabled, deleted or
+   * given another secret after it authenticated creates none (`ERR_UNAUTHENTICATED`).
    *
    * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
    */
@@ -141,6 +144,7 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     findSession: (id, caller) => findSession(dependencies, id, caller),
     listRevocations: (request, caller) => listRevocations(dependencies, request, caller),
     findRevocation: (revision, caller) => findRevocation(dependencies, revision, caller),
+    ...createClientVerbs(dependencies),
     watchToken,
     followRevocations,
     endStreams,

@@ -16,6 +16,7 @@ beforeAll(async () => {
   await putClient('creator', 'create_token')
   await putClient('gateway', 'introspect_token')
   await putClient('operator', 'manage_token')
+  await putClient('manager', 'manage_clients')
 })
 
 const secretOf = (id: string) => `the-secret-of-${id}-of-32-characters`
@@ -35,6 +36,9 @@ const invalidate = 'mutation ($input: InvalidateTokenInput!) { invalidateToken(i
 const create = 'mutation ($input: CreateTokenPairInput!) { createTokenPair(input: $input) { scopes } }'
 const refresh = 'mutation ($input: RefreshTokenPairInput!) { refreshTokenPair(input: $input) { __typename } }'
 
+const createClient = 'mutation ($input: CreateTokenClientInput!) { createTokenClient(input: $input) { __typename } }'
+let createdClients = 0
+
 const wholeRealm = { input: { owner: { realmName: 'staff' } } }
 
 const callers: Readonly<Record<string, () => Promise<string | undefined>>> = {
@@ -43,9 +47,11 @@ const callers: Readonly<Record<string, () => Promise<string | undefined>>> = {
   'client create': async () => asClient('creator'),
   'client introspect': async () => asClient('gateway'),
   'client manage': async () => asClient('operator'),
+  'client clients': async () => asClient('manager'),
   'client all': async () => asAdmin,
   'owner alice': () => asOwner(alice),
   'alice, manage': () => asOwner(alice, 'manage_token'),
+  'alice, clients': () => asOwner(alice, 'manage_clients'),
   'owner bob': () => asOwner(bob),
   'alice elsewhere': () => asOwner(aliceElsewhere),
   'elsewhere, create': () => asOwner(aliceElsewhere, 'create_token'),
@@ -64,23 +70,27 @@ const requests: Readonly<Record<string, (pair: IssuedPair) => readonly [query: s
   'no such user': () => [invalidate, { input: { owner: { realmUser: { realmName: 'staff', username: 'nobody' } } } }],
   introspect: (pair) => [introspect, { token: pair.accessToken }],
   current: () => ['{ currentToken { username } }', {}],
+  clients: () => ['{ tokenClients { nodes { id } } tokenClient(id: "none") { id } }', {}],
+  'new client': () => [createClient, { input: { id: `client-${createdClients++}`, scopes: [] } }],
 }
 
 /** What each caller may do: + is done, 401 is UNAUTHENTICATED, 403 is FORBIDDEN. */
 const table = `
-                   | create | refresh | token | refresh token | realm user | realm | username | no such user | introspect | current
- anonymous         |   401  |    +    |   +   |       +       |    401     |  401  |   401    |     401      |    401     |    +
- client none       |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
- client create     |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
- client introspect |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +
- client manage     |   403  |    +    |   +   |       +       |     +      |   +   |    +     |      +       |    403     |    +
- client all        |    +   |    +    |   +   |       +       |     +      |   +   |    +     |      +       |     +      |    +
- owner alice       |   403  |    +    |   +   |       +       |     +      |  403  |   403    |     403      |    403     |    +
- alice, manage     |   403  |    +    |   +   |       +       |     +      |   +   |    +     |      +       |    403     |    +
- owner bob         |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
- alice elsewhere   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
- elsewhere, create |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
- bob, introspect   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +
+                   | create | refresh | token | refresh token | realm user | realm | username | no such user | introspect | current | clients | new client
+ anonymous         |   401  |    +    |   +   |       +       |    401     |  401  |   401    |     401      |    401     |    +    |   401   |    401
+ client none       |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
+ client create     |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
+ client introspect |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +    |   403   |    403
+ client manage     |   403  |    +    |   +   |       +       |     +      |   +   |    +     |      +       |    403     |    +    |   403   |    403
+ client clients    |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |    +    |     +
+ client all        |    +   |    +    |   +   |       +       |     +      |   +   |    +     |      +       |     +      |    +    |    +    |     +
+ owner alice       |   403  |    +    |   +   |       +       |     +      |  403  |   403    |     403      |    403     |    +    |   403   |    403
+ alice, manage     |   403  |    +    |   +   |       +       |     +      |   +   |    +     |      +       |    403     |    +    |   403   |    403
+ alice, clients    |   403  |    +    |   +   |       +       |     +      |  403  |   403    |     403      |    403     |    +    |    +    |     +
+ owner bob         |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
+ alice elsewhere   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
+ elsewhere, create |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
+ bob, introspect   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +    |   403   |    403
 `
 const [heads = [], ...lines] = table
   .trim()

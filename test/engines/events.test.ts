@@ -126,9 +126,10 @@ test('a failed round of retention is the event retention_failed', async () => {
     throw new Error('The clock has stopped')
   }
 
-  await startRetention(service.database, { revocationDays: 30, clock })()
+  const stop = startRetention(service.database, { revocationDays: 30, clock })
 
-  expect(reported()).toEqual(['retention_failed'])
+  await expect.poll(reported).toEqual(['retention_failed'])
+  await stop()
 })
 
 describe('at the server', () => {

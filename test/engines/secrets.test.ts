@@ -66,6 +66,48 @@ test('after every kind of operation no row, log line or error contains a token o
   expect(everything.includes(adminSecret)).toBe(false)
 })
 
+test('after every change of a client no row, log line or error contains its secret, and only the answer that made one', async () => {
+  const lines: string[] = []
+  const logger = createLogger((line) => lines.push(line))
+  const [chosen, other] = ['a-chosen-secret-of-more-than-32-characters', 'another-secret-of-more-than-32-characters']
+  const operations = [
+    ['createTokenClient', { id: 'robot', scopes: ['create_token'] }],
+    ['rotateTokenClientSecret', { id: 'robot' }],
+    ['rotateTokenClientSecret', { id: 'robot', secret: chosen }],
+    ['replaceTokenClientSecret', { id: 'robot', secret: chosen }],
+    ['replaceTokenClientSecret', { id: 'robot', endSessions: true }],
+    ['updateTokenClient', { id: 'robot', scopes: ['introspect_token'] }],
+    ['disableTokenClient', { id: 'robot' }],
+    ['enableTokenClient', { id: 'robot', secret: other }],
+    ['enableTokenClient', { id: 'robot', secret: chosen }],
+    ['createTokenClient', { id: 'robot', scopes: [], secret: chosen }],
+    ['createTokenClient', { id: chosen, scopes: [chosen], secret: [chosen] }],
+    ['createTokenClient', { id: 'new', scopes: [chosen], secret: chosen }],
+    ['createTokenClient', { id: 'new', scopes: [], secret: chosen.slice(0, 31) }],
+    ['deleteTokenClient', { id: 'robot' }],
+  ] as const
+  const generated: string[] = []
+  const texts: string[] = []
+  for (const [mutation, input] of operations) {
+    const query = `mutation ($input: ${mutation[0]?.toUpperCase()}${mutation.slice(1)}Input!) {
+      ${mutation}(input: $input) { ... on TokenClientChanged { secret client { id scopes } } ... on TokenClientRejected { code message } } }`
+    const { data, text } = await ask(service.handler, query, { variables: { input }, authorization: asAdmin })
+    const secret = data?.[mutation]?.secret
+    if (typeof secret === 'string') generated.push(secret)
+    else texts.push(text)
+  }
+  service.reports.forEach(logEvents(logger))
+
+  const everything = [await dump(), lines.join('\n'), ...texts].join('\n')
+
+  expect(everything).toContain('robot')
+  expect(generated).toHaveLength(3)
+  const secrets = [...generated, ...generated.map((secret) => secret.slice(4)), chosen, chosen.slice(0, 31), other]
+  for (const secret of secrets)
+    for (const form of [secret, Buffer.from(secret).toString('hex'), btoa(secret)])
+      expect(everything.includes(form), form.slice(0, 6)).toBe(false)
+})
+
 test('no OAuth route repeats a token or a secret from any place of a request, and only a refresh answers tokens', async () => {
   const lines: string[] = []
   const logger = createLogger((line) => lines.push(line))

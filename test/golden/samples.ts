@@ -118,14 +118,15 @@ function samplesOfLog(database: Database): Samples {
 
 function samplesOfClients(database: Database): Samples {
   const clients = createClientStore(database)
-  const client = { id: 'login', secretDigest: new Uint8Array(32), scopes: ['issue_token'] }
+  const client = { id: 'login', secretDigest: new Uint8Array(32), scopes: ['create_token'] }
+  const by = { at, caller: 'client:admin', clientId: 'admin', credentialRevision: 1, heldScopes: undefined }
   return [
     ['addFirstClient', () => clients.addFirstClient(client)],
-    ['addClient', () => clients.addClient(client)],
+    ['addClient', () => clients.addClient(client, by)],
     ['putClient', () => clients.putClient(client)],
-    ['replaceClient', () => clients.replaceClient(client)],
-    ['disableClient', () => clients.disableClient(client.id)],
-    ['listClients', () => clients.listClients()],
+    ['changeClient', () => clients.changeClient(client.id, { kind: 'disable', ends: 'own' }, by)],
+    ['listClients', () => clients.listClients({ after: undefined, limit: 1 })],
+    ['listClients, the next page', () => clients.listClients({ after: client.id, limit: 1 })],
   ]
 }
 

@@ -163,8 +163,9 @@ const device = { label: undefined, userAgent: undefined, ipAddress: undefined }
 async function issue(history: History, asked: Extract<HistoryEvent, { kind: 'issue' }>): Promise<void> {
   const { owner, clientId } = asked
   const [access, refresh] = [newHalf(history, 'access'), asked.hasRefresh ? newHalf(history, 'refresh') : undefined]
-  const grant = { owner, clientId, scopes: [], slot: 0, issuedAt: history.now, device }
+  const grant = { owner, clientId, credentialRevision: undefined, scopes: [], slot: 0, issuedAt: history.now, device }
   const id = await history.store.issue({ ...grant, access, refresh })
+  if (id === undefined) throw new Error('No client of this history is stored, so none can be disabled')
   const login = { id, owner, clientId, startedAt: history.now }
   history.logins.push(login)
   history.pairs.push(pairOf(login, id, { access, refresh }))

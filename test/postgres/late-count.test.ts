@@ -21,6 +21,7 @@ const pair = {
   slot: 0,
   owner: { realm: 'staff', username: 'alice' },
   clientId: 'web',
+  credentialRevision: undefined,
   scopes: [],
   device: { label: undefined, userAgent: undefined, ipAddress: undefined },
   issuedAt: at,

@@ -74,17 +74,29 @@ describe('help', () => {
     'migrate',
     'client create',
     'client list',
+    'client rotate-secret',
+    'client replace-secret',
+    'client update',
     'client disable',
+    'client enable',
+    'client delete',
     'invalidate',
     'revocations',
     'restored',
   ]
 
-  test('exists for the commands that the README lists', async () => {
-    const readme = await readFile('README.md', 'utf8')
-    const [section = ''] = /## At the command line.*?\n## /s.exec(readme) ?? []
+  test('exists for the commands that the page lists; the README lists some of them', async () => {
+    const namesIn = async (path: string, heading: string) => {
+      const page = await readFile(path, 'utf8')
+      const [section = ''] = new RegExp(`## ${heading}.*?\\n## `, 's').exec(page) ?? []
+      return [...section.matchAll(/^\| `([a-z -]+?)(?: [<-].*?)?` \|/gm)].map(([, name]) => name)
+    }
 
-    expect([...section.matchAll(/^\| `([a-z ]+?)(?: [<-].*?)?` \|/gm)].map(([, name]) => name)).toEqual(names)
+    const inReadme = await namesIn('README.md', 'At the command line')
+
+    expect(await namesIn('docs/command-line.md', 'Commands')).toEqual(names)
+    expect(inReadme.length).toBeGreaterThan(5)
+    expect(names).toEqual(expect.arrayContaining(inReadme))
   })
 
   test.each(['', 'client', ...names])('for `%s` is on stdout, with the exit codes', async (words) => {
@@ -144,6 +156,9 @@ test('serve --json prints one line once it is ready, and nothing when it stops',
 })
 
 describe('a client', () => {
+  /** Not by `command`, since this command must print a secret. */
+  const made = async (args: readonly string[]) => JSON.parse((await runCommand(args, { DATABASE_URL: url })).stdout)
+
   test('is created by only one of two concurrent commands; its secret is printed and works at once', async () => {
     const create = ['client', 'create', 'login', '--scope', 'create_token', '--scope', 'introspect_token']
 
@@ -154,7 +169,7 @@ describe('a client', () => {
     const [winner, loser] = ends.toSorted((one, other) => (one.code ?? 0) - (other.code ?? 0))
     expect(loser?.stdout).toBe('')
     expect(loser?.stderr).toBe(
-      'There is a client login already: choose another id, or give it a new secret and these scopes with --replace.\n',
+      'There is a client login already: choose another id, or change it with `client update`, `rotate-secret` or `replace-secret`.\n',
     )
     const [secret = ''] = /its_[\w-]{43}/.exec(winner?.stdout ?? '') ?? []
     const authorization = `Basic ${btoa(`login:${secret}`)}`
@@ -165,9 +180,9 @@ describe('a client', () => {
     await issue('alice', authorization)
   })
 
-  test('that is disabled is refused from its next request on, while the tokens it issued stay valid; --replace enables it', async () => {
+  test('that is disabled is refused from its next request on, while the tokens it issued stay valid; `client enable` enables it', async () => {
     const args = ['client', 'create', '--scope', 'create_token', '--scope', 'manage_token', 'gateway', '--json']
-    const created = JSON.parse((await runCommand(args, { DATABASE_URL: url })).stdout)
+    const created = await made(args)
     expect(created).toEqual({
       id: 'gateway',
       scopes: ['create_token', 'manage_token'],
@@ -193,17 +208,25 @@ describe('a client', () => {
       scopes: created.scopes,
       createdAt: expect.any(String),
       disabledAt,
+      previousSecretUntil: null,
     })
     await ask(`mutation { invalidateToken(input: { token: "${accessToken}" }) { errorCount } }`)
     expect(await feed.next()).toBe('complete')
 
-    const replaced = JSON.parse((await runCommand([...args, '--replace'], { DATABASE_URL: url })).stdout)
-    expect((await ask('{ __typename }', replaced.authorization)).status).toBe(200)
+    const enabled = await made(['client', 'enable', 'gateway', '--json'])
+    expect(enabled).toEqual({
+      id: 'gateway',
+      scopes: created.scopes,
+      secret: expect.stringMatching(/^its_[\w-]{43}$/),
+      authorization: `Basic ${btoa(`gateway:${enabled.secret}`)}`,
+      database: atPostgres,
+    })
+    expect((await ask('{ __typename }', enabled.authorization)).status).toBe(200)
     expect((await ask('{ __typename }', authorization)).status).toBe(401)
-    secrets.push(created.secret, authorization, replaced.secret, replaced.authorization)
+    secrets.push(created.secret, authorization, enabled.secret, enabled.authorization)
   })
 
-  test('that is disabled or replaced loses its own tokens; those of other clients stay valid', async () => {
+  test('that is disabled or whose secret leaked loses its own tokens; sessions stay valid until it is deleted', async () => {
     const create = ['client', 'create', 'robot', '--scope', 'create_token', '--scope', 'manage_token', '--json']
     const own = async (authorization: string): Promise<string> => {
       const headers = { 'content-type': 'application/json', authorization }
@@ -213,22 +236,90 @@ describe('a client', () => {
       secrets.push(access_token)
       return access_token
     }
-    const made = async (args: readonly string[]) => JSON.parse((await runCommand(args, { DATABASE_URL: url })).stdout)
     const first = await made(create)
     const [leaked, spared] = [await own(first.authorization), await own(service.authorization ?? '')]
+    const session = await issue('erin', first.authorization)
 
-    const replaced = await made([...create, '--replace'])
+    const replaced = await made(['client', 'replace-secret', 'robot', '--json'])
     const later = await own(replaced.authorization)
     const disabled = await command(['client', 'disable', 'robot'])
+    const sessionAfter = await isActive(session.accessToken)
+    const deleted = await read(['client', 'delete', 'robot'])
 
     expect(replaced).toMatchObject({ id: 'robot', invalidatedTokens: 1, database: atPostgres })
-    expect(disabled.stdout).toMatch(/ live on: end them by realm or username .*\n\n {2}ended +1 of its own tokens\n/)
-    expect(await Promise.all([leaked, later, spared].map(isActive))).toEqual([false, false, true])
+    expect(disabled.stdout).toMatch(/ live on: --end-sessions ends them\.\n\n {2}ended +1 of its own tokens\n/)
+    expect(sessionAfter).toBe(true)
+    expect(deleted).toEqual({ id: 'robot', invalidatedTokens: 2, database: atPostgres })
+    expect(await Promise.all([leaked, later, session.accessToken, spared].map(isActive))).toEqual([
+      false,
+      false,
+      false,
+      true,
+    ])
     const record = await read(['revocations', '--realm', '_clients', '--username', 'robot'])
     expect(record.map(({ reason }: { readonly reason: string }) => reason)).toEqual([
       'account-disabled',
-      'credential-change',
+      'credential-compromise',
     ])
+    secrets.push(first.secret, first.authorization, replaced.secret, replaced.authorization)
+  })
+
+  test('whose secret is rotated has two for a while, and other scopes when it is updated', async () => {
+    const old = await made(['client', 'create', 'rotor', '--scope', 'create_token', '--json'])
+    const rotated = await made(['client', 'rotate-secret', 'rotor', '--keep-previous', '3600', '--json'])
+    const updated = await read(['client', 'update', 'rotor', '--scope', 'introspect_token'])
+    const listed = await read(['client', 'list'])
+
+    expect(rotated).toEqual({
+      id: 'rotor',
+      scopes: ['create_token'],
+      secret: expect.stringMatching(/^its_[\w-]{43}$/),
+      authorization: `Basic ${btoa(`rotor:${rotated.secret}`)}`,
+      previousSecretUntil: expect.any(String),
+      database: atPostgres,
+    })
+    expect(Date.parse(rotated.previousSecretUntil) - Date.now()).toBeGreaterThan(3_500_000)
+    expect(updated).toEqual({ id: 'rotor', scopes: ['introspect_token'], database: atPostgres })
+    expect(listed).toContainEqual({
+      id: 'rotor',
+      scopes: ['introspect_token'],
+      createdAt: expect.any(String),
+      disabledAt: null,
+      previousSecretUntil: rotated.previousSecretUntil,
+    })
+    for (const { authorization } of [old, rotated])
+      expect((await ask('{ __typename }', authorization)).status).toBe(200)
+    const ended = await command(['client', 'rotate-secret', 'rotor', '--keep-previous', '0', '--secret-stdin'], chosen)
+    expect(ended.stdout).toMatch(
+      /^The client rotor has another secret\. The one before is not accepted any more\. Its /,
+    )
+    for (const { authorization } of [old, rotated])
+      expect((await ask('{ __typename }', authorization)).status).toBe(401)
+    secrets.push(chosen, old.secret, old.authorization, rotated.secret, rotated.authorization)
+  })
+
+  const chosen = 'a-chosen-secret-of-more-than-32-characters'
+
+  test('that is the last manager stays; a wrong change is one sentence that names the right one', async () => {
+    await read(['client', 'create', 'plain', '--scope', 'create_token', '--secret-stdin'], chosen)
+    const last = await command(['client', 'delete', 'admin'])
+    const enabled = await command(['client', 'enable', 'plain'])
+    await command(['client', 'disable', 'plain'])
+    const disabled = await command(['client', 'rotate-secret', 'plain'])
+    const asJson = await command(['client', 'update', 'plain', '--scope', 'create_token', '--json'])
+    await command(['client', 'delete', 'plain'])
+    const used = await command(['client', 'create', 'plain', '--scope', 'create_token'])
+
+    expect([last, enabled, disabled, used].map(({ code, stdout }) => [code, stdout])).toEqual(
+      [last, enabled, disabled, used].map(() => [1, '']),
+    )
+    expect(last.stderr).toMatch(
+      /^The client admin is the last one that may manage clients: .* manage_clients first\.\n$/,
+    )
+    expect(enabled.stderr).toMatch(/^The client plain is enabled already: /)
+    expect(disabled.stderr).toBe('The client plain is disabled: enable it with `client enable plain`.\n')
+    expect(JSON.parse(asJson.stderr).error.code).toBe('ERR_CLIENT_DISABLED')
+    expect(used.stderr).toMatch(/^There was a client plain, which was deleted, and an id is never used again: /)
   })
 
   test.each([
@@ -246,7 +337,7 @@ describe('a client', () => {
 
     expect([status, stderr]).toEqual([
       1,
-      `The client ${id} has a secret that could not be written to standard output, so it is lost: give the client another one with --replace.\n`,
+      `The client ${id} has a secret that could not be written to standard output, so it is lost: give the client another one with \`client replace-secret ${id}\`.\n`,
     ])
   })
 
@@ -269,10 +360,11 @@ describe('a client', () => {
     expect((await command(['client', 'list'])).stdout).toMatch(/^script +introspect_token +\d{4}-\S+Z$/m)
   })
 
-  test('that does not exist is neither disabled nor replaced', async () => {
+  test('that does not exist is not changed', async () => {
     const ends = await Promise.all([
       command(['client', 'disable', 'nobody']),
-      command(['client', 'create', 'nobody', '--scope', 'create_token', '--replace']),
+      command(['client', 'replace-secret', 'nobody']),
+      command(['client', 'update', 'nobody', '--scope', 'create_token']),
     ])
 
     for (const end of ends)

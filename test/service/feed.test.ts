@@ -103,7 +103,7 @@ test('a page on one process is notified of invalidations on another, also after 
 
   expect(await readIds(feed, before + 9)).toEqual(await revisions())
   await feed.close()
-  expect(one.output()).toContain('an idle database connection broke')
+  expect(one.output()).toContain('listen_connection_lost')
 })
 
 test('a guard continues from its cursor on another process, also on one that has just started', async () => {

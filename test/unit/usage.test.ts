@@ -16,6 +16,8 @@ afterEach(() => vi.restoreAllMocks())
 
 const invalidate = (...args: readonly string[]) => ['invalidate', ...args]
 
+const rotate = (seconds: string) => ['client', 'rotate-secret', 'login', '--keep-previous', seconds]
+
 const token = `ita_${'A'.repeat(56)}`
 const header = `Authorization: Basic ${btoa(`login:its_${'A'.repeat(43)}`)}`
 const onCommandLine = /^There is a token or a client’s secret on the command line\. It is in the shell’s history now/
@@ -75,6 +77,9 @@ test.each<[what: string, args: readonly string[], expected: RegExp]>([
   ['a limit above 1000', ['revocations', '--limit', '1001'], /Expected a whole number from 1 to 1000/],
   ['no scope', ['client', 'create', 'login'], /'--scope <scope>' not specified/],
   ['an unknown scope', ['client', 'create', 'login', '--scope', 'all'], /Allowed choices are create_token, /],
+  ['too many seconds', rotate('2592001'), /'--keep-previous <seconds>' .* from 0 to 2592000\./],
+  ['seconds that are no number', rotate('1d'), /'--keep-previous <seconds>' .* from 0 to 2592000\./],
+  ['seconds twice', [...rotate('1'), '--keep-previous', '2'], /'--keep-previous <seconds>' .* more than once/],
   ['an id with a colon', ['client', 'create', 'a:b', '--scope', 'create_token'], /without a space or a colon\.$/],
 ])('%s is a usage error, reported in one sentence that repeats no secret', async (_what, args, expected) => {
   expect(await run(args)).toBe(2)

@@ -28,6 +28,7 @@ export const nameField: NameField = quoteNames({
   cursor: 'cursor',
   clientId: 'clientId',
   clientSecret: 'clientSecret',
+  keepPreviousSeconds: 'keepPreviousSeconds',
   since: 'since',
   nothingLost: 'nothingLost',
 })

@@ -29,6 +29,7 @@ export const parameterNames: Readonly<Record<InputField, string>> = {
   cursor: 'cursor',
   clientId: 'client_id',
   clientSecret: 'client_secret',
+  keepPreviousSeconds: 'keepPreviousSeconds',
   since: 'since',
   nothingLost: 'nothingLost',
 }

@@ -13,7 +13,7 @@
  */
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
-import type { ClientStore } from '../clients.ts'
+import type { ClientStore } from '../client-store.ts'
 import type { Revocation } from '../coverage.ts'
 import { watchScope } from '../current-scopes.ts'
 import type { LogPage, RevocationLog } from '../revocation-log.ts'
