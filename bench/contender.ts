@@ -1,17 +1,17 @@
-/** What a round measures; each contender fills what it can. */
+/** What a round can measure. Each contender reports the measures that it has. */
 export type Measure =
   | 'perSecond'
   | 'p50Ms'
   | 'p99Ms'
-  /** CPU of the server process, kernel included. */
+  /** CPU time of the server process, kernel included, per request. */
   | 'serverMicros'
-  /** CPU of all processes of PostgreSQL. */
+  /** CPU time of all processes of PostgreSQL, per request. */
   | 'postgresMicros'
   /** The most memory that the server process held since its start. */
   | 'peakMb'
-  /** Until it holds: the commit. */
+  /** Time until the invalidation is committed, which is when it takes effect. */
   | 'effectMs'
-  /** From the effect to the exact counts. */
+  /** Time from there until the exact counts are known. */
   | 'countsMs'
   | 'bytes'
 
@@ -25,15 +25,15 @@ export interface Contender {
   /**
    * One round, or a shorter warm-up.
    *
-   * @throws Error when an answer is wrong: then there is nothing worth printing.
+   * @throws Error when an answer is wrong: the measured speed is then meaningless.
    */
   run(seconds: number): Promise<Sample>
 }
 
-/** Contenders whose rounds are interleaved, because they are compared with each other. */
+/** Contenders that are compared with each other, so their rounds are interleaved. */
 export interface Group {
   readonly name: string
   readonly contenders: readonly Contender[]
-  /** For what takes long by nature. */
+  /** A limit for contenders whose rounds take long. */
   readonly mostRounds?: number
 }

@@ -1,29 +1,29 @@
 import type { Contender, Group, Measure } from './contender.ts'
+import type { BenchContext } from './context.ts'
 import { createOidc } from './oidc/contenders.ts'
 import type { Options } from './options.ts'
 import { createTokenDatabases } from './ours/databases.ts'
-import { createGrown } from './ours/growth.ts'
-import { createAlone } from './ours/one-connection.ts'
-import { createRealmWide } from './ours/realm.ts'
+import { createGrowth } from './ours/growth.ts'
+import { createSingleConnection } from './ours/one-connection.ts'
+import { createRealmContenders } from './ours/realm.ts'
 import { createRetention } from './ours/retention.ts'
 import { createSessionPages } from './ours/sessions.ts'
 import { createStorage } from './ours/storage.ts'
 import { createVerbs } from './ours/throughput.ts'
 import { createEcho } from './plain/echo.ts'
 import { createPgbench } from './plain/pgbench.ts'
-import type { Stage } from './stage.ts'
 
-/** A number to compare: the same measure of several contenders is added up (memory: the greatest counts). */
+/** A number to compare: the sum of one measure over several contenders; for memory, the greatest. */
 export interface Figure {
   readonly of: readonly Contender[]
   readonly measure: Measure
 }
 
-export type Bound =
+export type Requirement =
   | { readonly kind: 'ratio'; readonly atLeast?: number; readonly atMost?: number }
   | { readonly kind: 'speedup'; readonly atLeast: number }
   | { readonly kind: 'value'; readonly atMost: number }
-  /** Shown for what it is. */
+  /** The number is printed, and nothing is required of it. */
   | { readonly kind: 'none' }
 
 /** A line of the table. */
@@ -31,60 +31,60 @@ export interface Goal {
   readonly work: string
   readonly ours: Figure
   readonly baseline?: Figure
-  readonly bound: Bound
+  readonly requirement: Requirement
 }
 
 /** Goals whose contenders run in interleaved rounds. */
-export interface Chapter {
+export interface GoalGroup {
   readonly name: string
   readonly goals: readonly Goal[]
   readonly mostRounds?: number
 }
 
-/** Nothing is opened or seeded yet: each contender does so when its turn comes. */
-export function createChapters(stage: Stage): readonly Chapter[] {
-  const databases = createTokenDatabases(stage)
-  const echo = createEcho(stage)
-  const pgbench = createPgbench(stage)
-  const verbs = createVerbs(stage, databases)
-  const oidc = createOidc(stage)
-  const { pairs, mostPairs } = stage.options
-  const realms = [...new Set([pairs, mostPairs])].map((size) => createRealmWide(databases, size))
+/** Opens and seeds nothing yet: each contender does so when it is prepared. */
+export function createGoalGroups(context: BenchContext): readonly GoalGroup[] {
+  const databases = createTokenDatabases(context)
+  const echo = createEcho(context)
+  const pgbench = createPgbench(context)
+  const verbs = createVerbs(context, databases)
+  const oidc = createOidc(context)
+  const { pairs, mostPairs } = context.options
+  const realms = [...new Set([pairs, mostPairs])].map((size) => createRealmContenders(databases, size))
 
   return [
-    { name: 'storage', mostRounds: 1, goals: storageGoals(createStorage(stage, databases)) },
+    { name: 'storage', mostRounds: 1, goals: storageGoals(createStorage(context, databases)) },
     {
       name: '64 connections',
       goals: throughputGoals({ ...verbs, oidc, echo: echo('echo', 64), pgbench: pgbench('pgbench', 64) }),
     },
     {
       name: 'one connection',
-      goals: aloneGoals({
-        ...createAlone(stage, databases),
-        echo: echo('echo, alone', 1),
-        pgbench: pgbench('pgbench, alone', 1),
+      goals: singleConnectionGoals({
+        ...createSingleConnection(context, databases),
+        echo: echo('echo, one connection', 1),
+        pgbench: pgbench('pgbench, one connection', 1),
       }),
     },
     {
       name: 'growth',
-      goals: growthGoals(createGrown(stage, databases, 10_000), createGrown(stage, databases, mostPairs)),
+      goals: growthGoals(createGrowth(context, databases, 10_000), createGrowth(context, databases, mostPairs)),
     },
-    { name: 'lists', goals: listGoals(createSessionPages(stage, databases)) },
-    { name: 'retention', goals: retentionGoals(createRetention(stage, databases)), mostRounds: 3 },
-    ...realms.map((realm, place) => realmChapter(realm, place === 0 ? pairs : mostPairs)),
+    { name: 'lists', goals: listGoals(createSessionPages(context, databases)) },
+    { name: 'retention', goals: retentionGoals(createRetention(context, databases)), mostRounds: 3 },
+    ...realms.map((realm, place) => realmGoals(realm, place === 0 ? pairs : mostPairs)),
   ]
 }
 
-/** Only the lines asked for, and only the contenders that they need. */
-export function selectGroups(chapters: readonly Chapter[], { only }: Options) {
+/** Only the lines that were asked for, and only the contenders that they need. */
+export function selectGroups(goalGroups: readonly GoalGroup[], { only }: Options) {
   const isWanted = ({ work }: Goal) => only.length === 0 || only.some((part) => work.includes(part))
-  const selected = chapters
-    .map((chapter) => ({ ...chapter, goals: chapter.goals.filter(isWanted) }))
+  const selected = goalGroups
+    .map((goalGroup) => ({ ...goalGroup, goals: goalGroup.goals.filter(isWanted) }))
     .filter(({ goals }) => goals.length > 0)
-  return selected.map(({ goals, ...chapter }) => {
+  return selected.map(({ goals, ...goalGroup }) => {
     const figures = goals.flatMap(({ ours, baseline }) => [ours, ...(baseline === undefined ? [] : [baseline])])
     const contenders = [...new Set(figures.flatMap((figure) => figure.of))]
-    return { goals, group: { ...chapter, contenders } satisfies Group }
+    return { goals, group: { ...goalGroup, contenders } satisfies Group }
   })
 }
 
@@ -102,13 +102,13 @@ function throughputGoals(one: Throughput): readonly Goal[] {
     work: `${ours.name}: answers a second`,
     ours: { of: [ours], measure: 'perSecond' },
     baseline: { of: [baseline], measure: 'perSecond' },
-    bound: atLeast === undefined ? { kind: 'none' } : { kind: 'ratio', atLeast },
+    requirement: atLeast === undefined ? { kind: 'none' } : { kind: 'ratio', atLeast },
   })
   const cpu = (ours: Contender, atMost?: number): Goal => ({
     work: `${ours.name}: CPU of the server per request`,
     ours: { of: [ours], measure: 'serverMicros' },
     baseline: { of: [echo], measure: 'serverMicros' },
-    bound: atMost === undefined ? { kind: 'none' } : { kind: 'ratio', atMost },
+    requirement: atMost === undefined ? { kind: 'none' } : { kind: 'ratio', atMost },
   })
   return [
     rate(one.invalidate, pgbench, 1),
@@ -128,22 +128,22 @@ function throughputGoals(one: Throughput): readonly Goal[] {
     {
       work: 'peak memory of the service under all of these',
       ours: { of: [one.invalidate, one.invalidateAsOwner, one.introspect, one.issue, one.refresh], measure: 'peakMb' },
-      bound: { kind: 'value', atMost: 150 },
+      requirement: { kind: 'value', atMost: 150 },
     },
   ]
 }
 
-interface Alone extends ReturnType<typeof createAlone> {
+interface SingleConnection extends ReturnType<typeof createSingleConnection> {
   readonly echo: Contender
   readonly pgbench: Contender
 }
 
-function aloneGoals(one: Alone): readonly Goal[] {
-  const p50 = (ours: Contender, baseline: readonly Contender[], bound: Bound): Goal => ({
+function singleConnectionGoals(one: SingleConnection): readonly Goal[] {
+  const p50 = (ours: Contender, baseline: readonly Contender[], requirement: Requirement): Goal => ({
     work: `${ours.name}: p50`,
     ours: { of: [ours], measure: 'p50Ms' },
     baseline: { of: baseline, measure: 'p50Ms' },
-    bound,
+    requirement,
   })
   return [
     p50(one.invalidate, [one.invalidateStatement, one.echo], { kind: 'ratio', atMost: 1.5 }),
@@ -152,14 +152,14 @@ function aloneGoals(one: Alone): readonly Goal[] {
   ]
 }
 
-type Grown = ReturnType<typeof createGrown>
+type Growth = ReturnType<typeof createGrowth>
 
-function growthGoals(small: Grown, large: Grown): readonly Goal[] {
+function growthGoals(small: Growth, large: Growth): readonly Goal[] {
   return (['invalidate', 'introspect'] as const).map((verb) => ({
     work: `growth: time of ${large[verb].name}`,
     ours: { of: [large[verb]], measure: 'p50Ms' },
     baseline: { of: [small[verb]], measure: 'p50Ms' },
-    bound: { kind: 'ratio', atMost: 1.3 },
+    requirement: { kind: 'ratio', atMost: 1.3 },
   }))
 }
 
@@ -169,7 +169,7 @@ function listGoals({ first, hundredth }: ReturnType<typeof createSessionPages>):
       work: 'lists: page 100 of a realm’s sessions',
       ours: { of: [hundredth], measure: 'p50Ms' },
       baseline: { of: [first], measure: 'p50Ms' },
-      bound: { kind: 'ratio', atMost: 1.3 },
+      requirement: { kind: 'ratio', atMost: 1.3 },
     },
   ]
 }
@@ -177,40 +177,40 @@ function listGoals({ first, hundredth }: ReturnType<typeof createSessionPages>):
 function retentionGoals({ without, during }: ReturnType<typeof createRetention>): readonly Goal[] {
   return [
     {
-      work: 'retention: p99 beside it',
+      work: 'retention: p99 of invalidations meanwhile',
       ours: { of: [during], measure: 'p99Ms' },
       baseline: { of: [without], measure: 'p99Ms' },
-      bound: { kind: 'ratio', atMost: 1.2 },
+      requirement: { kind: 'ratio', atMost: 1.2 },
     },
   ]
 }
 
-function realmChapter(realm: ReturnType<typeof createRealmWide>, pairs: number): Chapter {
-  const { single, sweep, sweepOfSome, flagging } = realm
+function realmGoals(realm: ReturnType<typeof createRealmContenders>, pairs: number): GoalGroup {
+  const { single, sweep, sweepAfterSingles, flagging } = realm
   const isLarge = pairs > 1_000_000
   const counts = (of: Contender): Goal => ({
     work: `${of.name}: exact counts`,
     ours: { of: [of], measure: 'countsMs' },
-    bound: { kind: 'value', atMost: isLarge ? 1500 : 150 },
+    requirement: { kind: 'value', atMost: isLarge ? 1500 : 150 },
   })
   const effect: Figure = { of: [sweep], measure: 'effectMs' }
   const all: readonly Goal[] = [
     {
-      work: `${sweep.name}: until it holds`,
+      work: `${sweep.name}: until it takes effect`,
       ours: effect,
       baseline: { of: [single], measure: 'effectMs' },
-      bound: { kind: 'ratio', atMost: 2 },
+      requirement: { kind: 'ratio', atMost: 2 },
     },
     counts(sweep),
-    counts(sweepOfSome),
+    counts(sweepAfterSingles),
     {
-      work: `${sweep.name}: against flagging each`,
+      work: `${sweep.name}: compared with flagging each row`,
       ours: effect,
       baseline: { of: [flagging], measure: 'effectMs' },
-      bound: { kind: 'speedup', atLeast: 50 },
+      requirement: { kind: 'speedup', atLeast: 50 },
     },
   ]
-  // Ten million flags take minutes and tens of gigabytes; one million make the point.
+  // Flagging ten million rows takes minutes and tens of gigabytes; one million rows show the same.
   return {
     name: `a realm of ${pairs.toLocaleString('en')} pairs`,
     mostRounds: 5,
@@ -220,5 +220,5 @@ function realmChapter(realm: ReturnType<typeof createRealmWide>, pairs: number):
 
 function storageGoals(storage: Contender): readonly Goal[] {
   const ours: Figure = { of: [storage], measure: 'bytes' }
-  return [{ work: 'storage: a live pair, indexes included', ours, bound: { kind: 'value', atMost: 260 } }]
+  return [{ work: 'storage: a live pair, indexes included', ours, requirement: { kind: 'value', atMost: 260 } }]
 }

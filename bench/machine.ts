@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { findPostgres } from '../test/support/postgres-binaries.ts'
+import { findPostgres } from '../scripts/lib/postgres-binaries.ts'
 
-/** What a number is worth nothing without. */
+/** The circumstances of a measurement, without which its numbers mean nothing. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number
@@ -12,10 +12,10 @@ export interface Machine {
   readonly node: string
   readonly postgres: string
   readonly oidcProvider: string
-  /** Of git, with "+" if something was changed since. */
+  /** The git commit, with "+" if the working tree has changes. */
   readonly revision: string
   readonly date: string
-  /** Of the minute before the benchmark began: what else was running. */
+  /** The load average of the minute before the benchmark began: shows whether other programs were running. */
   readonly loadBefore: number
 }
 

@@ -2,10 +2,11 @@ import { mkdtempSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startPostgres } from '../test/support/postgres.ts'
-import { openSweeper } from '../test/support/processes.ts'
+import { startPostgres } from '../scripts/lib/postgres.ts'
+import { openCleaner } from '../scripts/lib/processes.ts'
 import type { Sample } from './contender.ts'
-import { createChapters, selectGroups } from './goals.ts'
+import { type BenchContext, type Cleanup, createCleanup } from './context.ts'
+import { createGoalGroups, selectGroups } from './goals.ts'
 import { buildServers } from './load/build.ts'
 import { describeMachine } from './machine.ts'
 import { type Options, readOptions } from './options.ts'
@@ -13,17 +14,17 @@ import { writeProfile } from './profile.ts'
 import { createProgress } from './progress.ts'
 import { type Report, writeJson, writeReport } from './report.ts'
 import { runGroup } from './rounds.ts'
-import { type Closing, createClosing, type Stage } from './stage.ts'
 import { judge, type Verdict } from './verdict.ts'
 
 /**
- * Measures the service side by side with what it is compared to, each in a process of its own, all on one PostgreSQL
- * that is started for it. A wrong answer anywhere ends it with an error: a fast wrong answer is worth nothing.
+ * Measures the service side by side with what it is compared to. Each runs in its own process, all on one PostgreSQL
+ * that is started for the benchmark. Any wrong answer ends the benchmark with an error, since the speed of wrong
+ * answers means nothing.
  */
 
-const closing = createClosing()
+const cleanup = createCleanup()
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => void closing.close().finally(() => process.exit(130)))
+  process.once(signal, () => void cleanup.close().finally(() => process.exit(130)))
 
 const results = new Map<string, readonly Sample[]>()
 const verdicts: Verdict[] = []
@@ -31,12 +32,12 @@ try {
   const options = readOptions(process.argv.slice(2))
   const machine = describeMachine()
   await run(options).catch(fail)
-  await closing.close()
+  await cleanup.close()
   await print({ machine, settings: describe(options), verdicts, results }, options)
 } catch (error) {
   fail(error)
 } finally {
-  await closing.close()
+  await cleanup.close()
 }
 
 function fail(error: unknown): void {
@@ -44,15 +45,15 @@ function fail(error: unknown): void {
   process.exitCode = 1
 }
 
-/** Stops at the first failure; what was measured until then is kept. */
+/** Stops at the first failure. What was measured until then is printed. */
 async function run(options: Options): Promise<void> {
-  const stage = await openStage(options)
-  for (const { group, goals } of selectGroups(createChapters(stage), options)) {
-    const ofGroup = await runGroup(group, stage)
+  const context = await openContext(options)
+  for (const { group, goals } of selectGroups(createGoalGroups(context), options)) {
+    const ofGroup = await runGroup(group, context)
     for (const [name, samples] of ofGroup) results.set(name, samples)
     verdicts.push(...goals.map((goal) => judge(goal, ofGroup)))
   }
-  stage.progress.end()
+  context.progress.end()
 }
 
 async function print(report: Report, { markdown, jsonFile, profileFolder }: Options): Promise<void> {
@@ -61,19 +62,19 @@ async function print(report: Report, { markdown, jsonFile, profileFolder }: Opti
   if (profileFolder !== undefined) process.stdout.write(`\n${await writeProfile(profileFolder)}`)
 }
 
-async function openStage(options: Options): Promise<Stage> {
+async function openContext(options: Options): Promise<BenchContext> {
   const progress = createProgress()
   progress.say('building the service')
   buildServers()
   const folder = mkdtempSync(join(tmpdir(), 'invalidate-token-bench-'))
-  closing.keep({ close: openSweeper(folder).sweep })
+  cleanup.closeAtEnd({ close: openCleaner(folder).clean })
   progress.say('starting PostgreSQL')
-  const postgres = await openPostgres(closing)
-  return { options, postgres, progress, folder, keep: closing.keep }
+  const postgres = await openPostgres(cleanup)
+  return { options, postgres, progress, folder, closeAtEnd: cleanup.closeAtEnd }
 }
 
-/** Durable as by default; with room enough that no checkpoint falls into the rounds of one contender only. */
-async function openPostgres({ keep }: Closing) {
+/** Durable as by default, and with enough WAL space that no checkpoint slows down the rounds of only one contender. */
+async function openPostgres({ closeAtEnd }: Cleanup) {
   const postgres = await startPostgres({
     settings: {
       fsync: 'on',
@@ -84,7 +85,7 @@ async function openPostgres({ keep }: Closing) {
       max_connections: '300',
     },
   })
-  keep({ close: () => postgres.stop() })
+  closeAtEnd({ close: () => postgres.stop() })
   return postgres
 }
 

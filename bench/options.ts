@@ -5,31 +5,31 @@ export interface Options {
   /** How many rounds each contender runs, interleaved with the others of its group. */
   readonly rounds: number
   readonly seconds: number
-  /** How many pairs the tables hold that most of it runs on. */
+  /** How many pairs the tables hold in most measurements. */
   readonly pairs: number
-  /** How many pairs "large" means where growth is measured, and where a whole realm is ended. */
+  /** How many pairs the largest table holds, for growth and for the end of a whole realm. */
   readonly mostPairs: number
-  /** Only goals whose name holds one of these; empty means all. */
+  /** Only goals whose name contains one of these; empty means all. */
   readonly only: readonly string[]
   readonly jsonFile: string | undefined
   readonly markdown: boolean
-  /** Where our servers leave CPU profiles. */
+  /** The folder for the CPU profiles of the service. */
   readonly profileFolder: string | undefined
 }
 
 const usage = `npm run bench -- [options]
 
-  --quick          one short round on small tables: to see that it works, not to quote
+  --quick          one short round on small tables: shows that the benchmark works, not for quoting
   --full           growth and realm-wide invalidation with 10 M pairs as well (takes about half an hour more)
-  --only NAME      only the lines whose name holds NAME; may be repeated
+  --only NAME      only the lines whose name contains NAME; may be repeated
   --rounds N       5 by default
   --seconds N      length of a round, 4 by default
   --json FILE      writes all numbers of all rounds
   --markdown       prints the tables as GitHub Markdown
-  --profile DIR    CPU profiles of our servers, and where the time went
+  --profile DIR    writes CPU profiles of the service, and prints where the time went
 `
 
-/** @throws Error with the usage when the arguments make no sense. */
+/** @throws Error with the usage when an argument is unknown or invalid. */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parse(args)
   const quick = values.quick === true

@@ -12,7 +12,7 @@ interface CallNode {
   readonly children?: readonly number[]
 }
 
-/** As V8 writes it: at each sample, the node of the call tree that the program was in. */
+/** V8's format: for each sample, the node of the call tree that the program was in. */
 interface Profile {
   readonly nodes: readonly CallNode[]
   readonly samples: readonly number[]
@@ -22,11 +22,11 @@ interface Profile {
 const most = 15
 
 /**
- * Where the time of each profiled process went, waiting left out: by package, then by function.
+ * Where the time of each profiled process went, without waiting: by package, then by function.
  *
- * What node does on behalf of a package (a system call, a hash) counts as the package's in the first list; in the
- * second each function counts alone. The clock goes on while another process has the core, so on a busy machine system
- * calls, where a process loses it, look dearer than they are.
+ * In the first list, what node does for a package (a system call, a hash) counts as the package's time; in the second,
+ * each function counts by itself. The clock runs on while another process has the core. So on a busy machine system
+ * calls, in which a process loses the core, seem to take longer than they do.
  */
 export async function writeProfile(folder: string): Promise<string> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.cpuprofile')).toSorted()
@@ -54,7 +54,7 @@ function summarise({ nodes, samples, timeDeltas }: Profile): string {
   return [...ranking(byOwner, total), '', ...ranking(byFunction, total)].join('\n')
 }
 
-/** For each place in the call tree the package that is nearest to it on the stack. */
+/** For each node of the call tree, the package that is nearest to it on the stack. */
 function ownersOf(nodes: readonly CallNode[]): ReadonlyMap<number, string> {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const owners = new Map<number, string>()
@@ -82,11 +82,11 @@ function ranking(sums: ReadonlyMap<string, number>, total: number): readonly str
     .map(([name, micros]) => `${((micros / total) * 100).toFixed(1).padStart(5)} %  ${name}`)
 }
 
-/** Undefined for what is node's own. */
+/** Undefined for node's own functions. */
 function packageOf({ functionName, url }: CallFrame): string | undefined {
   if (functionName === '(garbage collector)') return 'garbage collector'
   const inPackage = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
   if (inPackage !== undefined) return inPackage
-  const room = /\/dist\/(\w+)/.exec(url)?.[1]
-  return room === undefined ? undefined : `ours ${room}`
+  const folder = /\/dist\/(\w+)/.exec(url)?.[1]
+  return folder === undefined ? undefined : `invalidate-token ${folder}`
 }

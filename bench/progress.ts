@@ -1,7 +1,7 @@
-/** One line on stderr that says what is going on; a new line each time where stderr is no terminal. */
+/** Shows the current step on stderr: on a terminal it overwrites one line, elsewhere it prints a new line each time. */
 export interface Progress {
   say(what: string): void
-  /** Leaves the line as it is and goes to the next. */
+  /** Keeps the current line and moves to the next. */
   end(): void
 }
 

@@ -19,7 +19,7 @@ const columns: Readonly<Record<string, Measure>> = {
   'server’s peak memory': 'peakMb',
 }
 
-/** Both tables and the line that says what they were measured on. */
+/** Both tables, and the line that says on what machine they were measured. */
 export function writeReport(report: Report, format: 'text' | 'markdown'): string {
   const table = format === 'markdown' ? markdownTable : textTable
   const goals = [

@@ -8,8 +8,8 @@ export type Results = ReadonlyMap<string, readonly Sample[]>
 const warmUpSeconds = 1
 
 /**
- * Runs a group: each contender once as a warm-up, then in every round each once, every other round in reverse order,
- * so that whatever slows this machine down for a while slows all of them.
+ * Runs a group: each contender once as a warm-up, then each once in every round, every other round in reverse order.
+ * Anything that slows this machine down for a while then slows all contenders alike.
  */
 export async function runGroup(
   group: Group,
@@ -33,7 +33,7 @@ export async function runGroup(
   return results
 }
 
-/** A measure over all rounds: the median, but memory's peak is a peak. Undefined if nobody measured it. */
+/** A measure over all rounds: the median, or for peak memory the maximum. Undefined if no round measured it. */
 export function overRounds(samples: readonly Sample[], measure: Measure): number | undefined {
   const values = samples.flatMap((sample) => sample[measure] ?? [])
   return measure === 'peakMb' ? values.toSorted((one, other) => other - one)[0] : median(values)

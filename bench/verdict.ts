@@ -1,8 +1,8 @@
 import type { Measure } from './contender.ts'
-import type { Bound, Figure, Goal } from './goals.ts'
+import type { Figure, Goal, Requirement } from './goals.ts'
 import { overRounds, type Results } from './rounds.ts'
 
-/** A line of the table, in words. */
+/** A line of the table, as printed text. */
 export interface Verdict {
   readonly work: string
   readonly ours: string
@@ -13,22 +13,23 @@ export interface Verdict {
   readonly isMet: boolean | undefined
 }
 
-/** Ratios are ratios of the numbers shown: medians over the rounds. */
+/** Compares the printed numbers, which are medians over the rounds. */
 export function judge(goal: Goal, results: Results): Verdict {
   const ours = figureOf(goal.ours, results)
   const baseline = goal.baseline && figureOf(goal.baseline, results)
-  const ratio = baseline === undefined ? undefined : goal.bound.kind === 'speedup' ? baseline / ours : ours / baseline
+  const ratio =
+    baseline === undefined ? undefined : goal.requirement.kind === 'speedup' ? baseline / ours : ours / baseline
   return {
     work: goal.work,
     ours: write(ours, goal.ours.measure),
     baseline: goal.baseline ? `${write(baseline, goal.baseline.measure)} (${nameOf(goal.baseline)})` : '',
     ratio: ratio === undefined ? '' : `${ratio.toFixed(ratio < 20 ? 2 : 0)} ×`,
-    goal: writeBound(goal.bound, goal.ours.measure),
-    isMet: isMet(goal.bound, ours, ratio),
+    goal: writeRequirement(goal.requirement, goal.ours.measure),
+    isMet: isMet(goal.requirement, ours, ratio),
   }
 }
 
-/** A number with its unit, as people read it; nothing if there is none. */
+/** A number with its unit for a reader; empty if there is no number. */
 export function write(value: number | undefined, measure: Measure): string {
   if (value === undefined) return ''
   switch (measure) {
@@ -60,32 +61,32 @@ function nameOf({ of }: Figure): string {
   return of.map(({ name }) => name).join(' + ')
 }
 
-function writeBound(bound: Bound, measure: Measure): string {
-  switch (bound.kind) {
+function writeRequirement(requirement: Requirement, measure: Measure): string {
+  switch (requirement.kind) {
     case 'ratio':
-      return bound.atLeast === undefined ? `≤ ${bound.atMost} ×` : `≥ ${bound.atLeast} ×`
+      return requirement.atLeast === undefined ? `≤ ${requirement.atMost} ×` : `≥ ${requirement.atLeast} ×`
     case 'speedup':
-      return `≥ ${bound.atLeast} × faster`
+      return `≥ ${requirement.atLeast} × faster`
     case 'value':
-      return `≤ ${write(bound.atMost, measure)}`
+      return `≤ ${write(requirement.atMost, measure)}`
     case 'none':
       return ''
     default:
-      return bound satisfies never
+      return requirement satisfies never
   }
 }
 
-function isMet(bound: Bound, ours: number, ratio = Number.NaN): boolean | undefined {
-  switch (bound.kind) {
+function isMet(requirement: Requirement, ours: number, ratio = Number.NaN): boolean | undefined {
+  switch (requirement.kind) {
     case 'ratio':
-      return ratio >= (bound.atLeast ?? 0) && ratio <= (bound.atMost ?? Number.POSITIVE_INFINITY)
+      return ratio >= (requirement.atLeast ?? 0) && ratio <= (requirement.atMost ?? Number.POSITIVE_INFINITY)
     case 'speedup':
-      return ratio >= bound.atLeast
+      return ratio >= requirement.atLeast
     case 'value':
-      return ours <= bound.atMost
+      return ours <= requirement.atMost
     case 'none':
       return undefined
     default:
-      return bound satisfies never
+      return requirement satisfies never
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
+import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
 import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
 import { TokenServiceError } from './tokens/errors.ts'
@@ -37,20 +38,20 @@ export function readEnvironment(): Environment {
  */
 export function readConfig(environment: Environment): Config {
   const faults: string[] = []
-  const text = (name: string) => environment[name]?.trim() || undefined
+  const text = (name: SettingName) => environment[name]?.trim() || undefined
 
   const config: Config = {
-    port: wholeNumber('PORT', 4000, 0, 65_535),
-    host: text('HOST') ?? '127.0.0.1',
+    port: wholeNumber('PORT'),
+    host: text('HOST') ?? settings.HOST.default,
     publicUrl: readPublicUrl(),
     database: readDatabase(),
     adminSecret: readAdminSecret(),
     lifetimes: {
-      accessTokenSeconds: wholeNumber('ACCESS_TOKEN_SECONDS', 1200, 1, 3600),
-      refreshTokenSeconds: wholeNumber('REFRESH_TOKEN_SECONDS', 86_400, 1, 31_536_000),
-      refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS', 30, 0, 300),
+      accessTokenSeconds: wholeNumber('ACCESS_TOKEN_SECONDS'),
+      refreshTokenSeconds: wholeNumber('REFRESH_TOKEN_SECONDS'),
+      refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS'),
     },
-    revocationDays: wholeNumber('REVOCATION_DAYS', 30, 0, 3650),
+    revocationDays: wholeNumber('REVOCATION_DAYS'),
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
@@ -64,7 +65,8 @@ export function readConfig(environment: Environment): Config {
     ['These settings are wrong:', ...faults.map((fault) => `  - ${fault}`)].join('\n'),
   )
 
-  function wholeNumber(name: string, fallback: number, min: number, max: number): number {
+  function wholeNumber(name: NumberSettingName): number {
+    const { default: fallback, min, max } = settings[name]
     const raw = text(name)
     if (raw === undefined) return fallback
     const value = /^\d{1,9}$/.test(raw) ? Number(raw) : Number.NaN
@@ -93,11 +95,11 @@ export function readConfig(environment: Environment): Config {
       faults.push(
         'DATABASE_DIRECT_URL is set without DATABASE_URL: it is the direct connection to a database that DATABASE_URL reaches by a pooler',
       )
-    if (url === undefined) return { kind: 'embedded', folder: text('DATA_DIR') ?? '.data' }
+    if (url === undefined) return { kind: 'embedded', folder: text('DATA_DIR') ?? settings.DATA_DIR.default }
     return { kind: 'postgres', url, directUrl: directUrl ?? url }
   }
 
-  function postgresUrl(name: string): string | undefined {
+  function postgresUrl(name: 'DATABASE_URL' | 'DATABASE_DIRECT_URL'): string | undefined {
     const raw = text(name)
     if (raw === undefined) return undefined
     // The message does not repeat the value: it usually contains a password.

@@ -6,6 +6,7 @@ export { type Config, readConfig } from './config.ts'
 export { type EmitEvent, type EventLevel, type EventName, events, type ServiceEvent } from './events/events.ts'
 export type { OptionalDirective } from './graph/optional-directives.ts'
 export { createSchema, createSdl, type SchemaOptions } from './graph/schema.ts'
+export type { Admit, Refusal, RequestFacts } from './http/admission.ts'
 export type { AuthenticatedUser, AuthenticatePassword } from './http/elasticsearch/grants.ts'
 export { createHandler, type Handler, type HandlerDependencies } from './http/handler.ts'
 export { type Service, type ServiceOptions, startService } from './service.ts'
@@ -27,6 +28,7 @@ export {
 export type { InvalidationCounts, ListableScope, Revocation, SweepScope } from './tokens/coverage.ts'
 export type { TokensDependencies } from './tokens/dependencies.ts'
 export { type ErrorCode, TokenServiceError } from './tokens/errors.ts'
+export { BadInputError, type InputFault, type InputField } from './tokens/input-fault.ts'
 export type { Introspection } from './tokens/introspect.ts'
 export type {
   InvalidationAnswer,

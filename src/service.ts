@@ -2,8 +2,8 @@ import type { Config } from './config.ts'
 import type { EmitEvent } from './events/events.ts'
 import { limitRepeats } from './events/limit-repeats.ts'
 import { createSchema } from './graph/schema.ts'
-import { createFastPath } from './http/graphql/fast-path.ts'
-import { createHandler } from './http/handler.ts'
+import type { Admit } from './http/admission.ts'
+import { createRoutes } from './http/routes.ts'
 import { startServer } from './server/server.ts'
 import type { Database } from './storage/engine/database.ts'
 import { startRetention } from './storage/retention.ts'
@@ -32,6 +32,8 @@ export interface ServiceOptions {
    * written to standard error as a line of JSON.
    */
   readonly emit?: EmitEvent
+  /** A policy for all requests, on every path. By default all are admitted. */
+  readonly admit?: Admit
 }
 
 /**
@@ -50,16 +52,15 @@ export async function startService(config: Config, options: ServiceOptions = {})
     opened.push(startRetention(database, { revocationDays: config.revocationDays, clock }))
 
     const readiness = createReadiness(database)
-    const schema = createSchema({ directives: config.federationDirectives })
-    const handler = createHandler({
-      schema,
+    const routes = createRoutes({
+      schema: createSchema({ directives: config.federationDirectives }),
       tokens,
-      emit,
+      admit: options.admit,
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
+      emit,
     })
-    const fastPath = createFastPath({ schema, tokens, emit })
-    const server = await startServer({ handler, fastPath, emit, port: config.port, host: config.host })
+    const server = await startServer({ routes, port: config.port, host: config.host, emit })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // The last step: if a later step failed, a new secret would be stored but never shown.

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Builds the service and the servers that it is compared with. None runs from source: tsx would cost each 30 MB.
+ * Builds the service and the servers that it is compared with. None runs from source: tsx would add 30 MB to each.
  *
  * @throws Error when something does not compile.
  */
@@ -12,7 +12,7 @@ export function buildServers(): void {
   execFileSync('npx', ['tsc', '-p', 'bench/tsconfig.json'], { cwd })
 }
 
-/** Where a built server of the benchmark's own is. */
+/** The path of one of the benchmark's own servers, once built. */
 export function builtServer(path: string): string {
   return fileURLToPath(new URL(`../dist/${path}`, import.meta.url))
 }

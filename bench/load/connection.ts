@@ -3,31 +3,32 @@ import { connect } from 'node:net'
 
 export interface Answer {
   readonly status: number
-  /** One character a byte. */
+  /** One character for each byte. */
   readonly body: string
 }
 
 /** A keep-alive connection with one request in flight. */
 export interface Connection {
   /** Sends a whole request, head and body, and resolves with its answer. */
-  ask(request: string): Promise<Answer>
+  send(request: string): Promise<Answer>
   close(): void
 }
 
-interface Asked {
+interface Pending {
   readonly resolve: (answer: Answer) => void
   readonly reject: (reason: Error) => void
 }
 
 /**
- * Opens a bare socket that speaks as much HTTP/1.1 as our servers answer.
+ * Opens a socket and implements only as much HTTP/1.1 as the measured servers answer.
  *
- * Bare because the generator shares two cores with what it measures: fetch costs more CPU a request than our server.
+ * It is not `fetch`, because the load generator shares two cores with what it measures, and `fetch` uses more CPU for a
+ * request than the service does.
  */
 export async function openConnection(origin: URL): Promise<Connection> {
   const socket = connect({ host: origin.hostname, port: Number(origin.port), noDelay: true })
   await once(socket, 'connect')
-  let asked: Asked | undefined
+  let pending: Pending | undefined
   let received = ''
 
   socket.setEncoding('latin1')
@@ -36,17 +37,17 @@ export async function openConnection(origin: URL): Promise<Connection> {
     const answer = readAnswer(received)
     if (answer === undefined) return
     received = ''
-    const { resolve } = asked ?? { resolve: () => undefined }
-    asked = undefined
+    const { resolve } = pending ?? { resolve: () => undefined }
+    pending = undefined
     resolve(answer)
   })
-  socket.on('error', (error) => asked?.reject(error))
-  socket.on('close', () => asked?.reject(new Error('The server closed the connection before it answered')))
+  socket.on('error', (error) => pending?.reject(error))
+  socket.on('close', () => pending?.reject(new Error('The server closed the connection before it answered')))
 
   return {
-    ask: (request) =>
+    send: (request) =>
       new Promise((resolve, reject) => {
-        asked = { resolve, reject }
+        pending = { resolve, reject }
         socket.write(request, 'latin1')
       }),
     close: () => {
@@ -55,7 +56,7 @@ export async function openConnection(origin: URL): Promise<Connection> {
   }
 }
 
-/** Undefined while something is missing. */
+/** Undefined while the answer is incomplete. */
 function readAnswer(text: string): Answer | undefined {
   const headEnd = text.indexOf('\r\n\r\n')
   if (headEnd < 0) return undefined
@@ -67,7 +68,7 @@ function readAnswer(text: string): Answer | undefined {
   return body.endsWith('0\r\n\r\n') ? { status, body } : undefined
 }
 
-/** A POST as it goes over the wire: all but what changes from request to request is put together once. */
+/** Writes the bytes of a POST. The part that is the same for all requests is written once. */
 export function writePost(origin: URL, path: string, type: string): (body: string, authorization?: string) => string {
   const head = `POST ${path} HTTP/1.1\r\nhost: ${origin.host}\r\ncontent-type: ${type}\r\naccept: application/json\r\n`
   return (body, authorization) => {

@@ -1,18 +1,18 @@
 import type { Contender, Sample } from '../contender.ts'
-import type { Stage } from '../stage.ts'
+import type { BenchContext } from '../context.ts'
 import type { Answer } from './connection.ts'
 import { runLoad } from './load.ts'
 import { cpuMicros, peakMb, postgresMicros } from './meter.ts'
 import type { Server } from './server.ts'
 
-/** The requests of one kind, and what tells their answers right from wrong. */
+/** The requests of one kind, and the check of their answers. */
 export interface Requests {
-  /** The next one; undefined when there is nothing left to ask about. */
+  /** The next request; undefined when there are no more. */
   next(): string | undefined
-  isRight(answer: Answer): boolean
-  /** Before each round, outside of what is measured. */
+  isExpected(answer: Answer): boolean
+  /** Called before each round, and not measured. */
   begin?(): Promise<void>
-  /** Looks in the database whether what was acknowledged is so; called with the number of right answers in the round. */
+  /** Called after each round with the number of its answers: checks in the database that what they say was done. */
   verify?(count: number): Promise<void>
 }
 
@@ -21,29 +21,29 @@ export interface HttpContender {
   readonly connections: number
   readonly server: () => Promise<Server>
   readonly requests: (server: Server) => Promise<Requests>
-  /** Each round ends after so many a second, so that what must be fresh can be seeded beforehand. */
+  /** A round ends after this many requests per second of its length, so that enough unused tokens can be seeded. */
   readonly mostPerSecond?: number
 }
 
-/** A contender that is asked over HTTP, with the CPU of its process and of PostgreSQL per request. */
-export function createHttpContender(stage: Stage, http: HttpContender): Contender {
-  let asked: { readonly server: Server; readonly requests: Requests } | undefined
+/** A contender that is called over HTTP. It also measures the CPU time of its process and of PostgreSQL per request. */
+export function createHttpContender(context: BenchContext, http: HttpContender): Contender {
+  let opened: { readonly server: Server; readonly requests: Requests } | undefined
   return {
     name: http.name,
     prepare: async () => {
       const server = await http.server()
-      asked ??= { server, requests: await http.requests(server) }
+      opened ??= { server, requests: await http.requests(server) }
     },
     run: async (seconds) => {
-      if (asked === undefined) throw new Error(`${http.name} was not prepared`)
-      const { server, requests } = asked
+      if (opened === undefined) throw new Error(`${http.name} was not prepared`)
+      const { server, requests } = opened
       const next = limit(requests.next, Math.ceil(seconds * (http.mostPerSecond ?? Number.POSITIVE_INFINITY)))
       await requests.begin?.()
-      const usedBefore = used(stage, server)
+      const usedBefore = used(context, server)
       const { origin } = server
-      const { isRight } = requests
-      const { count, ...speed } = await runLoad({ origin, connections: http.connections, seconds, next, isRight })
-      const usedAfter = used(stage, server)
+      const { isExpected } = requests
+      const { count, ...speed } = await runLoad({ origin, connections: http.connections, seconds, next, isExpected })
+      const usedAfter = used(context, server)
       if (count === 0) throw new Error(`${http.name} ran out of requests: more must be seeded`)
       await requests.verify?.(count)
       return {
@@ -56,7 +56,7 @@ export function createHttpContender(stage: Stage, http: HttpContender): Contende
   }
 }
 
-function used({ postgres }: Stage, { pid }: Server) {
+function used({ postgres }: BenchContext, { pid }: Server) {
   return { serverMicros: cpuMicros(pid), postgresMicros: postgresMicros(postgres.pid) }
 }
 

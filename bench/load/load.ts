@@ -4,9 +4,9 @@ export interface Load {
   readonly origin: URL
   readonly connections: number
   readonly seconds: number
-  /** The next request; undefined when there are no more: then the load ends before its time. */
+  /** The next request; undefined when there are no more, which ends the load early. */
   readonly next: () => string | undefined
-  readonly isRight: (answer: Answer) => boolean
+  readonly isExpected: (answer: Answer) => boolean
 }
 
 export interface LoadResult {
@@ -39,18 +39,18 @@ interface Drive extends Load {
   readonly tookMs: number[]
 }
 
-async function drive(connection: Connection, { startedAt, seconds, next, isRight, tookMs }: Drive): Promise<void> {
+async function drive(connection: Connection, { startedAt, seconds, next, isExpected, tookMs }: Drive): Promise<void> {
   const endsAt = startedAt + seconds * 1000
   for (let sentAt = performance.now(); sentAt < endsAt; sentAt = performance.now()) {
     const request = next()
     if (request === undefined) return
-    const answer = await connection.ask(request)
+    const answer = await connection.send(request)
     tookMs.push(performance.now() - sentAt)
-    if (!isRight(answer)) throw new Error(`A wrong answer, ${answer.status} ${answer.body}, to\n${request}`)
+    if (!isExpected(answer)) throw new Error(`A wrong answer, ${answer.status} ${answer.body}, to\n${request}`)
   }
 }
 
-/** From the time each of `tookMs` took, all within `seconds`. */
+/** Summarises the times of all requests of a load that took `seconds`. */
 export function summarise(tookMs: readonly number[], seconds: number): LoadResult {
   const sorted = Float64Array.from(tookMs).sort()
   const quantile = (share: number) =>

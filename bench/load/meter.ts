@@ -1,21 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** The kernel counts CPU time in ticks of this length, whatever its own (`getconf CLK_TCK` is 100 on every Linux). */
+/** The kernel reports CPU time in ticks of this length (`getconf CLK_TCK` is 100 on every Linux). */
 const tickMicros = 10_000
 
 interface Stat {
   readonly parent: number
   readonly cpuMicros: number
-  /** Of children that ended and were waited for. */
+  /** CPU time of children that have ended and were waited for. */
   readonly childrenMicros: number
 }
 
-/** CPU that a process has used since its start, all threads, user and kernel. Linux only. */
+/** CPU time of a process since its start: all threads, user and kernel. Linux only. */
 export function cpuMicros(pid: number): number {
   return readStat(pid)?.cpuMicros ?? 0
 }
 
-/** CPU of a PostgreSQL since its start: the postmaster's, its children's and that of children that ended. */
+/** CPU time of a PostgreSQL since its start: of the postmaster, of its children, and of children that have ended. */
 export function postgresMicros(postmaster: number): number {
   const own = readStat(postmaster)
   const living = readdirSync('/proc')
@@ -25,13 +25,13 @@ export function postgresMicros(postmaster: number): number {
   return living.reduce((sum, stat) => sum + (stat?.cpuMicros ?? 0), (own?.cpuMicros ?? 0) + (own?.childrenMicros ?? 0))
 }
 
-/** The most memory that a process has held at any time since its start, in units of 10^6 bytes. */
+/** The peak memory of a process since its start, in units of 10^6 bytes. */
 export function peakMb(pid: number): number {
   const kib = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return (Number(kib) * 1024) / 1e6
 }
 
-/** `/proc/PID/stat` is "pid (name) state parent …", where the name may itself hold blanks and brackets. */
+/** `/proc/PID/stat` is "pid (name) state parent …", where the name may contain blanks and brackets. */
 function readStat(pid: number): Stat | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -39,6 +39,6 @@ function readStat(pid: number): Stat | undefined {
     const ticks = (place: number) => Number(fields[place]) * tickMicros
     return { parent: Number(fields[1]), cpuMicros: ticks(11) + ticks(12), childrenMicros: ticks(13) + ticks(14) }
   } catch {
-    return undefined // ended since the folder was read
+    return undefined // it ended after the folder was read
   }
 }

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openSweeper } from '../../test/support/processes.ts'
-import type { Closable } from '../stage.ts'
+import { openCleaner } from '../../scripts/lib/processes.ts'
+import type { Closable } from '../context.ts'
 
-/** A server under test, in a process of its own. */
+/** A measured server, in its own process. */
 export interface Server extends Closable {
   readonly pid: number
   readonly origin: URL
@@ -14,35 +14,35 @@ export interface Server extends Closable {
 
 export interface Program {
   readonly name: string
-  /** For `node`. */
+  /** The arguments of `node`. */
   readonly args: readonly string[]
   readonly environment: Readonly<Record<string, string>>
 }
 
 /**
- * Starts a server that prints its URL when it is ready. It gets none of this process's environment but PATH, and an
- * empty working folder, so that no `.env` of the developer's changes what is measured. However the benchmark ends, even
- * by SIGKILL, the server and the folder go with it.
+ * Starts a server that prints its URL when it is ready. Of this process's environment it gets only PATH, and its
+ * working folder is empty, so that no `.env` of a developer changes what is measured. However the benchmark ends, even
+ * by SIGKILL, the server is ended and the folder is deleted.
  */
 export async function startServer({ name, args, environment }: Program): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'invalidate-token-bench-'))
-  const sweeper = openSweeper(folder)
+  const cleaner = openCleaner(folder)
   const child = spawn(process.execPath, args, {
     cwd: folder,
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  sweeper.watch(child.pid)
-  const ended = once(child, 'exit').then(() => sweeper.watch(undefined))
+  cleaner.watch(child.pid)
+  const ended = once(child, 'exit').then(() => cleaner.watch(undefined))
   const close = async () => {
     child.kill('SIGTERM')
     await ended
-    await sweeper.sweep()
+    await cleaner.clean()
   }
   try {
     return { pid: child.pid ?? 0, origin: new URL(await readUrl(name, child, ended)), close }
   } catch (error) {
-    await sweeper.sweep()
+    await cleaner.clean()
     throw error
   }
 }

@@ -2,8 +2,8 @@ import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider'
 import type pg from 'pg'
 
 /**
- * node-oidc-provider's storage on PostgreSQL, in the shape that its community adapters have: one table for all models,
- * the payload as jsonb, the columns that are searched by beside it. Statements are prepared once a connection.
+ * node-oidc-provider's storage on PostgreSQL, designed like its community adapters: one table for all models, with the
+ * payload as jsonb and a column for each key that is searched by. Statements are prepared once for each connection.
  */
 export const tables = `
   create table oidc_payloads (

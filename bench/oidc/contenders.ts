@@ -1,24 +1,26 @@
 import type pg from 'pg'
 import type { Contender } from '../contender.ts'
+import { type BenchContext, lazy } from '../context.ts'
 import { builtServer } from '../load/build.ts'
 import { writePost } from '../load/connection.ts'
 import { createHttpContender, type Requests } from '../load/http-contender.ts'
 import { type Server, startServer } from '../load/server.ts'
 import { openClient } from '../ours/databases.ts'
-import { lazy, type Stage } from '../stage.ts'
 import { tables } from './adapter.ts'
 import { oidcClient, type SeededKind, seededId, seedOidc } from './seed.ts'
 
 const asClient = `Basic ${Buffer.from(`${oidcClient.client_id}:${oidcClient.client_secret}`).toString('base64')}`
 const mostPerSecond = 4_000
-/** Introspected, and therefore not to be ended. */
-const kept = 20_000
+/** The tokens up to this number are introspected, so they must not be ended. */
+const introspected = 20_000
 
-/** node-oidc-provider's endpoints, under the load that ours gets. */
-export function createOidc(stage: Stage): Readonly<Record<'revoke' | 'introspect' | 'issue' | 'refresh', Contender>> {
-  const opened = lazy(() => open(stage))
+/** node-oidc-provider's endpoints, under the same load as the service's. */
+export function createOidc(
+  context: BenchContext,
+): Readonly<Record<'revoke' | 'introspect' | 'issue' | 'refresh', Contender>> {
+  const opened = lazy(() => open(context))
   const contender = (name: string, requests: (server: Server, client: pg.Client) => Requests) =>
-    createHttpContender(stage, {
+    createHttpContender(context, {
       name,
       connections: 64,
       mostPerSecond,
@@ -33,27 +35,27 @@ export function createOidc(stage: Stage): Readonly<Record<'revoke' | 'introspect
   }
 }
 
-async function open(stage: Stage): Promise<{ readonly server: Server; readonly client: pg.Client }> {
-  const url = await stage.postgres.createDatabase('oidc')
-  const client = await openClient(stage, url)
+async function open(context: BenchContext): Promise<{ readonly server: Server; readonly client: pg.Client }> {
+  const url = await context.postgres.createDatabase('oidc')
+  const client = await openClient(context, url)
   await client.query(tables)
-  stage.progress.say('seeding oidc-provider')
-  const { rounds, seconds } = stage.options
-  await seedOidc(client, kept + (rounds * seconds + 1) * mostPerSecond)
+  context.progress.say('seeding oidc-provider')
+  const { rounds, seconds } = context.options
+  await seedOidc(client, introspected + (rounds * seconds + 1) * mostPerSecond)
   const args = [builtServer('oidc/server.js')]
   return {
-    server: stage.keep(await startServer({ name: 'oidc-provider', args, environment: { DATABASE_URL: url } })),
+    server: context.closeAtEnd(await startServer({ name: 'oidc-provider', args, environment: { DATABASE_URL: url } })),
     client,
   }
 }
 
-/** It answers 200 whether or not there was such a token, so the rows are counted. */
+/** The endpoint answers 200 also for an unknown token, so the rows are counted. */
 function revocations(server: Server, client: pg.Client): Requests {
   const post = writeForm(server, '/token/revocation')
-  const next = numbers('token', kept)
+  const next = numbers('token', introspected)
   return addingRows('ClientCredentials', -1, client, {
     next: () => post(`token=${next()}&token_type_hint=access_token`),
-    isRight: ({ status, body }) => status === 200 && body === '',
+    isExpected: ({ status, body }) => status === 200 && body === '',
   })
 }
 
@@ -61,8 +63,8 @@ function introspections(server: Server): Requests {
   const post = writeForm(server, '/token/introspection')
   let count = 0
   return {
-    next: () => post(`token=${seededId('token', (count++ % kept) + 1)}&token_type_hint=access_token`),
-    isRight: ({ status, body }) => status === 200 && body.startsWith('{"active":true,'),
+    next: () => post(`token=${seededId('token', (count++ % introspected) + 1)}&token_type_hint=access_token`),
+    isExpected: ({ status, body }) => status === 200 && body.startsWith('{"active":true,'),
   }
 }
 
@@ -70,7 +72,7 @@ function issues(server: Server, client: pg.Client): Requests {
   const request = writeForm(server, '/token')('grant_type=client_credentials&scope=read')
   return addingRows('ClientCredentials', 1, client, {
     next: () => request,
-    isRight: ({ status, body }) => status === 200 && body.startsWith('{"access_token":"'),
+    isExpected: ({ status, body }) => status === 200 && body.startsWith('{"access_token":"'),
   })
 }
 
@@ -79,7 +81,7 @@ function refreshes(server: Server, client: pg.Client): Requests {
   const next = numbers('refresh', 0)
   return addingRows('RefreshToken', 1, client, {
     next: () => post(`grant_type=refresh_token&refresh_token=${next()}`),
-    isRight: ({ status, body }) => status === 200 && /^{"access_token":"[^"]+",.*"refresh_token":"/.test(body),
+    isExpected: ({ status, body }) => status === 200 && /^{"access_token":"[^"]+",.*"refresh_token":"/.test(body),
   })
 }
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
 
-/** The one client, which all seeded tokens belong to. */
+/** The only client, to which all seeded tokens belong. */
 export const oidcClient = { client_id: 'bench', client_secret: 'a-secret-for-the-benchmark-of-40-letters' }
 
-/** Ids are hashes of numbers, so that the same ones come about in SQL and here. */
+/** Ids are hashes of numbers, so that SQL and this module compute the same ones. */
 export type SeededKind = 'token' | 'refresh' | 'grant'
 
 export function seededId(kind: SeededKind, number: number): string {
@@ -15,9 +15,11 @@ const idInSql = (kind: SeededKind) =>
   `translate(rtrim(encode(sha256(convert_to('${kind} ' || number, 'UTF8')), 'base64'), '='), '+/', '-_')`
 
 /**
- * `count` access tokens of the client's own (client credentials), and as many refresh tokens, each with its grant.
+ * Inserts `count` access tokens of the client itself (client credentials), and as many refresh tokens, each with a
+ * grant.
  *
- * The client's own tokens are the cheapest that it knows: ending or looking up one with a grant takes it more queries.
+ * The client's own tokens are the cheapest for node-oidc-provider: a token with a grant takes it more queries to end or
+ * to look up.
  */
 export async function seedOidc(client: pg.Client, count: number): Promise<void> {
   const now = Math.floor(Date.now() / 1000)

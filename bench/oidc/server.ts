@@ -5,14 +5,14 @@ import pg from 'pg'
 import { createAdapterFactory } from './adapter.ts'
 import { oidcClient } from './seed.ts'
 
-/** node-oidc-provider on PostgreSQL, with everything off that its token endpoints do not need. */
+/** node-oidc-provider on PostgreSQL, without the features that its token endpoints do not need. */
 
 const pool = new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: 10 })
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
 
 const configuration: Configuration = {
   adapter: createAdapterFactory(pool),
-  // Static clients: looked up in memory, where ours reads its client from the database.
+  // Static clients are looked up in memory, whereas the service reads its client from the database.
   clients: [
     {
       ...oidcClient,
@@ -22,7 +22,7 @@ const configuration: Configuration = {
       id_token_signed_response_alg: 'ES256',
     },
   ],
-  cookies: { keys: ['of no use here'] },
+  cookies: { keys: ['unused'] },
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },

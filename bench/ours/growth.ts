@@ -1,49 +1,49 @@
 import type { Contender } from '../contender.ts'
+import { type BenchContext, lazy } from '../context.ts'
 import { createHttpContender, type Requests } from '../load/http-contender.ts'
-import { lazy, type Stage } from '../stage.ts'
 import type { TokenDatabases } from './databases.ts'
 import { appendingTo, introspections, invalidations } from './requests.ts'
-import { startOurs } from './service.ts'
+import { startService } from './service.ts'
 
-/** All tokens of the small table; of the large one as many, spread over the whole of it. */
-const asked = 10_000
+/** All tokens of the small table, and the same number from the large table, spread over all of it. */
+const tokensPerRound = 10_000
 
-export interface Grown {
+export interface Growth {
   readonly invalidate: Contender
   readonly introspect: Contender
 }
 
-/** Our verbs on a table with so many pairs: a round ends when the same number of tokens is used up in each. */
-export function createGrown(stage: Stage, databases: TokenDatabases, pairs: number): Grown {
+/** The service's verbs on a table with this many pairs. On each size, a round ends after the same number of tokens. */
+export function createGrowth(context: BenchContext, databases: TokenDatabases, pairs: number): Growth {
   const size = pairs.toLocaleString('en')
   const opened = lazy(async () => {
     const database = await databases.copy(`grown_${pairs}`, pairs)
-    return { ...database, server: await startOurs(stage, database.url) }
+    return { ...database, server: await startService(context, database.url) }
   })
   const server = async () => (await opened()).server
   return {
-    invalidate: createHttpContender(stage, {
+    invalidate: createHttpContender(context, {
       name: `invalidateToken, ${size} pairs`,
       connections: 64,
       server,
-      requests: async (ours) => {
+      requests: async (service) => {
         const { client, accessTokens } = await opened()
-        const { take, rewind } = replayable(accessTokens.slice(0, asked))
-        const revive = async () => {
+        const { take, rewind } = replayable(accessTokens.slice(0, tokensPerRound))
+        const begin = async () => {
           await client.query('truncate revocations')
           rewind()
         }
-        return appendingTo('revocations', client, { ...invalidations(ours, take, 'anonymous'), begin: revive })
+        return appendingTo('revocations', client, { ...invalidations(service, take, 'anonymous'), begin })
       },
     }),
-    introspect: createHttpContender(stage, {
+    introspect: createHttpContender(context, {
       name: `introspectToken, ${size} pairs`,
       connections: 64,
       server,
-      requests: async (ours): Promise<Requests> => {
+      requests: async (service): Promise<Requests> => {
         const { client, accessTokens } = await opened()
         const begin = async () => void (await client.query('truncate revocations'))
-        return { ...introspections(ours, accessTokens.slice(0, asked)), begin }
+        return { ...introspections(service, accessTokens.slice(0, tokensPerRound)), begin }
       },
     }),
   }

@@ -12,32 +12,32 @@ import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import { readToken } from '../../src/tokens/token.ts'
 
 /**
- * All that the benchmark calls of the service's inside. With `seed.ts`, which knows the table, the one place to follow
- * when storage changes its shape; everything else goes through HTTP.
+ * All that the benchmark calls of the service's internals. When the storage changes, only this file and `seed.ts`,
+ * which fills the tables, must follow; everything else goes through HTTP.
  */
 
-/** What drizzle hands to `pg` for one call: the arguments of `client.query`, for each statement in turn. */
+/** What drizzle passes to `pg` for one call: the arguments of `client.query` for each statement, in order. */
 export type Statements = readonly (readonly unknown[])[]
 
 export interface StatementWriter {
-  /** That ends this token. */
+  /** The statements that end this token. */
   invalidate(token: string): Promise<Statements>
-  /** That looks this token up. */
+  /** The statements that look this token up. */
   find(token: string): Promise<Statements>
 }
 
 const by = () => ({ at: new Date(), caller: 'bench' })
 
-/** Makes the tables in an empty database. */
+/** Creates the tables in an empty database. */
 export const migrate = migratePostgres
 
-/** How the service's connections plan. */
-export const planning = keyLookupSettings
+/** The planner settings of the service's connections. */
+export const plannerSettings = keyLookupSettings
 
-/** Writes the service's own statements without running them, to run them without the service. */
+/** Records the service's own statements without running them, so that they can be run without the service. */
 export function createStatementWriter(): StatementWriter {
   let written: (readonly unknown[])[] = []
-  const client = watch(new pg.Client(), async (_, statement) => {
+  const client = intercept(new pg.Client(), async (_, statement) => {
     written.push(statement)
     return { rows: [] }
   })
@@ -50,35 +50,35 @@ export function createStatementWriter(): StatementWriter {
     return written
   }
   return {
-    invalidate: (token) => write(() => invalidateHalves([{ reference: presented(token), by: by() }])),
-    find: (token) => write(() => find([presented(token)])),
+    invalidate: (token) => write(() => invalidateHalves([{ reference: referenceOf(token), by: by() }])),
+    find: (token) => write(() => find([referenceOf(token)])),
   }
 }
 
-/** Runs such statements with `pg` alone. */
+/** Runs recorded statements with `pg` alone. */
 export async function runStatements(client: pg.Client, statements: Statements): Promise<void> {
   for (const statement of statements) await Reflect.apply(client.query, client, statement)
 }
 
 export interface TimedInvalidation extends InvalidationCounts {
-  /** Until the first statement came back: the revocation is committed. */
+  /** Time until the first statement is answered: the revocation is committed then. */
   readonly effectMs: number
-  /** From then on until the counts are known and recorded. */
+  /** Time from there until the counts are known and recorded. */
   readonly countsMs: number
 }
 
-/** Ends a whole realm, on connections that are open: one that plans as the service's do, and one that plans freely. */
+/** Ends a whole realm on open connections: `client` has the service's planner settings, `walker` the default ones. */
 export async function invalidateRealm(client: pg.Client, walker: pg.Client, realm: string): Promise<TimedInvalidation> {
   let effectMs: number | undefined
   let startedAt = 0
-  const watched = watch(client, async (run) => {
+  const timed = intercept(client, async (run) => {
     const answer = await run()
     effectMs ??= performance.now() - startedAt
     return answer
   })
-  const invalidateScope = prepareInvalidateScope(databaseOn(watched, walker))
+  const invalidateScope = prepareInvalidateScope(databaseOn(timed, walker))
   const end = (name: string) => invalidateScope({ kind: 'sweep', scope: { kind: 'realm', realm: name } }, by())
-  // The log was emptied just now, for which Postgres forgets plans: one that ends nobody has them made again.
+  // The log was just truncated, after which Postgres discards plans. A sweep that ends no session makes it plan again.
   await end(`not ${realm}`)
   effectMs = undefined
   startedAt = performance.now()
@@ -89,19 +89,20 @@ export async function invalidateRealm(client: pg.Client, walker: pg.Client, real
 }
 
 /**
- * Lets go of what is past use, as the service does each minute; tries again until the pairs are gone. It gives way to
- * whoever reads a slot for longer than 100 ms, as autovacuum does for seconds after a million rows have come.
+ * Deletes expired rows, as the service does each minute, and tries again until the expired pairs are deleted. A try
+ * gives up when another transaction reads a slot for longer than 100 ms, as autovacuum does for seconds after a million
+ * inserted rows.
  */
 export async function emptyExpiredPairs(client: pg.Client): Promise<void> {
   const options = { revocationDays: 30, clock: () => new Date() }
   const until = Date.now() + 120_000
   while (Date.now() < until) if ((await emptyExpired(databaseOn(client), options)).slots.length > 0) return
-  throw new Error('The expired pairs could not be emptied in two minutes')
+  throw new Error('The expired pairs could not be deleted in two minutes')
 }
 
-function presented(token: string) {
+function referenceOf(token: string) {
   const reference = readToken(token)
-  if (reference === undefined) throw new Error('Expected a token of our own making')
+  if (reference === undefined) throw new Error('Expected a token of the service')
   return reference
 }
 
@@ -110,8 +111,9 @@ function databaseOn(client: pg.Client, walker = client): Database {
   return {
     db: drizzle(client, { schema }),
     walker: drizzle(walker, { schema }),
+    background: { walker: drizzle(walker, { schema }), cancel: () => {} },
     migrations: [],
-    description: 'the benchmark’s own',
+    description: 'the benchmark’s database',
     statementName: (name) => name,
     ping: nothing,
     close: nothing,
@@ -123,8 +125,8 @@ function databaseOn(client: pg.Client, walker = client): Database {
 
 type OnQuery = (run: () => Promise<unknown>, statement: readonly unknown[]) => Promise<unknown>
 
-/** The same client, to be used instead of it: each query goes by way of `onQuery`. */
-function watch(client: pg.Client, onQuery: OnQuery): pg.Client {
+/** Changes the client so that each query goes through `onQuery`, and returns it. */
+function intercept(client: pg.Client, onQuery: OnQuery): pg.Client {
   const { query } = pg.Client.prototype
   return Object.assign(client, {
     query: (...statement: unknown[]) => onQuery(() => Reflect.apply(query, client, statement), statement),

@@ -1,42 +1,46 @@
 import type { Contender, Sample } from '../contender.ts'
+import { type BenchContext, lazy } from '../context.ts'
 import { createHttpContender } from '../load/http-contender.ts'
 import { summarise } from '../load/load.ts'
-import { lazy, type Stage } from '../stage.ts'
 import type { TokenDatabase, TokenDatabases } from './databases.ts'
 import { createStatementWriter, runStatements, type Statements } from './inside.ts'
 import { appendingTo, introspections, invalidations, type TakeToken, takeFrom } from './requests.ts'
-import { startOurs } from './service.ts'
+import { startService } from './service.ts'
 
-type Alone = 'invalidate' | 'introspect' | 'invalidateStatement' | 'introspectStatement'
+type SingleConnection = 'invalidate' | 'introspect' | 'invalidateStatement' | 'introspectStatement'
 
-const kept = 5_000
+/** The first tokens are introspected, so they must not be ended. */
+const introspected = 5_000
 
-/** Our verbs with one request in flight, and their bare statements, one at a time on one connection of `pg`. */
-export function createAlone(stage: Stage, databases: TokenDatabases): Readonly<Record<Alone, Contender>> {
+/** The service's verbs with one request in flight, and their statements alone, one at a time on one `pg` connection. */
+export function createSingleConnection(
+  context: BenchContext,
+  databases: TokenDatabases,
+): Readonly<Record<SingleConnection, Contender>> {
   const opened = lazy(async () => {
-    const database = await databases.copy('alone', stage.options.pairs)
-    return { ...database, take: takeFrom(database.accessTokens.slice(kept)) }
+    const database = await databases.copy('one_connection', context.options.pairs)
+    return { ...database, take: takeFrom(database.accessTokens.slice(introspected)) }
   })
-  const server = lazy(async () => startOurs(stage, (await opened()).url))
+  const server = lazy(async () => startService(context, (await opened()).url))
   const statements = createStatementWriter()
   return {
-    invalidate: createHttpContender(stage, {
-      name: 'invalidateToken, alone',
+    invalidate: createHttpContender(context, {
+      name: 'invalidateToken, one connection',
       connections: 1,
       server,
-      requests: async (ours) => {
+      requests: async (service) => {
         const { client, take } = await opened()
-        return appendingTo('revocations', client, invalidations(ours, take, 'anonymous'))
+        return appendingTo('revocations', client, invalidations(service, take, 'anonymous'))
       },
     }),
-    introspect: createHttpContender(stage, {
-      name: 'introspectToken, alone',
+    introspect: createHttpContender(context, {
+      name: 'introspectToken, one connection',
       connections: 1,
       server,
-      requests: async (ours) => introspections(ours, (await opened()).accessTokens.slice(0, kept)),
+      requests: async (service) => introspections(service, (await opened()).accessTokens.slice(0, introspected)),
     }),
     invalidateStatement: {
-      name: 'pg alone: invalidation',
+      name: 'bare pg: invalidation',
       prepare: opened,
       run: async (seconds) => {
         const { take, ...database } = await opened()
@@ -44,7 +48,7 @@ export function createAlone(stage: Stage, databases: TokenDatabases): Readonly<R
       },
     },
     introspectStatement: {
-      name: 'pg alone: introspection',
+      name: 'bare pg: introspection',
       prepare: opened,
       run: async (seconds) => {
         const database = await opened()
@@ -62,7 +66,7 @@ function nextOf(take: TakeToken, write: (token: string) => Promise<Statements>):
   }
 }
 
-/** Writing the statement is not timed, running it is. */
+/** Only running a statement is timed, and not writing it. */
 async function timeStatements(
   { ownClient }: Pick<TokenDatabase, 'ownClient'>,
   seconds: number,

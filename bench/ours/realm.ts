@@ -1,23 +1,23 @@
 import type pg from 'pg'
 import type { Contender } from '../contender.ts'
+import { lazy } from '../context.ts'
 import { median } from '../rounds.ts'
-import { lazy } from '../stage.ts'
 import type { TokenDatabase, TokenDatabases } from './databases.ts'
 import { createStatementWriter, invalidateRealm, runStatements } from './inside.ts'
 import { realm } from './seed.ts'
 
-export interface RealmWide {
-  /** One token, the same way: directly on one connection. */
+export interface RealmContenders {
+  /** Ends one token in the same way as `sweep` ends a realm: directly on one connection. */
   readonly single: Contender
   readonly sweep: Contender
-  /** The same after 1,000 of its tokens were ended one by one. */
-  readonly sweepOfSome: Contender
-  /** What others do: an UPDATE of every row. */
+  /** The same, after 1,000 tokens of the realm were ended one by one. */
+  readonly sweepAfterSingles: Contender
+  /** The usual way: an UPDATE of every row. */
   readonly flagging: Contender
 }
 
-/** Ends all pairs of a realm, over and over: each time begins with an empty log. */
-export function createRealmWide(databases: TokenDatabases, pairs: number): RealmWide {
+/** Ends all pairs of a realm in each round. Each round begins with an empty log. */
+export function createRealmContenders(databases: TokenDatabases, pairs: number): RealmContenders {
   const size = pairs.toLocaleString('en')
   const opened = lazy(() => databases.copy(`realm_${pairs}`, pairs))
   const contender = (name: string, run: (database: TokenDatabase) => ReturnType<Contender['run']>): Contender => ({
@@ -34,15 +34,15 @@ export function createRealmWide(databases: TokenDatabases, pairs: number): Realm
       effectMs: median(await endSingly(database, 50)) ?? Number.NaN,
     })),
     sweep: contender(`realm of ${size} pairs`, (database) => sweep(database, 0)),
-    sweepOfSome: contender(`realm of ${size} pairs after 1,000 single ones`, async (database) => {
+    sweepAfterSingles: contender(`realm of ${size} pairs after 1,000 single ones`, async (database) => {
       await endSingly(database, 1000)
       return sweep(database, 1000)
     }),
-    flagging: contender(`flags of ${size} pairs`, flag),
+    flagging: contender(`flags of ${size} pairs`, flagEach),
   }
 }
 
-/** Ends so many access tokens one after another and answers how long each took. */
+/** Ends `count` access tokens one after another, and returns how long each took. */
 async function endSingly({ ownClient, accessTokens }: TokenDatabase, count: number): Promise<readonly number[]> {
   const writer = createStatementWriter()
   const tookMs: number[] = []
@@ -55,7 +55,7 @@ async function endSingly({ ownClient, accessTokens }: TokenDatabase, count: numb
   return tookMs
 }
 
-/** `ended`: how many access tokens had been ended one by one; their pairs live on in their refresh tokens. */
+/** `ended` access tokens were ended one by one before; the refresh tokens of their pairs are still active. */
 async function sweep({ client, ownClient, pairs }: TokenDatabase, ended: number) {
   const { effectMs, countsMs, invalidated, previouslyInvalidated } = await invalidateRealm(ownClient, client, realm)
   if (invalidated !== 2 * pairs - ended || previouslyInvalidated !== ended)
@@ -63,8 +63,8 @@ async function sweep({ client, ownClient, pairs }: TokenDatabase, ended: number)
   return { effectMs, countsMs }
 }
 
-/** On a copy with the same columns and indexes and one flag more, which is in no index. */
-async function flag({ client, pairs }: TokenDatabase) {
+/** Flags every row of a copy of the table, with the same columns and indexes, and a flag that is in no index. */
+async function flagEach({ client, pairs }: TokenDatabase) {
   await copyTable(client)
   const startedAt = performance.now()
   const { rowCount } = await client.query('update flagged set is_ended = true where realm = $1 and not is_ended', [

@@ -4,7 +4,7 @@ import type { Requests } from '../load/http-contender.ts'
 import type { Server } from '../load/server.ts'
 import { asAdmin } from './service.ts'
 
-/** Hands out each token once. */
+/** Returns each token once, then undefined. */
 export type TakeToken = () => string | undefined
 
 const operations = {
@@ -24,37 +24,37 @@ type Operation = keyof typeof operations
 
 const formType = 'application/x-www-form-urlencoded'
 
-const rightInvalidation = (tokens: number) =>
+const expectedInvalidation = (tokens: number) =>
   `{"data":{"invalidateToken":{"invalidatedTokens":${tokens},"previouslyInvalidatedTokens":0,"errorCount":0}}}`
 
-/** Ends a token that is live, by whoever has it: nobody, or its owner by the very same token, as at a logout. */
+/** Ends a live token. The caller is anonymous, or the owner, who authenticates with the same token as at a logout. */
 export function invalidations(server: Server, take: TakeToken, caller: 'anonymous' | 'owner'): Requests {
   const write = writeOperation(server, 'invalidate')
-  const right = rightInvalidation(1)
+  const expected = expectedInvalidation(1)
   return {
     next: () => {
       const token = take()
       if (token === undefined) return undefined
       return write({ input: { token } }, caller === 'owner' ? `Bearer ${token}` : undefined)
     },
-    isRight: ({ status, body }) => status === 200 && body === right,
+    isExpected: ({ status, body }) => status === 200 && body === expected,
   }
 }
 
-/** Logs out: ends the session of a refresh token, whose pair is the only one. */
+/** Logs out: ends the session of a refresh token, which has only this one pair. */
 export function sessionInvalidations(server: Server, take: TakeToken): Requests {
   const write = writeOperation(server, 'invalidateSession')
-  const right = rightInvalidation(2)
+  const expected = expectedInvalidation(2)
   return {
     next: () => {
       const refreshToken = take()
       return refreshToken && write({ input: { refreshToken } })
     },
-    isRight: ({ status, body }) => status === 200 && body === right,
+    isExpected: ({ status, body }) => status === 200 && body === expected,
   }
 }
 
-/** Asks about live tokens, again and again. */
+/** Introspects live tokens, each again and again. */
 export function introspections(server: Server, tokens: readonly string[]): Requests {
   const write = writeOperation(server, 'introspect')
   let count = 0
@@ -63,12 +63,12 @@ export function introspections(server: Server, tokens: readonly string[]): Reque
       const token = tokens[count++ % tokens.length]
       return token && write({ token }, asAdmin)
     },
-    isRight: ({ status, body }) =>
+    isExpected: ({ status, body }) =>
       status === 200 && body.startsWith('{"data":{"introspectToken":{"active":true,"realmName":"bench",'),
   }
 }
 
-/** The same in OAuth's words (RFC 7009, RFC 7662), as node-oidc-provider is asked. */
+/** The same through the OAuth endpoints (RFC 7009, RFC 7662), with the requests that node-oidc-provider gets. */
 export function oauthRevocations(server: Server, take: TakeToken): Requests {
   const post = writePost(server.origin, '/oauth2/revoke', formType)
   return {
@@ -76,7 +76,7 @@ export function oauthRevocations(server: Server, take: TakeToken): Requests {
       const token = take()
       return token && post(`token=${token}&token_type_hint=access_token`, asAdmin)
     },
-    isRight: ({ status, body }) => status === 200 && body === '',
+    isExpected: ({ status, body }) => status === 200 && body === '',
   }
 }
 
@@ -85,23 +85,23 @@ export function oauthIntrospections(server: Server, tokens: readonly string[]): 
   let count = 0
   return {
     next: () => post(`token=${tokens[count++ % tokens.length]}&token_type_hint=access_token`, asAdmin),
-    isRight: ({ status, body }) => status === 200 && body.startsWith('{"active":true,'),
+    isExpected: ({ status, body }) => status === 200 && body.startsWith('{"active":true,'),
   }
 }
 
-/** New sessions of 10,000 usernames in turn. */
+/** Begins new sessions, for 10,000 usernames in turn. */
 export function issues(server: Server): Requests {
   const write = writeOperation(server, 'issue')
   let count = 0
   return {
     next: () =>
       write({ input: { realmName: 'issued', username: `user-${count++ % 10_000}`, scopes: ['read'] } }, asAdmin),
-    isRight: ({ status, body }) =>
+    isExpected: ({ status, body }) =>
       status === 200 && /^{"data":{"createTokenPair":{"accessToken":"ita_[\w-]+","refreshToken":"itr_/.test(body),
   }
 }
 
-/** Spends a refresh token that is live. */
+/** Spends a live refresh token. */
 export function refreshes(server: Server, take: TakeToken): Requests {
   const write = writeOperation(server, 'refresh')
   return {
@@ -109,12 +109,12 @@ export function refreshes(server: Server, take: TakeToken): Requests {
       const refreshToken = take()
       return refreshToken && write({ input: { refreshToken } })
     },
-    isRight: ({ status, body }) =>
+    isExpected: ({ status, body }) =>
       status === 200 && /^{"data":{"refreshTokenPair":{"accessToken":"ita_[\w-]+","refreshToken":"itr_/.test(body),
   }
 }
 
-/** Also fails a round after which `table` has not one row more for each acknowledged request. */
+/** Also fails a round unless `table` has exactly one row more for each acknowledged request. */
 export function appendingTo(table: string, client: pg.Client, requests: Requests): Requests {
   let before = 0
   const countRows = async () => {

@@ -1,30 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from '../contender.ts'
+import { type BenchContext, lazy } from '../context.ts'
 import { createHttpContender, type Requests } from '../load/http-contender.ts'
-import { lazy, type Stage } from '../stage.ts'
 import { openClient, type TokenDatabases } from './databases.ts'
 import { emptyExpiredPairs } from './inside.ts'
 import { appendingTo, invalidations, takeFrom } from './requests.ts'
 import { insertExpired } from './seed.ts'
-import { startOurs } from './service.ts'
+import { startService } from './service.ts'
 
 export interface Retention {
-  /** With as many expired pairs beside the live ones, which stay. */
+  /** The table also has as many expired pairs, and they stay during the load. */
   readonly without: Contender
-  /** A moment after the load began, they leave. */
+  /** The expired pairs are deleted shortly after the load begins. */
   readonly during: Contender
 }
 
-/** Invalidations under load, while as many expired pairs as there are live ones are let go. */
-export function createRetention(stage: Stage, databases: TokenDatabases): Retention {
-  const { pairs } = stage.options
+/** Invalidations under load, while as many expired pairs as there are live ones are deleted. */
+export function createRetention(context: BenchContext, databases: TokenDatabases): Retention {
+  const { pairs } = context.options
   const opened = lazy(async () => {
     const database = await databases.copy('retention', pairs)
-    const server = await startOurs(stage, database.url)
-    return { ...database, server, take: takeFrom(database.accessTokens), second: await openClient(stage, database.url) }
+    const server = await startService(context, database.url)
+    return {
+      ...database,
+      server,
+      take: takeFrom(database.accessTokens),
+      second: await openClient(context, database.url),
+    }
   })
   const contender = (name: string, isDuring: boolean) =>
-    createHttpContender(stage, {
+    createHttpContender(context, {
       name,
       connections: 64,
       mostPerSecond: 12_000,

@@ -1,17 +1,17 @@
 import pg from 'pg'
 import { retentionSlots, slotOf, slotSeconds } from '../../src/tokens/retention.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
-import type { Stage } from '../stage.ts'
+import type { BenchContext } from '../context.ts'
 import { migrate } from './inside.ts'
 
 /** All seeded pairs are in one realm, spread over 200,000 usernames. */
 export const realm = 'bench'
 
-/** A database with token pairs that are live for hours, to copy from. */
+/** A database with token pairs that stay live for hours; a template for copies. */
 export interface Seeded {
   readonly name: string
   readonly pairs: number
-  /** Tokens in no order, of pairs spread over the whole table. Of the other pairs nobody has the tokens. */
+  /** Tokens in random order, of pairs spread over the whole table. The tokens of the other pairs are not known. */
   readonly accessTokens: readonly string[]
   readonly refreshTokens: readonly string[]
 }
@@ -19,8 +19,8 @@ export interface Seeded {
 interface Plan {
   readonly client: pg.Client
   readonly pairs: number
-  /** Of so many of them the benchmark holds the tokens. */
-  readonly held: number
+  /** How many of the pairs have tokens that the benchmark knows. */
+  readonly known: number
   /** Seconds since 1970. */
   readonly now: number
 }
@@ -29,23 +29,23 @@ const hour = 3600
 const refreshTokenSeconds = 24 * hour
 const slotWidth = slotSeconds(refreshTokenSeconds)
 const accessExpiry = ({ now }: Plan) => now + 6 * hour
-/** From 8 to 24 hours, later ones later, as if logins had come at an even pace. */
+/** Pairs expire in 8 to 24 hours, in the order of their ids, as after logins at an even rate. */
 const spread = { first: 8 * hour, width: 16 * hour }
 const expiry = ({ now, pairs }: Plan, id: number) => now + spread.first + Math.floor((id * spread.width) / pairs)
 
 /** Fills a new database. The rows are inserted in order of their ids, through all indexes, as the service does. */
-export async function seed(stage: Stage, name: string, size: Pick<Plan, 'pairs' | 'held'>): Promise<Seeded> {
-  const url = await stage.postgres.createDatabase(name)
+export async function seed(context: BenchContext, name: string, size: Pick<Plan, 'pairs' | 'known'>): Promise<Seeded> {
+  const url = await context.postgres.createDatabase(name)
   await migrate(url)
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     const plan = { ...size, client, now: Math.floor(Date.now() / 1000) }
-    const tokens = await mintHeld(plan)
-    await insertPairs(plan, (done) => stage.progress.say(`seeding ${name}: ${done} of ${size.pairs} pairs`))
-    await client.query('drop table held')
+    const tokens = await mintKnown(plan)
+    await insertPairs(plan, (done) => context.progress.say(`seeding ${name}: ${done} of ${size.pairs} pairs`))
+    await client.query('drop table known')
     await client.query(`select setval('revision', ${size.pairs})`)
-    // Not the others: the planner would take a table that was analysed while empty for one that stays empty.
+    // The other tables are not analysed: the planner would assume that a table that was empty then stays empty.
     await client.query('vacuum (freeze, analyze) token_pairs')
     return { name, pairs: size.pairs, ...tokens }
   } finally {
@@ -53,16 +53,16 @@ export async function seed(stage: Stage, name: string, size: Pick<Plan, 'pairs' 
   }
 }
 
-async function mintHeld(plan: Plan): Promise<Pick<Seeded, 'accessTokens' | 'refreshTokens'>> {
+async function mintKnown(plan: Plan): Promise<Pick<Seeded, 'accessTokens' | 'refreshTokens'>> {
   await plan.client.query(
-    'create unlogged table held (id bigint primary key, access_digest bytea not null, refresh_digest bytea not null)',
+    'create unlogged table known (id bigint primary key, access_digest bytea not null, refresh_digest bytea not null)',
   )
-  const ids = Array.from({ length: plan.held }, (_, place) => Math.floor((place * plan.pairs) / plan.held) + 1)
+  const ids = Array.from({ length: plan.known }, (_, place) => Math.floor((place * plan.pairs) / plan.known) + 1)
   const minted: { readonly access: string; readonly refresh: string }[] = []
   for (let from = 0; from < ids.length; from += 10_000) {
     const batch = ids.slice(from, from + 10_000).map((id) => mint(plan, id))
     minted.push(...batch.map(({ access, refresh }) => ({ access, refresh })))
-    await insertHeld(plan.client, batch)
+    await insertKnown(plan.client, batch)
   }
   shuffle(minted)
   return { accessTokens: minted.map(({ access }) => access), refreshTokens: minted.map(({ refresh }) => refresh) }
@@ -88,12 +88,12 @@ function mint(plan: Plan, id: number): Minted {
   }
 }
 
-/** One parameter with all digests end to end: as arrays they would cross as text, at three times the time. */
-async function insertHeld(client: pg.Client, batch: readonly Minted[]): Promise<void> {
+/** Sends all digests concatenated in one parameter: as arrays they would cross as text, in three times the time. */
+async function insertKnown(client: pg.Client, batch: readonly Minted[]): Promise<void> {
   const digests = Buffer.concat(batch.flatMap((minted) => minted.digests))
   const width = digests.length / batch.length / 2
   await client.query(
-    `insert into held select id, substr($2::bytea, start + 1, ${width}), substr($2, start + 1 + ${width}, ${width})
+    `insert into known select id, substr($2::bytea, start + 1, ${width}), substr($2, start + 1 + ${width}, ${width})
     from (
       select id, (row::int - 1) * ${2 * width} as start from unnest($1::bigint[]) with ordinality batch (id, row)
     ) cut`,
@@ -111,24 +111,28 @@ async function insertPairs(plan: Plan, onProgress: (done: number) => void): Prom
       accessExpiry: `${accessExpiry(plan)}`,
       expiry: `${now + spread.first} + id * ${spread.width} / ${pairs}`,
       digest: (half, otherwise) =>
-        `coalesce((select ${half}_digest from held where held.id = numbered.id), ${otherwise})`,
+        `coalesce((select ${half}_digest from known where known.id = numbered.id), ${otherwise})`,
     })
   }
 }
 
-/** So many pairs, all past use, in a slot of the ring that no live pair is in: one statement, so that they come at once. */
+/**
+ * Inserts `count` expired pairs in a slot of the retention ring that has no live pair. It is one statement, so that
+ * they become visible at the same time.
+ */
 export async function insertExpired(client: pg.Client, count: number): Promise<void> {
   const expiry = Math.floor(Date.now() / 1000 / slotWidth) * slotWidth - hour
   const digest = (_: string, made: string) => made
   await insertRows(client, { from: 1, to: count, accessExpiry: 'expiry', expiry: `${expiry}`, digest })
-  // As it had been long ago for rows that old. An autovacuum under way keeps the rows from leaving, as it holds their table.
+  // In a real service, rows that old were vacuumed long ago. And a running autovacuum would delay their deletion, since
+  // it locks their table.
   await client.query('vacuum (freeze, analyze) token_pairs')
 }
 
 interface Rows {
   readonly from: number
   readonly to: number
-  /** SQL of seconds since 1970; may name the `id`. */
+  /** A SQL expression in seconds since 1970; may use `id`. */
   readonly expiry: string
   readonly accessExpiry: string
   readonly digest: (half: 'access' | 'refresh', made: string) => string

@@ -1,11 +1,11 @@
 import type { Contender } from '../contender.ts'
+import { type BenchContext, lazy } from '../context.ts'
 import { writePost } from '../load/connection.ts'
 import { createHttpContender } from '../load/http-contender.ts'
 import type { Server } from '../load/server.ts'
-import { lazy, type Stage } from '../stage.ts'
 import type { TokenDatabases } from './databases.ts'
 import { realm } from './seed.ts'
-import { asAdmin, startOurs } from './service.ts'
+import { asAdmin, startService } from './service.ts'
 
 const pageSize = 100
 const query = `query ($realm: String!, $after: String) {
@@ -18,19 +18,19 @@ interface Answer {
 
 /** The first page of a large realm's sessions, and the hundredth. */
 export function createSessionPages(
-  stage: Stage,
+  context: BenchContext,
   databases: TokenDatabases,
 ): { readonly first: Contender; readonly hundredth: Contender } {
-  const server = lazy(async () => startOurs(stage, (await databases.copy('sessions', stage.options.pairs)).url))
+  const server = lazy(async () => startService(context, (await databases.copy('sessions', context.options.pairs)).url))
   const page = (number: number): Contender =>
-    createHttpContender(stage, {
+    createHttpContender(context, {
       name: `tokenSessions, page ${number}`,
       connections: 1,
       server,
-      requests: async (ours) => {
-        const request = writeRequest(ours, await cursorBefore(ours, number))
+      requests: async (service) => {
+        const request = writeRequest(service, await cursorBefore(service, number))
         const isFull = (body: string) => body.split('"id":').length === pageSize + 1
-        return { next: () => request, isRight: ({ status, body }) => status === 200 && isFull(body) }
+        return { next: () => request, isExpected: ({ status, body }) => status === 200 && isFull(body) }
       },
     })
   return { first: page(1), hundredth: page(100) }

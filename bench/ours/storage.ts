@@ -1,10 +1,10 @@
 import type { Contender } from '../contender.ts'
-import { lazy, type Stage } from '../stage.ts'
+import { type BenchContext, lazy } from '../context.ts'
 import type { TokenDatabases } from './databases.ts'
 
-/** What a live pair takes on disk: all partitions with all indexes, over the number of rows. */
-export function createStorage(stage: Stage, databases: TokenDatabases): Contender {
-  const opened = lazy(() => databases.copy('storage', stage.options.pairs))
+/** The disk space of a live pair: of all partitions with all indexes, divided by the number of rows. */
+export function createStorage(context: BenchContext, databases: TokenDatabases): Contender {
+  const opened = lazy(() => databases.copy('storage', context.options.pairs))
   return {
     name: 'storage',
     prepare: opened,

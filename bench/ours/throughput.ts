@@ -1,6 +1,6 @@
-import type { Contender, Group } from '../contender.ts'
+import type { Contender } from '../contender.ts'
+import { type BenchContext, lazy } from '../context.ts'
 import { createHttpContender, type HttpContender } from '../load/http-contender.ts'
-import { lazy, type Stage } from '../stage.ts'
 import type { TokenDatabases } from './databases.ts'
 import {
   appendingTo,
@@ -13,11 +13,11 @@ import {
   sessionInvalidations,
   takeFrom,
 } from './requests.ts'
-import { startOurs } from './service.ts'
+import { startService } from './service.ts'
 
 const connections = 64
-/** Introspected, and therefore not to be ended. */
-const kept = 20_000
+/** The first tokens are introspected, so they must not be ended. */
+const introspected = 20_000
 
 type Verb =
   | 'invalidate'
@@ -29,17 +29,17 @@ type Verb =
   | 'oauthRevoke'
   | 'oauthIntrospect'
 
-/** Our verbs under load, all on one service and one database. */
-export function createVerbs(stage: Stage, databases: TokenDatabases): Readonly<Record<Verb, Contender>> {
-  const { pairs } = stage.options
+/** The service's verbs under load, all on one service and one database. */
+export function createVerbs(context: BenchContext, databases: TokenDatabases): Readonly<Record<Verb, Contender>> {
+  const { pairs } = context.options
   const opened = lazy(async () => {
     const database = await databases.copy('verbs', pairs)
-    const server = await startOurs(stage, database.url)
-    const toEnd = takeFrom(database.accessTokens.slice(kept))
+    const server = await startService(context, database.url)
+    const toEnd = takeFrom(database.accessTokens.slice(introspected))
     return { ...database, server, toEnd, toRefresh: takeFrom(database.refreshTokens.toReversed()) }
   })
   const contender = (name: string, requests: HttpContender['requests']) =>
-    createHttpContender(stage, {
+    createHttpContender(context, {
       name,
       connections,
       requests,
@@ -61,7 +61,7 @@ export function createVerbs(stage: Stage, databases: TokenDatabases): Readonly<R
     }),
     introspect: contender('introspectToken', async (server) => {
       const { accessTokens } = await opened()
-      return introspections(server, accessTokens.slice(0, kept))
+      return introspections(server, accessTokens.slice(0, introspected))
     }),
     issue: contender('createTokenPair', async (server) => {
       const { client } = await opened()
@@ -77,11 +77,7 @@ export function createVerbs(stage: Stage, databases: TokenDatabases): Readonly<R
     }),
     oauthIntrospect: contender('/oauth2/introspect', async (server) => {
       const { accessTokens } = await opened()
-      return oauthIntrospections(server, accessTokens.slice(0, kept))
+      return oauthIntrospections(server, accessTokens.slice(0, introspected))
     }),
   }
-}
-
-export function throughputGroup(contenders: readonly Contender[]): Group {
-  return { name: `${connections} connections`, contenders }
 }

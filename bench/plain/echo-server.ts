@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http'
 
-/** The least that an HTTP service can do: reads a JSON body and answers it. */
+/** The minimum that an HTTP service can do: reads a JSON body and answers with it. */
 const server = createServer(async (request, response) => {
   const answer = JSON.stringify(JSON.parse(await readBody(request)))
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) })

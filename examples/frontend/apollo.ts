@@ -7,8 +7,8 @@ import type { Login, SpendRefreshToken } from './login.ts'
 import { RefreshPairDocument } from './operations.ts'
 import { type Connection, withoutToken } from './page.ts'
 
-/** Apollo Client with the page's token, a new one when it has expired, and an empty cache after a logout. */
-export function createClient(endpoint: string, login: Login): ApolloClient {
+/** An Apollo Client that sends the page's token, renews it when it has expired, and clears its cache after a logout. */
+function createClient(endpoint: string, login: Login): ApolloClient {
   const token = new SetContextLink((context) => {
     const accessToken = context['withoutToken'] ? undefined : login.accessToken()
     if (accessToken === undefined) return {}
@@ -23,12 +23,12 @@ export function createClient(endpoint: string, login: Login): ApolloClient {
   })
   const client = new ApolloClient({
     link: ApolloLink.from([renewal, token, new HttpLink({ uri: endpoint })]),
-    // Apollo can not know the members of a union unless it is told.
+    // Apollo knows the members of a union only from this option.
     cache: new InMemoryCache({ possibleTypes: { RefreshTokenPairResult: ['TokenPair', 'RefreshTokenRejected'] } }),
   })
 
   const spend: SpendRefreshToken = async (refreshToken) => {
-    // Not into the cache: what is there is for all of the page to see.
+    // Tokens must not get into the cache, which all of the page can read.
     const { data } = await client.mutate({
       mutation: RefreshPairDocument,
       variables: { refreshToken },
@@ -37,7 +37,7 @@ export function createClient(endpoint: string, login: Login): ApolloClient {
     })
     return assertAnswer(data).refreshTokenPair
   }
-  // What is under way belongs to the old login; Apollo rejects it with "Store reset while query was in flight".
+  // Running requests belong to the old login; Apollo rejects them with "Store reset while query was in flight".
   login.onEnd(() => void client.clearStore())
   return client
 }
@@ -45,7 +45,7 @@ export function createClient(endpoint: string, login: Login): ApolloClient {
 function isUnauthenticated(error: unknown): boolean {
   if (CombinedGraphQLErrors.is(error))
     return error.errors.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED')
-  // What stands in front of the service may answer without GraphQL.
+  // A proxy in front of the service may answer without GraphQL.
   return ServerError.is(error) && error.statusCode === 401
 }
 

@@ -5,11 +5,12 @@ import { TokenInvalidatedDocument, WhoAmIDocument } from './operations.ts'
 import type { Connection } from './page.ts'
 
 /**
- * Has the page log out by itself as soon as its login was ended anywhere else. Call it after each `login.begin`.
+ * Logs the page out as soon as its login is ended elsewhere. Call it after each `login.begin`.
  *
- * It listens by server-sent events. Whatever completes the stream, one question tells what has become of the login: if its
- * token has expired or was ended alone, it is renewed, and the listening goes on; if the login is over, `login.onEnd`
- * hears it. While the service can not be reached it tries again every `pauseMs`. Ends with the login.
+ * It subscribes by server-sent events. When the stream completes, for whatever reason, it sends one query to learn the
+ * state of the login. If only the access token has expired or was invalidated, the query renews it, and it subscribes
+ * again. If the login is over, the listeners of `login.onEnd` are notified. While the service cannot be reached, it
+ * tries again every `pauseMs`. It ends with the login.
  */
 export function followLogin(
   endpoint: string,
@@ -18,9 +19,9 @@ export function followLogin(
   pauseMs = 5000,
 ): Promise<void> {
   let isOver = false
-  const unlisten = login.onEnd(() => {
+  const stopListening = login.onEnd(() => {
     isOver = true
-    unlisten()
+    stopListening()
     events.dispose()
   })
   const events = createClient({
@@ -29,16 +30,16 @@ export function followLogin(
     retryAttempts: 0,
   })
 
-  async function listen(): Promise<void> {
+  async function readStream(): Promise<void> {
     for await (const { errors } of events.iterate({ query: print(TokenInvalidatedDocument) }))
       if (errors) throw new AggregateError(errors)
   }
 
   async function follow(): Promise<void> {
     while (!isOver) {
-      const isCut = await fails(listen())
-      const isUnanswered = await fails(query(WhoAmIDocument, {}))
-      if (!isOver && (isCut || isUnanswered)) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      const streamFailed = await fails(readStream())
+      const queryFailed = await fails(query(WhoAmIDocument, {}))
+      if (!isOver && (streamFailed || queryFailed)) await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
   }
   return follow()

@@ -1,24 +1,25 @@
 import type { RefreshPairMutation, RefreshTokenRejection } from './operations.ts'
 
-/** What the login service hands to the page: `accessToken` and `refreshToken` of a `TokenPair`. */
+/** The pair that the page gets from the login service: `accessToken` and `refreshToken` of a `TokenPair`. */
 export interface Pair {
   readonly accessToken: string
   readonly refreshToken: string | null
 }
 
 /**
- * Where the pair is kept. One place for all tabs of the page, read anew each time: a tab that kept a copy would one day
- * present a refresh token that another tab has spent, which looks like theft and ends the session.
+ * Where the pair is kept. All tabs of the page share one place, and read it each time. A tab with a copy of its own
+ * would at some time use a refresh token that another tab has used; the service takes that for theft and ends the
+ * session.
  */
 export interface PairStore {
   read(): Pair | undefined
   write(pair: Pair | undefined): void
-  /** `listener` hears it when another tab logs out. */
+  /** Calls `listener` when another tab logs out. */
   onRemoved(listener: () => void): void
 }
 
-/** Lasts until the page is left. */
-export function inMemory(): PairStore {
+/** Keeps the pair until the page is left. */
+function inMemory(): PairStore {
   let kept: Pair | undefined
   return {
     read: () => kept,
@@ -29,7 +30,7 @@ export function inMemory(): PairStore {
   }
 }
 
-/** Lasts, and all tabs share it. Any script on the page can read it: only for pages that run none but their own. */
+/** Keeps the pair for all tabs. Any script on the page can read it: use it only for pages without foreign scripts. */
 export function inLocalStorage(key = 'token-pair'): PairStore {
   return {
     read: () => {
@@ -44,54 +45,56 @@ export function inLocalStorage(key = 'token-pair'): PairStore {
   }
 }
 
-/** Why the page is logged out: it asked for it, the refresh token was refused, or there is none and the time is up. */
+/** Why the page is logged out: its own request, a rejected refresh token, or expiry without a refresh token. */
 export type LoginEnd = 'LOGGED_OUT' | RefreshTokenRejection | 'NO_REFRESH_TOKEN'
 
-/** Sends `RefreshPair`, without an `Authorization` header. Rejects when there is no answer. */
+/** Sends `RefreshPair` without an `Authorization` header. Rejects when there is no answer. */
 export type SpendRefreshToken = (refreshToken: string) => Promise<RefreshPairMutation['refreshTokenPair']>
 
-/** The page's login. It is in one of two states: there is a pair, or there is none and the page asks to log in. */
+/** The page's login. It has two states: there is a pair, or there is none and the page shows its login form. */
 export interface Login {
-  /** For the `Authorization` header; undefined while logged out. */
+  /** The token for the `Authorization` header; undefined while logged out. */
   accessToken(): string | undefined
-  /** After the login form. A login that is under way ends first. */
+  /** Begins a login, after the login form. An existing login ends first. */
   begin(pair: Pair): void
   /**
-   * After the service did not accept the access token `refused`: makes that there is a better one.
+   * Gets a new pair, after the service has refused the access token `refused`.
    *
-   * True when a repetition may do better; false when the login that it was sent by is over. However many requests fail
-   * together, one refresh token is spent, once. Rejects as `spend` does when the service is not available; the pair is kept, for it may be good.
+   * True if the request may be repeated; false if the login that sent it is over. However many requests fail together,
+   * one refresh token is used, once. Rejects as `spend` does when the service is not available; the pair is then kept,
+   * because it may still be valid.
    */
   renew(refused: string, spend: SpendRefreshToken): Promise<boolean>
-  /** Forgets the pair and tells all listeners, once for each login. */
+  /** Removes the pair and notifies all listeners, once for each login. */
   end(why: LoginEnd): void
   /**
-   * Ends the login by what `run` asks of the service. A page that listens may learn of its own logout before it has its
-   * answer: all the same it was logged out because it asked to be. Rejects as `run` does; the pair is then kept.
+   * Ends the login by the request that `run` sends. A page with a subscription may be notified of its own logout before
+   * it gets the answer: listeners are then called with `LOGGED_OUT` all the same. Rejects as `run` does; the pair is
+   * then kept.
    */
   leave<Answer>(run: () => Promise<Answer>): Promise<Answer>
-  /** Here the page shows its login form. Answers the function that ends the listening. */
+  /** Adds a listener, which shows the login form. Answers a function that removes the listener. */
   onEnd(listener: (why: LoginEnd) => void): () => void
 }
 
 export function createLogin(store: PairStore = inMemory()): Login {
   const listeners = new Set<(why: LoginEnd) => void>()
-  /** The access tokens that requests of this login were sent with. */
-  const handedOut = new Set<string>()
-  let running: Promise<void> | undefined
+  /** The access tokens with which requests of this login were sent. */
+  const sentTokens = new Set<string>()
+  let renewal: Promise<void> | undefined
   let isLeaving = false
 
-  function tell(why: LoginEnd): void {
-    handedOut.clear()
-    running = undefined
+  function notify(why: LoginEnd): void {
+    sentTokens.clear()
+    renewal = undefined
     for (const listener of [...listeners]) listener(isLeaving ? 'LOGGED_OUT' : why)
   }
 
   function end(why: LoginEnd): void {
-    // What ended it first has told everybody; for example a logout, and then the refresh that it overtook.
+    // The login has already ended and the listeners were notified, for example by a logout during a refresh.
     if (store.read() === undefined) return
     store.write(undefined)
-    tell(why)
+    notify(why)
   }
 
   async function leave<Answer>(run: () => Promise<Answer>): Promise<Answer> {
@@ -108,7 +111,7 @@ export function createLogin(store: PairStore = inMemory()): Login {
   async function spendOne({ refreshToken }: Pair, spend: SpendRefreshToken): Promise<void> {
     if (refreshToken === null) return end('NO_REFRESH_TOKEN')
     const answer = await spend(refreshToken)
-    // Meanwhile the page may have logged out, or another tab may have been quicker: their word stands.
+    // Meanwhile the page may have logged out, or another tab may have renewed the pair: that result is kept.
     if (store.read()?.refreshToken !== refreshToken) return
     if (answer.__typename === 'RefreshTokenRejected') return end(answer.code)
     store.write({ accessToken: answer.accessToken, refreshToken: answer.refreshToken })
@@ -117,20 +120,20 @@ export function createLogin(store: PairStore = inMemory()): Login {
   async function renew(refused: string, spend: SpendRefreshToken): Promise<boolean> {
     const pair = store.read()
     if (pair?.accessToken === refused) {
-      running ??= spendOne(pair, spend).finally(() => {
-        running = undefined
+      renewal ??= spendOne(pair, spend).finally(() => {
+        renewal = undefined
       })
-      await running
+      await renewal
     }
-    // Not if it was sent by an earlier login: the next owner must not repeat what the last one asked for.
-    return handedOut.has(refused)
+    // False for a request of an earlier login: it must not be repeated in the name of the next owner.
+    return sentTokens.has(refused)
   }
 
-  store.onRemoved(() => tell('LOGGED_OUT'))
+  store.onRemoved(() => notify('LOGGED_OUT'))
   return {
     accessToken: () => {
       const accessToken = store.read()?.accessToken
-      if (accessToken !== undefined) handedOut.add(accessToken)
+      if (accessToken !== undefined) sentTokens.add(accessToken)
       return accessToken
     },
     begin: (pair) => {

@@ -1,7 +1,6 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import type { Login } from './login.ts'
 import {
-  type DeviceFragment,
   type EndedFragment,
   EndRealmDocument,
   LogOutDeviceDocument,
@@ -14,25 +13,22 @@ import {
   WhoAmIDocument,
 } from './operations.ts'
 
-/** One place where the owner is logged in. */
-export type Device = DeviceFragment
-
 /** A page of the list, the newest login first. `pageInfo.endCursor` is the `after` of the next. */
-export type DevicePage = MyDevicesQuery['mySessions']
+type DevicePage = MyDevicesQuery['mySessions']
 
-/** How many tokens were ended. Tokens, not logins: each login has two or more. */
-export type Ended = EndedFragment
+/** How many tokens were ended. It counts tokens, not logins: each login has two or more. */
+type Ended = EndedFragment
 
-/** A GraphQL client that knows the page's login: apollo.ts and urql.ts are two. */
+/** A GraphQL client with the page's login. apollo.ts and urql.ts each implement it. */
 export interface Connection<Client> {
-  /** For the rest of the page. Read it anew after a logout: with urql it is another one then. */
+  /** The client, for the rest of the page. Read it again after a logout: with urql it is then another one. */
   readonly client: Client
-  /** Asks the service, not the cache. Rejects with the client's own error. */
+  /** Queries the service, not the cache. Rejects with the client's own error. */
   query<Data, Variables extends Record<string, unknown>>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
   ): Promise<Data>
-  /** Ends tokens; lists of sessions that are on the screen are then asked for again. Rejects as `query` does. */
+  /** Ends tokens. Lists of sessions that are on the screen are then requested again. Rejects as `query` does. */
   end<Variables extends Record<string, unknown>>(
     document: TypedDocumentNode<{ readonly invalidateToken: Ended }, Variables>,
     variables: Variables,
@@ -40,37 +36,37 @@ export interface Connection<Client> {
   ): Promise<Ended>
 }
 
-/** For operations that need no more than the token in their variables: an expired one in the header would refuse them. */
+/** For operations that need only the token in their variables: with an expired token in the header they are refused. */
 export const withoutToken = { withoutToken: true } as const
 
 /**
  * What a page does with logins.
  *
- * Each verb rejects with the client's own error when the service refuses or is not there. Nothing is forgotten then, so
- * all may be tried again: what was ended already is only counted differently.
+ * Each function rejects with the client's own error when the service refuses or is not available. The login is then
+ * kept, so each may be repeated: tokens that were already ended are only counted differently.
  */
 export interface Page {
-  /** The logins of the owner, this page's among them. */
+  /** The logins of the owner, including this page's. */
   devices(first: number, after?: string | null): Promise<DevicePage>
-  /** Ends the login of this page, also when its access token has expired. The page is logged out. */
+  /** Ends the login of this page, even if its access token has expired. The page is logged out. */
   logOut(): Promise<Ended>
-  /** Ends another login of the owner, as of a lost phone. `id` is a `Device`'s. */
+  /** Ends another login of the owner, for example on a lost phone. `id` is that of a `Device`. */
   logOutDevice(id: string): Promise<Ended>
-  /** Ends all logins of the owner but this page's, as after a change of password. */
+  /** Ends all logins of the owner except this page's, as after a change of password. */
   logOutOthers(): Promise<Ended>
   /** Ends all logins of the owner. The page is logged out. */
   logOutEverywhere(): Promise<Ended>
   /** For administrators: how many tokens `endRealm` would end. Changes nothing. */
   countRealm(realmName: string): Promise<Ended>
-  /** For administrators, during an incident: ends all logins of a realm, but for the login of this page. */
+  /** For administrators, during an incident: ends all logins of a realm except the login of this page. */
   endRealm(realmName: string, comment: string): Promise<Ended>
 }
 
 export function createPage({ query, end }: Connection<unknown>, login: Login): Page {
-  /** Whose page this is: the service knows it by the token. */
+  /** The owner of the page. The service knows the owner by the token. */
   async function owner(): Promise<RealmUserInput> {
     const { realmName, username } = (await query(WhoAmIDocument, {})).currentToken ?? {}
-    if (!realmName || !username) throw new Error('Nobody is logged in.')
+    if (!realmName || !username) throw new Error('No owner is logged in.')
     return { realmName, username }
   }
 

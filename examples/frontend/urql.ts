@@ -4,15 +4,15 @@ import type { Login } from './login.ts'
 import { RefreshPairDocument } from './operations.ts'
 import { type Connection, withoutToken } from './page.ts'
 
-/** An urql client for one login, with the page's token, and a new one when it has expired. */
-export function createClient(endpoint: string, login: Login): Client {
-  /** The access token that the service did not accept. */
+/** An urql client for one login. It sends the page's token, and renews it when it has expired. */
+function createClient(endpoint: string, login: Login): Client {
+  /** The access token that the service has refused. */
   let refused = ''
-  /** A client is for one login: what it has yet to send at the end goes without a token, not with the next owner's. */
+  /** A client is for one login: requests that it sends after the end have no token, and not the next owner's. */
   let isOver = false
-  const unlisten = login.onEnd(() => {
+  const stopListening = login.onEnd(() => {
     isOver = true
-    unlisten()
+    stopListening()
   })
   const renewal = authExchange(async ({ appendHeaders, mutate }) => ({
     addAuthToOperation: (operation) => {
@@ -41,7 +41,7 @@ export function createClient(endpoint: string, login: Login): Client {
 }
 
 function isUnauthenticated({ graphQLErrors, response }: CombinedError): boolean {
-  // What stands in front of the service may answer without GraphQL.
+  // A proxy in front of the service may answer without GraphQL.
   return graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED') || response?.status === 401
 }
 
@@ -54,7 +54,7 @@ function assertAnswer<Data>(data: Data | undefined, error: CombinedError | undef
 /** The page's connection through urql. */
 export function connectUrql(endpoint: string, login: Login): Connection<Client> {
   let client = createClient(endpoint, login)
-  // urql's cache can not be emptied: the next login gets a client of its own.
+  // urql's cache cannot be cleared, so the next login gets a new client.
   login.onEnd(() => {
     client = createClient(endpoint, login)
   })

@@ -5,7 +5,7 @@ import { createLogin, type Login, type Pair } from './login.ts'
 import { type Connection, createPage, type Page } from './page.ts'
 import { connectUrql } from './urql.ts'
 
-/** Set anew at every start, so that the walk need not remember it. */
+/** A new secret at every start, so that the example need not store it. */
 const adminSecret = randomBytes(24).toString('base64url')
 const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
 const config = readConfig({ DATA_DIR: 'examples/frontend/.data', ...process.env, ADMIN_SECRET: adminSecret, PORT: '0' })
@@ -15,7 +15,7 @@ await walk('Apollo Client', connectApollo)
 await walk('urql', connectUrql)
 await service.stop()
 
-/** Alice logs in on three devices and sits at her laptop. */
+/** Alice logs in on three devices, and uses the page on her laptop. */
 async function walk(name: string, connect: (endpoint: string, login: Login) => Connection<unknown>): Promise<void> {
   say(`\n${name}`)
   const login = createLogin()
@@ -47,7 +47,7 @@ function say(what: string, details = ''): void {
   process.stdout.write(`${what.padEnd(26)}${details}`.trimEnd().concat('\n'))
 }
 
-/** What a login service does once it knows who somebody is. */
+/** What a login service does after it has verified the owner. */
 async function logIn(label: string): Promise<Pair> {
   const query = `mutation ($input: CreateTokenPairInput!) {
     createTokenPair(input: $input) { accessToken refreshToken } }`

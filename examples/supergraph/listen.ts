@@ -5,7 +5,7 @@ export interface Listening {
   stop(): Promise<void>
 }
 
-/** Puts a GraphQL server on a port of 127.0.0.1; port 0 for any that is free. */
+/** Starts a GraphQL server on a port of 127.0.0.1. Port 0 selects any free port. */
 export async function listen(listener: RequestListener, port: number): Promise<Listening> {
   const server = createServer(listener)
   await new Promise<void>((resolve, reject) => {

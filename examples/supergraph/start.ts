@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readConfig } from '../../src/index.ts'
 import { startSupergraph } from './supergraph.ts'
 
-/** Set anew at every start, so that the example need not remember it. */
+/** A new secret at every start, so that the example need not store it. */
 const adminSecret = randomBytes(24).toString('base64url')
 const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
 const config = readConfig({ DATA_DIR: 'examples/supergraph/.data', ...process.env, ADMIN_SECRET: adminSecret })
@@ -16,23 +16,23 @@ process.stdout.write(`
   tokens       ${supergraph.tokens}
   users        ${supergraph.users}
 
-  Alice has just logged in. The subgraph of users knows her name, the subgraph of tokens her devices. Ask for both:
+  Alice has just logged in. The subgraph of users knows her name, the subgraph of tokens her devices. Query both:
 
 curl -s ${supergraph.gateway} -H 'Content-Type: application/json' -H 'Authorization: Bearer ${accessToken}' \\
   -d '{"query": "{ user(id: 1) { name tokenOwner { sessions { nodes { id createdAt device { label } isCurrent } } } } }"}'
 
-  Log her out, after which the same question is refused:
+  Log her out; the same query is then refused:
 
 curl -s ${supergraph.gateway} -H 'Content-Type: application/json' \\
   -d '{"query": "mutation { invalidateToken(input: { token: \\"${accessToken}\\" }, options: { wholeSession: true }) { invalidatedTokens } }"}'
 
-  As a login service, \`createTokenPair\` with this header:
+  To act as a login service, send \`createTokenPair\` with this header:
 
 Authorization: ${authorization}
 
 `)
 
-/** What a login service does once it knows who somebody is, through the gateway like everybody else. */
+/** What a login service does after it has verified the owner. It uses the gateway, as all clients do. */
 async function logIn(realmName: string, username: string): Promise<string> {
   const query = 'mutation ($input: CreateTokenPairInput!) { createTokenPair(input: $input) { accessToken } }'
   const input = { realmName, username, device: { label: 'the example' } }

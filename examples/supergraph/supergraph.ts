@@ -9,11 +9,11 @@ export interface RunningSupergraph {
   readonly gateway: string
   readonly tokens: string
   readonly users: string
-  /** Ends them in reverse order of their start. */
+  /** Stops all servers in reverse order of their start. */
   stop(): Promise<void>
 }
 
-/** Starts both subgraphs on free ports, composes them, and puts the gateway in front of them on `port`. */
+/** Starts both subgraphs on free ports, composes them, and starts the gateway in front of them on `port`. */
 export async function startSupergraph(config: Config, port: number): Promise<RunningSupergraph> {
   const tokens = await startService({ ...config, port: 0 })
   const users = await startUsers(0)
@@ -42,7 +42,7 @@ interface Subgraph {
   readonly sdl: string
 }
 
-/** What a schema registry does: the subgraphs' schemas in, the gateway's out. */
+/** What a schema registry does: composes the subgraphs' schemas into the gateway's. */
 function compose(subgraphs: readonly Subgraph[]): string {
   const { supergraphSdl, errors } = composeServices(
     subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) })),

@@ -4,7 +4,7 @@ import { parse } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import { type Listening, listen } from './listen.ts'
 
-/** A subgraph as any team may have it: it knows people, and of their logins nothing but the key. */
+/** A subgraph as any team may have it: it knows users, and only the key of their logins. */
 export const usersSdl = readFileSync(new URL('users.graphql', import.meta.url), 'utf8')
 
 interface User {
@@ -33,7 +33,7 @@ function findUser(id: string): User | undefined {
   return users.find((user) => user.id === id)
 }
 
-/** Serves it; port 0 for any that is free. */
+/** Serves the subgraph. Port 0 selects any free port. */
 export function startUsers(port: number): Promise<Listening> {
   const schema = buildSubgraphSchema({ typeDefs: parse(usersSdl), resolvers })
   return listen(createYoga({ schema, logging: false }), port)

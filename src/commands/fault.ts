@@ -1,16 +1,30 @@
 import { CommanderError } from 'commander'
 import { TokenServiceError } from '../tokens/errors.ts'
+import { messageInDialect } from '../tokens/input-fault.ts'
 import { tokenLookalike } from '../tokens/token.ts'
+import { nameField } from './field-names.ts'
 
 /** The exit codes of the commands. */
 export const exitCodes = { done: 0, failed: 1, wrongUsage: 2, unknown: 3 } as const
 
-/** The codes of the errors that only commands have, with their exit codes. */
-const faults = {
-  ERR_USAGE: exitCodes.wrongUsage,
-  ERR_UNKNOWN: exitCodes.unknown,
-  ERR_CLIENT_EXISTS: exitCodes.failed,
-  ERR_OUTPUT: exitCodes.failed,
+/** What can go wrong at the command line and nowhere else: what it means, and the exit code. */
+export const faults = {
+  ERR_USAGE: {
+    exitCode: exitCodes.wrongUsage,
+    meaning: 'The arguments or standard input are wrong; the message says what was expected.',
+  },
+  ERR_UNKNOWN: {
+    exitCode: exitCodes.unknown,
+    meaning: 'What was named is not known: a token, a session or a client. Nothing was changed.',
+  },
+  ERR_CLIENT_EXISTS: {
+    exitCode: exitCodes.failed,
+    meaning: 'There is a client with this id already; `--replace` gives it a new secret.',
+  },
+  ERR_OUTPUT: {
+    exitCode: exitCodes.failed,
+    meaning: 'Standard output could not be written. The message says what was done, and how to get a lost secret.',
+  },
 } as const
 
 /** An error of a command. Its message tells the operator what was found and what to do, and contains nothing secret. */
@@ -35,16 +49,18 @@ interface Description {
  * most with the message of its cause. Any other error is a defect of this program and is shown with its stack.
  */
 export function describeFault(error: unknown): Description {
-  if (error instanceof CommandFault) return { code: error.code, message: error.message, exitCode: faults[error.code] }
+  if (error instanceof CommandFault)
+    return { code: error.code, message: error.message, exitCode: faults[error.code].exitCode }
   if (error instanceof CommanderError)
     return { code: 'ERR_USAGE', message: describeUsage(error), exitCode: exitCodes.wrongUsage }
-  if (error instanceof TokenServiceError)
+  if (error instanceof TokenServiceError) {
+    const message = messageInDialect(error, nameField)
     return {
       code: error.code,
-      message:
-        error.cause instanceof Error ? `${error.message} (${withoutTokens(error.cause.message)})` : error.message,
+      message: error.cause instanceof Error ? `${message} (${withoutTokens(error.cause.message)})` : message,
       exitCode: error.code === 'ERR_BAD_INPUT' ? exitCodes.wrongUsage : exitCodes.failed,
     }
+  }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { code: 'ERR_UNEXPECTED', message: withoutTokens(message), exitCode: exitCodes.failed }
 }

@@ -3,11 +3,11 @@ import DirectivesPlugin from '@pothos/plugin-directives'
 import FederationPlugin from '@pothos/plugin-federation'
 import RelayPlugin from '@pothos/plugin-relay'
 import type { Caller } from '../tokens/caller.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import { parseInstant } from '../tokens/instant.ts'
-import { badInput } from '../tokens/owner.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 
-/** What every resolver is given: the verbs, and who asks. */
+/** What every resolver gets: the verbs and the caller. */
 export interface GraphContext {
   readonly tokens: Tokens
   readonly caller: Caller
@@ -15,7 +15,7 @@ export interface GraphContext {
 
 export type Builder = ReturnType<typeof createBuilder>
 
-/** A builder with the scalars and the empty roots, for the files beside this one to fill. */
+/** A builder with the scalars and the root types, which are still empty. The other files of this folder add to them. */
 export function createBuilder() {
   const builder = new SchemaBuilder<{
     Context: GraphContext
@@ -24,39 +24,39 @@ export function createBuilder() {
     DefaultNodeNullability: false
     Scalars: { DateTime: { Input: Date; Output: Date } }
   }>({
-    // Without the directives' plugin the federation's declares nothing, and says nothing.
+    // Without the directives plugin, the federation plugin silently declares nothing.
     plugins: [DirectivesPlugin, FederationPlugin, RelayPlugin],
     defaultFieldNullability: false,
     relay: connections,
   })
 
   builder.scalarType('DateTime', {
-    description: 'An instant in UTC as RFC 3339 writes it, for example `2026-11-21T09:30:00.000Z`.',
+    description: 'An instant in UTC in the format of RFC 3339, for example `2026-11-21T09:30:00.000Z`.',
     serialize: (instant) => instant.toISOString(),
     parseValue: readInstant,
   })
-  builder.queryType({ description: 'What can be asked about tokens.' })
-  builder.mutationType({ description: 'The verbs: issue, refresh, invalidate.' })
+  builder.queryType({ description: 'Queries about tokens, sessions and revocations.' })
+  builder.mutationType({ description: 'Creates, refreshes and invalidates tokens.' })
   return builder
 }
 
 /**
- * Connections as the GraphQL Cursor Connections Specification has them, without `Query.node`: other subgraphs have one.
- * They all have a `PageInfo` too; two can only be composed if each says that it may be shared.
+ * Connections as the GraphQL Cursor Connections Specification defines them, without `Query.node`, which other subgraphs
+ * have. Other subgraphs have a `PageInfo` too: two of them compose only if each is declared shareable.
  */
 const connections = {
   nodeQueryOptions: false,
   nodesQueryOptions: false,
-  nodesOnConnection: { description: 'The page, without cursors.' },
-  pageInfoTypeOptions: { shareable: true, description: 'Where a page stands in the whole list.' },
-  hasNextPageFieldOptions: { description: 'Whether there is more after this page.' },
-  hasPreviousPageFieldOptions: { description: 'Whether there is more before this page.' },
-  startCursorFieldOptions: { description: 'The cursor of the first edge; null when there is none.' },
-  endCursorFieldOptions: { description: 'The cursor of the last edge, for `after`; null when there is none.' },
-  edgesFieldOptions: { nullable: false, description: 'The page, each entry with its cursor.' },
-  pageInfoFieldOptions: { description: 'Where this page stands, and how to go on.' },
-  cursorFieldOptions: { description: 'Names this place in the list. Opaque.' },
-  nodeFieldOptions: { nullable: false, description: 'What stands at this place.' },
+  nodesOnConnection: { description: 'The entries of this page, without cursors.' },
+  pageInfoTypeOptions: { shareable: true, description: 'The position of a page in the whole list.' },
+  hasNextPageFieldOptions: { description: 'Whether there are entries after this page.' },
+  hasPreviousPageFieldOptions: { description: 'Whether there are entries before this page.' },
+  startCursorFieldOptions: { description: 'The cursor of the first edge. Null if the page is empty.' },
+  endCursorFieldOptions: { description: 'The cursor of the last edge, for `after`. Null if the page is empty.' },
+  edgesFieldOptions: { nullable: false, description: 'The entries of this page, each with its cursor.' },
+  pageInfoFieldOptions: { description: 'The position of this page, and how to request the next one.' },
+  cursorFieldOptions: { description: 'The position of this entry in the list. Opaque.' },
+  nodeFieldOptions: { nullable: false, description: 'The entry at this position.' },
 } as const
 
 function readInstant(value: unknown): Date {

@@ -1,15 +1,15 @@
 import { type CursorKind, readCursor, writeCursor } from '../tokens/cursor.ts'
-import { badInput } from '../tokens/owner.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import type { Builder } from './builder.ts'
 
-const defaultPage = 20
-const longestPage = 100
+const defaultPageSize = 20
+const maxPageSize = 100
 
-/** `first` and `after`: our lists are read forwards only. */
+/** `first` and `after`: these lists can only be read forwards. */
 export function pageArguments(builder: Builder) {
   return builder.args((t) => ({
-    first: t.int({ defaultValue: defaultPage, description: `How many: 1 to ${longestPage}.` }),
-    after: t.string({ description: 'The cursor of the last entry that is known; the page begins behind it.' }),
+    first: t.int({ defaultValue: defaultPageSize, description: `The number of entries: 1 to ${maxPageSize}.` }),
+    after: t.string({ description: 'The cursor of the last entry that was read; the page begins after it.' }),
   }))
 }
 
@@ -18,16 +18,16 @@ export interface PageArguments {
   readonly after?: string | null | undefined
 }
 
-/** Where a page begins, and how long it may be. */
+/** Where a page begins, and its maximum length. */
 export interface PageRequest {
-  /** Only what is older than this id. */
+  /** Only entries with a lower id. */
   readonly before: number | undefined
   readonly limit: number
 }
 
 /**
- * One page of a list that is sorted by id, the newest first. A cursor holds the id of its entry, so a page begins at the
- * same place whatever was added to the list or left it meanwhile.
+ * Reads one page of a list that is sorted by id, newest first. A cursor holds the id of its entry, so a page begins at
+ * the same position even if entries were added to the list or removed from it meanwhile.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
@@ -37,10 +37,11 @@ export async function readPage<Node>(
   idOf: (node: Node) => number,
   list: (page: PageRequest) => Promise<readonly Node[]>,
 ) {
-  const limit = first ?? defaultPage
-  if (limit < 1 || limit > longestPage) throw badInput(`Expected \`first\` to be 1 to ${longestPage}, got ${limit}`)
+  const limit = first ?? defaultPageSize
+  if (limit < 1 || limit > maxPageSize)
+    throw badInput({ field: 'limit', expected: `to be 1 to ${maxPageSize}`, found: `${limit}` })
   const before = after == null ? undefined : readCursor(kind, after)
-  // One more than asked for tells whether there is another page.
+  // One entry more than requested shows whether there is another page.
   const nodes = await list({ before, limit: limit + 1 })
   const edges = nodes.slice(0, limit).map((node) => ({ cursor: writeCursor(kind, idOf(node)), node }))
   return {
@@ -54,7 +55,7 @@ export async function readPage<Node>(
   }
 }
 
-/** An id that a stranger sent. What can't be one is that of nothing: 0. */
+/** Reads an id from untrusted input. Text that can't be an id becomes 0, which is the id of no row. */
 export function readId(id: string): number {
   return /^[1-9]\d{0,14}$/.test(id) ? Number(id) : 0
 }

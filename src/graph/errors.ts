@@ -2,9 +2,11 @@ import { GraphQLError, type GraphQLErrorExtensions, type GraphQLSchema } from 'g
 import type { EmitEvent } from '../events/events.ts'
 import { emitFault } from '../tokens/emit-fault.ts'
 import { type ErrorCode, TokenServiceError } from '../tokens/errors.ts'
+import { messageInDialect } from '../tokens/input-fault.ts'
+import { nameField } from './field-names.ts'
 import { createRedactor } from './redact.ts'
 
-/** What GraphQL callers see of an error: `extensions.code`, and the HTTP status it is sent with. */
+/** An error as GraphQL clients see it: `extensions.code`, and the HTTP status of the answer. */
 interface Presentation {
   readonly code: string
   readonly http: {
@@ -17,7 +19,7 @@ interface Presentation {
 /** RFC 9110 §11.6.1: a 401 names the ways to authenticate. */
 const challenge = 'Bearer realm="invalidate-token", Basic realm="invalidate-token", charset="UTF-8"'
 
-/** `spec`: clients that accept only `application/json` read 200, as GraphQL over HTTP has it. */
+/** `spec`: clients that accept only `application/json` get a 200, as GraphQL over HTTP specifies. */
 const badInputHttp = { status: 400, spec: true }
 
 function presentationOf(code: ErrorCode): Presentation | undefined {
@@ -31,7 +33,7 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
     case 'ERR_MORE_THAN_EXPECTED':
       return { code: 'MORE_THAN_EXPECTED', http: { status: 409, spec: true } }
     case 'ERR_STORAGE_UNAVAILABLE':
-      // Never a 401: clients throw good tokens away for it.
+      // Never a 401: clients would discard valid tokens.
       return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
@@ -43,10 +45,11 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
 }
 
 /**
- * Turns whatever went wrong into what may be shown.
+ * Turns any error into one that may be shown.
  *
- * Ours become their code and sentence. graphql-js's own complaints about a request become `BAD_USER_INPUT` without the
- * values they repeat. All else is a fault of ours: it is reported as an event and the caller reads "Unexpected error.".
+ * A `TokenServiceError` becomes its code and message. graphql-js's own errors about a request become `BAD_USER_INPUT`,
+ * without the values that they repeat. Any other error is a fault of this service: it is reported as an event, and the
+ * caller reads "Unexpected error.".
  */
 export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (error: unknown) => GraphQLError {
   const redact = createRedactor(schema)
@@ -57,7 +60,8 @@ export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (e
     if (origin instanceof TokenServiceError) {
       const presentation = presentationOf(origin.code)
       if (origin.code === 'ERR_STORAGE_UNAVAILABLE') emitFault(emit, origin)
-      if (presentation !== undefined) return present(origin.message, { ...presentation, ...httpOf(located) }, located)
+      if (presentation !== undefined)
+        return present(messageInDialect(origin, nameField), { ...presentation, ...httpOf(located) }, located)
     }
     if (located !== undefined && origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
       return present(redact(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)
@@ -76,13 +80,13 @@ function present(message: string, extensions: GraphQLErrorExtensions, located: G
   })
 }
 
-/** The HTTP status that the door chose (405, 413, …), and nothing else: Yoga puts the parser's message in there. */
+/** The HTTP status that the route chose (405, 413, …), and nothing else: Yoga adds the parser's message there. */
 function httpOf(located: GraphQLError | undefined): GraphQLErrorExtensions {
   const http = located?.extensions['http']
   return typeof http === 'object' && http !== null ? { http } : {}
 }
 
-/** The first error: graphql-js and Yoga wrap it, sometimes more than once. */
+/** The original error: graphql-js and Yoga wrap it, sometimes more than once. */
 function originOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError ? originOf(error.originalError) : error
 }

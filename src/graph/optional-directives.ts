@@ -1,17 +1,19 @@
-/** What a composer can be told beside the schema itself. None is, unless it is asked for: not every gateway takes each. */
+/** Optional directives of the SDL. None is included unless it is configured: not every gateway accepts each of them. */
 export const optionalDirectives = ['authenticated', 'tag', 'cost'] as const
 export type OptionalDirective = (typeof optionalDirectives)[number]
 
 const page = '@listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)'
 
 /**
- * Where each one stands, by schema coordinate. They inform gateways; what a caller may do is decided in `tokens`.
+ * Where each directive is applied, by schema coordinate. They only inform gateways: what a caller may do is decided in
+ * `tokens`.
  *
- * - `authenticated`: what needs a caller. Not what a token in hand is enough for: to log out with an expired access
- *   token must work. A supergraph with it does not load in `@apollo/gateway`, only in routers that enforce it.
- * - `tag`: `internal` is for trusted services, and no business of a contract for browsers.
- * - `cost`: a durable commit, against the 1 of a look-up; a page, by what it may hold. Federation has the weight as an
- *   Int, where IBM's specification has a String.
+ * - `authenticated`: fields that need an authenticated caller. Not fields for which holding a token is enough: logging
+ *   out with an expired access token must work. A supergraph with it does not load in `@apollo/gateway`, only in
+ *   routers that enforce it.
+ * - `tag`: `internal` marks fields for trusted services, which a contract for browsers leaves out.
+ * - `cost`: 10 for a durable commit, compared with 1 for a look-up; for a page, the number of entries that it may hold.
+ *   Federation declares the weight as an Int, IBM's specification as a String.
  */
 export const placements: Readonly<Record<OptionalDirective, Readonly<Record<string, string>>>> = {
   authenticated: {

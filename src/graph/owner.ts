@@ -1,3 +1,4 @@
+import type { ListableScope } from '../tokens/coverage.ts'
 import type { Owner, OwnerScope } from '../tokens/owner.ts'
 import { badInput } from '../tokens/owner.ts'
 import type { Builder } from './builder.ts'
@@ -8,13 +9,13 @@ import type { SessionRef } from './session.ts'
 export function defineOwner(builder: Builder, tokenSession: SessionRef) {
   const tokenOwner = builder.objectRef<Owner>('TokenOwner').implement({
     description:
-      'Whom tokens speak for. Another subgraph names one by its key, for example as a field of its `User`, and a gateway has us add the rest.',
+      'The owner of tokens. Another subgraph refers to an owner by this key, for example in a field of its `User`, and a gateway requests the other fields from this service.',
     fields: (t) => ({
       realmName: t.string({ description: 'The realm.', resolve: ({ realm }) => realm }),
-      username: t.string({ description: 'The name within the realm.', resolve: ({ username }) => username }),
+      username: t.string({ description: 'The username within the realm.', resolve: ({ username }) => username }),
     }),
   })
-  // Naming an owner shows nothing: what they have is looked up, and refused, field by field.
+  // A named owner reveals nothing: every other field is looked up, or refused, by itself.
   declareEntity(
     builder,
     tokenOwner,
@@ -22,30 +23,30 @@ export function defineOwner(builder: Builder, tokenSession: SessionRef) {
     async (keys) => keys.map(({ realmName, username }) => ({ realm: realmName, username })),
   )
   builder.objectField(tokenSession, 'owner', (t) =>
-    t.field({ type: tokenOwner, description: 'Whom its tokens speak for.', resolve: ({ owner }) => owner }),
+    t.field({ type: tokenOwner, description: 'The owner of its tokens.', resolve: ({ owner }) => owner }),
   )
   return tokenOwner
 }
 
 export type OwnerRef = ReturnType<typeof defineOwner>
 
-/** `TokenOwnerInput`: who is meant, in lists as in `invalidateToken`. */
+/** `TokenOwnerInput`: which owners are meant, in lists and in `invalidateToken`. */
 export function defineOwnerInput(builder: Builder) {
   const realmUser = builder.inputType('RealmUserInput', {
-    description: 'One owner.',
+    description: 'One owner: a username in a realm.',
     fields: (t) => ({
       realmName: t.string({ required: true, description: 'The realm.' }),
-      username: t.string({ required: true, description: 'The name within the realm, compared byte for byte.' }),
+      username: t.string({ required: true, description: 'The username within the realm, compared byte for byte.' }),
     }),
   })
   return builder.inputType('TokenOwnerInput', {
     isOneOf: true,
     description:
-      'Whose tokens: exactly one of a realm, a username, or both as `realmUser`. Both have a member of their own so that a forgotten variable can never widen one owner to a whole realm.',
+      'Which owners: exactly one of a realm, a username, or both as `realmUser`. `realmUser` is a field of its own so that a forgotten variable can never widen one owner to a whole realm.',
     fields: (t) => ({
-      realmName: t.string({ description: 'Everybody in this realm.' }),
-      username: t.string({ description: 'This name, in every realm.' }),
-      realmUser: t.field({ type: realmUser, description: 'This name, in this realm.' }),
+      realmName: t.string({ description: 'All owners in this realm.' }),
+      username: t.string({ description: 'This username, in every realm.' }),
+      realmUser: t.field({ type: realmUser, description: 'This username, in this realm.' }),
     }),
   })
 }
@@ -58,7 +59,19 @@ interface OwnerInput {
   readonly realmUser?: { readonly realmName: string; readonly username: string } | null | undefined
 }
 
-/** graphql-js has seen to it that exactly one field is there; a member added without a line here must not pass. */
+interface ScopeInput {
+  readonly owner?: OwnerInput | null | undefined
+  readonly client?: string | number | null | undefined
+}
+
+/** The scope that a filter names; undefined if it names none. */
+export function readScopeInput({ owner, client }: ScopeInput): ListableScope | undefined {
+  if (owner != null && client != null) throw badInput('Expected `owner` or `client`, got both')
+  if (client != null) return { kind: 'client', clientId: String(client) }
+  return owner == null ? undefined : readOwnerInput(owner)
+}
+
+/** graphql-js guarantees that exactly one field is set. A field that is added without a line here must be refused. */
 export function readOwnerInput({ realmName, username, realmUser }: OwnerInput): OwnerScope {
   if (realmName != null) return { kind: 'realm', realm: realmName }
   if (username != null) return { kind: 'username', username }

@@ -15,14 +15,15 @@ type TokenPairRef = ReturnType<typeof defineTokenPair>
 function defineTokenPair(builder: Builder, tokenSession: SessionRef) {
   return builder.objectRef<IssuedPair>('TokenPair').implement({
     description:
-      'An access token and, usually, a refresh token. They are shown here once and cannot be shown again: only their digests are kept.',
+      'An access token and, usually, a refresh token. They are shown here once and cannot be shown again: the service keeps only their digests.',
     fields: (t) => ({
       accessToken: t.exposeString('accessToken', {
-        description: 'Send it as `Authorization: Bearer …`. Opaque, begins with `ita_`.',
+        description: 'Send it as `Authorization: Bearer …`. Opaque; begins with `ita_`.',
       }),
       refreshToken: t.string({
         nullable: true,
-        description: 'Buys one new pair, once. Opaque, begins with `itr_`. Null when the pair was created without one.',
+        description:
+          'Can be exchanged once for a new pair. Opaque; begins with `itr_`. Null if the pair was created without one.',
         resolve: (pair) => pair.refresh?.token,
       }),
       tokenType: t.string({ description: 'Always `Bearer` (RFC 6750).', resolve: () => 'Bearer' }),
@@ -33,7 +34,7 @@ function defineTokenPair(builder: Builder, tokenSession: SessionRef) {
       refreshExpiresAt: t.field({
         type: 'DateTime',
         nullable: true,
-        description: 'When the refresh token expires. Null when there is none.',
+        description: 'When the refresh token expires. Null if there is none.',
         resolve: (pair) => pair.refresh?.expiresAt,
       }),
       scopes: t.stringList({
@@ -42,7 +43,7 @@ function defineTokenPair(builder: Builder, tokenSession: SessionRef) {
       }),
       session: t.field({
         type: tokenSession,
-        description: 'The login that this pair descends from.',
+        description: 'The session that the pair belongs to.',
         resolve: (pair) => pair.session,
       }),
     }),
@@ -51,15 +52,15 @@ function defineTokenPair(builder: Builder, tokenSession: SessionRef) {
 
 function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
   const device = builder.inputType('TokenDeviceInput', {
-    description: 'What is known of the device that logs in. It stays with the session through every refresh.',
+    description: 'The device that logs in. This description is kept with the session through every refresh.',
     fields: (t) => ({
-      label: t.string({ description: 'What its owner calls it: at most 100 characters.' }),
-      userAgent: t.string({ description: 'Its `User-Agent` header. What goes beyond 512 characters is cut off.' }),
+      label: t.string({ description: 'The name that its owner gives it: at most 100 characters.' }),
+      userAgent: t.string({ description: 'Its `User-Agent` header, cut off after 512 characters.' }),
       ipAddress: t.string({ description: 'The address that the login comes from, IPv4 or IPv6.' }),
     }),
   })
   const input = builder.inputType('CreateTokenPairInput', {
-    description: 'For whom a pair is created, and what it allows.',
+    description: 'The owner of the new pair, and what the pair may be used for.',
     fields: (t) => ({
       realmName: t.string({
         required: true,
@@ -71,11 +72,12 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
       }),
       scopes: t.stringList({
         description:
-          'What the pair may be used for (RFC 6749 §3.3): at most 64. `create_token`, `introspect_token` and `manage_token` have a meaning here, and only a caller that has them may grant them.',
+          'What the pair may be used for: at most 64 scopes (RFC 6749 §3.3). `create_token`, `introspect_token` and `manage_token` have a meaning for this service, and only a caller that has them may grant them.',
       }),
       device: t.field({ type: device, description: 'The device that logs in, for its owner’s list of devices.' }),
       withoutRefreshToken: t.boolean({
-        description: 'True for an access token alone, as for a machine that can always ask again. False by default.',
+        description:
+          'True for an access token without a refresh token, as for a machine that can always request another. False by default.',
       }),
     }),
   })
@@ -84,8 +86,10 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
     t.field({
       type: tokenPair,
       description:
-        'Creates a session for an owner and its first token pair. For a trusted login service, after it has made sure who the owner is: needs a client with the scope `create_token`.',
-      args: { input: t.arg({ type: input, required: true, description: 'For whom, and what it allows.' }) },
+        'Creates a session for an owner, and its first token pair. For a trusted login service that has verified who the owner is: needs a client with the scope `create_token`.',
+      args: {
+        input: t.arg({ type: input, required: true, description: 'The owner, and what the pair may be used for.' }),
+      },
       resolve: (
         _,
         { input: { realmName, username, scopes, device: given, withoutRefreshToken } },
@@ -109,16 +113,16 @@ interface Rejection {
 }
 
 const rejectionMessages: Readonly<Record<RefreshRefusal, string>> = {
-  invalid: 'Not a refresh token of this service, or one so old that it is forgotten. Log in again.',
-  expired: 'Its lifetime is over. Log in again.',
+  invalid: 'Not a refresh token of this service, or one so old that it was deleted. Log in again.',
+  expired: 'The refresh token has expired. Log in again.',
   'already-used':
-    'It was spent longer ago than the grace window. Somebody has a copy of it, so the whole session has been ended (RFC 9700 §4.14.2). Log in again.',
-  invalidated: 'It, its session or all tokens of its owner were invalidated. Log in again.',
+    'The refresh token was used before, longer ago than the grace window. It may have been stolen, so the whole session was ended (RFC 9700 §4.14.2). Log in again.',
+  invalidated: 'The refresh token, its session or all tokens of its owner were invalidated. Log in again.',
 }
 
 function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
   const rejection = builder.enumType('RefreshTokenRejection', {
-    description: 'Why a refresh token bought nothing. In every case the way on is to log in again.',
+    description: 'Why a refresh token was rejected. In every case the owner has to log in again.',
     values: {
       INVALID: { value: 'invalid', description: rejectionMessages.invalid },
       EXPIRED: { value: 'expired', description: rejectionMessages.expired },
@@ -127,23 +131,26 @@ function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
     } as const,
   })
   const rejected = builder.objectRef<Rejection>('RefreshTokenRejected').implement({
-    description: 'The refresh token bought nothing. An expected outcome, so an answer and not an error.',
+    description: 'The refresh token was rejected. This is an expected outcome, so it is an answer and not an error.',
     fields: (t) => ({
       code: t.field({ type: rejection, description: 'The reason, for programs.', resolve: ({ reason }) => reason }),
-      message: t.string({ description: 'The reason, for people.', resolve: ({ reason }) => rejectionMessages[reason] }),
+      message: t.string({
+        description: 'The reason, for readers.',
+        resolve: ({ reason }) => rejectionMessages[reason],
+      }),
     }),
   })
   const result = builder.unionType('RefreshTokenPairResult', {
-    description: 'A new pair, or the reason why there is none.',
+    description: 'A new pair, or the reason why the refresh token was rejected.',
     types: [tokenPair, rejected],
     resolveType: (answer) => ('reason' in answer ? rejected : tokenPair),
   })
   const input = builder.inputType('RefreshTokenPairInput', {
-    description: 'The refresh token to spend.',
+    description: 'The refresh token to exchange.',
     fields: (t) => ({
       refreshToken: t.string({
         required: true,
-        description: 'As it was handed out by `createTokenPair` or `refreshTokenPair`.',
+        description: 'The refresh token, as `createTokenPair` or `refreshTokenPair` answered it.',
       }),
     }),
   })
@@ -152,7 +159,7 @@ function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
     t.field({
       type: result,
       description:
-        'Spends a refresh token on a new pair. Needs nothing but the token. It works once; asked again within the grace window (30 seconds by default) it hands out the very same pair, so that parallel tabs and lost answers log nobody out. The old access token lives on to its own expiry.',
+        'Exchanges a refresh token for a new pair. Needs no credentials but the token. Each token works once; a repetition within the grace window (30 seconds by default) answers the same pair again, so that parallel tabs and lost answers do not log the owner out. The old access token stays valid until it expires.',
       args: { input: t.arg({ type: input, required: true, description: 'The refresh token.' }) },
       resolve: async (_, { input: { refreshToken } }, { tokens }) => {
         const answer = await tokens.refresh(refreshToken)

@@ -1,20 +1,20 @@
 import type { Builder } from './builder.ts'
 
-/** `InvalidationReason`, for giving one and for reading it. */
+/** `InvalidationReason`, in requests and in answers. */
 export function defineReason(builder: Builder) {
   return builder.enumType('InvalidationReason', {
-    description: 'Why tokens were ended, in the words of OpenID’s events (CAEP 1.0 and RISC 1.0).',
+    description: 'Why tokens were invalidated, in the terms of OpenID’s events (CAEP 1.0 and RISC 1.0).',
     values: {
       LOGOUT: { value: 'logout', description: 'The owner logged out.' },
       SESSION_REVOKED: { value: 'session-revoked', description: 'The session was ended (CAEP).' },
       CREDENTIAL_CHANGE: { value: 'credential-change', description: 'A password or key was changed (CAEP).' },
       CREDENTIAL_COMPROMISE: {
         value: 'credential-compromise',
-        description: 'A password, key or token fell into wrong hands (RISC).',
+        description: 'A password, key or token was compromised (RISC).',
       },
       TOKEN_CLAIMS_CHANGE: {
         value: 'token-claims-change',
-        description: 'What the token says is no longer true (CAEP).',
+        description: 'What the token states is no longer true (CAEP).',
       },
       ASSURANCE_LEVEL_CHANGE: {
         value: 'assurance-level-change',
@@ -24,11 +24,11 @@ export function defineReason(builder: Builder) {
         value: 'device-compliance-change',
         description: 'The device no longer meets the rules, or is lost (CAEP).',
       },
-      ACCOUNT_DISABLED: { value: 'account-disabled', description: 'The owner may not log in any more (RISC).' },
+      ACCOUNT_DISABLED: { value: 'account-disabled', description: 'The owner may no longer log in (RISC).' },
       ACCOUNT_PURGED: { value: 'account-purged', description: 'The owner’s account was deleted (RISC).' },
       REFRESH_TOKEN_REUSE: {
         value: 'refresh-token-reuse',
-        description: 'A spent refresh token came again, so somebody has a copy (RFC 9700 §4.14.2).',
+        description: 'A refresh token was used again, so it may have been stolen (RFC 9700 §4.14.2).',
       },
     } as const,
   })

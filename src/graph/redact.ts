@@ -10,10 +10,10 @@ import {
 import { tokenLookalike } from '../tokens/token.ts'
 
 /**
- * graphql-js repeats what it was sent: `Variable "$input" got invalid value { token: "itr_…" }` stands in its answer,
- * and from there in every gateway's log (graphql-js#2629). Here its messages lose their values. Of the words that are
- * left only known ones stay: those of the schema, those that its sentences are made of, and short names that the
- * operation gave. So a message that we never met may lose a word too many, and never tells a secret.
+ * Removes values from the messages of graphql-js. It repeats what it was sent: `Variable "$input" got invalid value
+ * { token: "itr_…" }` would be in the answer, and then in every gateway's log (graphql-js#2629). Of the words that
+ * remain only known ones are kept: those of the schema, those of graphql-js's own sentences, and short names of the
+ * operation. So an unknown message may lose a word too many, but it never reveals a secret.
  *
  *     Variable "$input" got invalid value { token: "itr_Ab…", refreshToken: "x" }; Exactly one key must be specified …
  *     Variable "$input" got an invalid value; Exactly one key must be specified …
@@ -22,30 +22,31 @@ export function createRedactor(schema: GraphQLSchema): (error: GraphQLError) => 
   const vocabulary = wordsOf(schema)
 
   return (error) => {
-    const given = new Set([...(error.nodes ?? []).map(nameOf), ...(error.nodes ?? []).map(aliasOf), keyOf(error)])
-    const isHarmless = (word: string) =>
+    const ownNames = new Set([...(error.nodes ?? []).map(nameOf), ...(error.nodes ?? []).map(aliasOf), keyOf(error)])
+    const isSafe = (word: string) =>
       vocabulary.has(word) ||
       sentenceWords.has(word.toLowerCase()) ||
-      given.has(word.replace(/^\$/, '')) ||
-      harmlessMark.test(word)
+      ownNames.has(word.replace(/^\$/, '')) ||
+      safeSymbol.test(word)
     return shorten(withoutValues(error))
-      .replace(words, (word) => (isHarmless(word) ? word : '…'))
+      .replace(wordPattern, (word) => (isSafe(word) ? word : '…'))
       .replace(tokenLookalike, '…')
-      .replace(holes, '…')
+      .replace(ellipses, '…')
   }
 }
 
-/** What is between white space and punctuation; an index of a list keeps its brackets. */
-const words = /\[\d{1,3}\]|[^\s"'`.,;:(){}[\]<>!?@-]+/g
-const holes = /…(?:[^\w…]*…)+/g
-/** A list's index, or a single character that the parser met. */
-const harmlessMark = /^(?:\[\d+\]|U\+[\dA-F]{4,6}|[$&=|%*+/\\^~#])$/
-/** Secrets have 32 characters or more: a name has fewer, or it is not repeated. */
-const longestName = 31
-/** graphql-js's own sentences are shorter. */
-const longestMessage = 400
+/** The text between white space and punctuation. An index of a list keeps its brackets. */
+const wordPattern = /\[\d{1,3}\]|[^\s"'`.,;:(){}[\]<>!?@-]+/g
+/** Several removed words in a row. */
+const ellipses = /…(?:[^\w…]*…)+/g
+/** An index of a list, or a single character that the parser names. */
+const safeSymbol = /^(?:\[\d+\]|U\+[\dA-F]{4,6}|[$&=|%*+/\\^~#])$/
+/** Secrets have 32 characters or more, so only shorter names are repeated. */
+const maxNameLength = 31
+/** graphql-js's own sentences are shorter than this. */
+const maxMessageLength = 400
 
-/** What graphql-js, its executor and Yoga say when they refuse a request. */
+/** The words with which graphql-js, its executor and Yoga refuse a request. */
 const sentenceWords = new Set(
   `0 1000 16 32 a aborted after aliases an and anonymous are argument arguments array as at batching be because
   bigint bit blockstring body boolean both but by can cannot character code comment comments composite condition
@@ -65,7 +66,7 @@ const sentenceWords = new Set(
 )
 
 /** The value as graphql-js prints it, up to the end or to the reason. */
-const values: readonly (readonly [value: RegExp, replacement: string])[] = [
+const valuePatterns: readonly (readonly [value: RegExp, replacement: string])[] = [
   [/ (got|has) invalid value [\s\S]*/, ' $1 an invalid value'],
   [/( cannot represent [\w -]{0,40}value): [\s\S]*/, '$1'],
   [/^(Expected value of type "[^"]*"), found [\s\S]*/, '$1'],
@@ -81,15 +82,15 @@ function withoutValues({ message, originalError }: GraphQLError): string {
 }
 
 function withoutValue(text: string): string {
-  return values.reduce((shorter, [value, replacement]) => shorter.replace(value, replacement), text)
+  return valuePatterns.reduce((shorter, [value, replacement]) => shorter.replace(value, replacement), text)
 }
 
 function shorten(text: string): string {
-  const half = longestMessage / 2
-  return text.length <= longestMessage ? text : `${text.slice(0, half)} … ${text.slice(-half)}`
+  const half = maxMessageLength / 2
+  return text.length <= maxMessageLength ? text : `${text.slice(0, half)} … ${text.slice(-half)}`
 }
 
-/** What an operation calls a thing: a name, never a value. */
+/** The name that an operation gives to a node; never a value. */
 function nameOf(node: ASTNode): string | undefined {
   if (node.kind === 'Name') return ifShort(node.value)
   if (node.kind === 'VariableDefinition') return ifShort(node.variable.name.value)
@@ -100,7 +101,7 @@ function aliasOf(node: ASTNode): string | undefined {
   return node.kind === 'Field' ? ifShort(node.alias?.value) : undefined
 }
 
-/** What a variable or the body calls a field that is not there. */
+/** The name of an unknown field in a variable or in the body. */
 function keyOf({ message, originalError }: GraphQLError): string | undefined {
   const [, key] = unknownKey.exec(originalError instanceof GraphQLError ? originalError.message : message) ?? []
   return ifShort(key)
@@ -109,7 +110,7 @@ function keyOf({ message, originalError }: GraphQLError): string | undefined {
 const unknownKey = /^(?:Field|Unexpected parameter) "([A-Za-z_]\w*)" (?:is not defined by type|in the request body)/
 
 function ifShort(name: string | undefined): string | undefined {
-  return name !== undefined && name.length <= longestName ? name : undefined
+  return name !== undefined && name.length <= maxNameLength ? name : undefined
 }
 
 function wordsOf(schema: GraphQLSchema): ReadonlySet<string> {

@@ -15,17 +15,17 @@ import { defineSessions } from './sessions.ts'
 import { defineSubscriptions } from './subscriptions.ts'
 
 export interface SchemaOptions {
-  /** What the SDL tells a composer beside the schema itself; nothing by default. */
+  /** The optional directives of the SDL, for a composer. None by default. */
   readonly directives?: readonly OptionalDirective[]
 }
 
-/** The executable schema: a federation subgraph, which a gateway asks `_service` for its SDL and `_entities` for a join. */
+/** The executable schema, a federation subgraph: a gateway reads its SDL from `_service`, and joins by `_entities`. */
 export function createSchema({ directives = [] }: SchemaOptions = {}): GraphQLSchema {
   const schema = buildSchema()
   return addFederation(schema, printSubgraph(schema, directives))
 }
 
-/** What `_service` answers, for a composer: by default the file `schema.graphql`. */
+/** The SDL that `_service` answers, for a composer. By default it equals the file `schema.graphql`. */
 export function createSdl({ directives = [] }: SchemaOptions = {}): string {
   return printSubgraph(buildSchema(), directives)
 }

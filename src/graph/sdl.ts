@@ -15,10 +15,10 @@ import {
 import { type OptionalDirective, placements } from './optional-directives.ts'
 
 /**
- * The schema as a composer reads it, in the order in which it was declared.
+ * Prints the schema for a composer, in the order in which it was declared.
  *
- * graphql-js prints `@oneOf` and no directive of the federation's; Apollo's printer those and no `@oneOf`. So graphql-js
- * prints, and what the plugins declared is put in.
+ * graphql-js prints `@oneOf` but no federation directives; Apollo's printer prints those but no `@oneOf`. So graphql-js
+ * prints, and the directives that the plugins declared are inserted into its text.
  *
  * @see https://github.com/apollographql/federation/issues/3437
  */
@@ -28,15 +28,17 @@ export function printSubgraph(schema: GraphQLSchema, optional: readonly Optional
     directives.set(coordinate, [...(directives.get(coordinate) ?? []), directive])
 
   const used = new Set([...directives.values()].flat().map((directive) => /^@\w+/.exec(directive)?.[0] ?? directive))
-  return `${header(['@composeDirective', ...[...used].toSorted()])}\n\n${putIn(printSchema(schema), directives)}\n`
+  const head = linkHeader(['@composeDirective', ...[...used].toSorted()])
+  return `${head}\n\n${insertDirectives(printSchema(schema), directives)}\n`
 }
 
 /**
- * `@oneOf` is declared, or Apollo's composer refuses it; linked and composed, or it drops it.
+ * `@oneOf` is declared, because otherwise Apollo's composer refuses it. It is linked and composed, because otherwise
+ * that composer drops it.
  *
- * 2.9 is the newest federation that Apollo's, the Guild's and WunderGraph's composers all take.
+ * 2.9 is the newest version of federation that the composers of Apollo, the Guild and WunderGraph all accept.
  */
-function header(imports: readonly string[]): string {
+function linkHeader(imports: readonly string[]): string {
   return `extend schema
   @link(url: "https://specs.apollo.dev/federation/v2.9", import: [${imports.map((name) => `"${name}"`).join(', ')}])
   @link(url: "https://specs.apollo.dev/oneOf/v1.0", import: ["@oneOf"])
@@ -48,19 +50,19 @@ directive @oneOf on INPUT_OBJECT`
 /** Directives as they are written, by schema coordinate. */
 type Directives = Map<string, readonly string[]>
 
-/** What the plugins declared. GraphQL's own directives are left to graphql-js. */
+/** The directives that the plugins declared. GraphQL's own are printed by graphql-js. */
 function directivesOf(schema: GraphQLSchema): Directives {
   const found: Directives = new Map()
   for (const type of Object.values(schema.getTypeMap()))
     for (const [coordinate, node] of [[type.name, type.astNode] as const, ...membersOf(type)]) {
       const declared: readonly ConstDirectiveNode[] = node?.directives ?? []
-      const federated = declared.filter(({ name }) => !isGraphqls.test(name.value))
+      const federated = declared.filter(({ name }) => !builtInDirective.test(name.value))
       if (federated.length > 0) found.set(coordinate, federated.map(print))
     }
   return found
 }
 
-const isGraphqls = /^(?:deprecated|oneOf|specifiedBy)$/
+const builtInDirective = /^(?:deprecated|oneOf|specifiedBy)$/
 
 type NamedType = ReturnType<GraphQLSchema['getTypeMap']>[string]
 
@@ -70,13 +72,13 @@ function membersOf(type: NamedType) {
   return members.map(({ name, astNode }) => [`${type.name}.${name}`, astNode] as const)
 }
 
-/** Puts directives into printed text, which else stays as graphql-js lays it out. */
-function putIn(text: string, directives: Directives): string {
+/** Inserts directives into printed text, and keeps the rest as graphql-js prints it. */
+function insertDirectives(text: string, directives: Directives): string {
   const insertions: { readonly at: number; readonly written: string }[] = []
   visit(parse(text), {
     enter: (node, _key, _parent, _path, ancestors) => {
       const here = isNamedDefinition(node) && directives.get([...ancestors, node].flatMap(nameOf).join('.'))
-      if (here) insertions.push({ at: endOfHead(node), written: here.join(' ') })
+      if (here) insertions.push({ at: directivePosition(node), written: here.join(' ') })
     },
   })
   return insertions.reduceRight((sdl, { at, written }) => `${sdl.slice(0, at)} ${written}${sdl.slice(at)}`, text)
@@ -92,8 +94,8 @@ function nameOf(node: ASTNode | readonly ASTNode[]): readonly string[] {
   return isNamedDefinition(node) ? [node.name.value] : []
 }
 
-/** Where directives stand: before the body of a type, behind everything else. */
-function endOfHead(node: NamedDefinition): number {
+/** The position for directives: before the body of a type, or after everything else. */
+function directivePosition(node: NamedDefinition): number {
   const hasBody = 'fields' in node || 'values' in node || 'types' in node
   const head = [node.name, ...('interfaces' in node ? (node.interfaces ?? []) : []), ...(node.directives ?? [])]
   return Math.max(...(hasBody ? head : [node]).map(({ loc }) => loc?.end ?? 0))

@@ -1,16 +1,17 @@
+import { answerLookups } from '../tokens/answer-lookups.ts'
 import type { Device, Session, StoredSession } from '../tokens/store.ts'
 import type { Builder, GraphContext } from './builder.ts'
 import { readId } from './connection.ts'
 import { declareEntity } from './federation.ts'
 
-/** `TokenSession`: what all pairs that descend from one login have in common. */
+/** `TokenSession`: what all pairs of one login have in common. */
 export function defineSession(builder: Builder) {
   const device = defineDevice(builder)
   const tokenSession = builder.objectRef<Session>('TokenSession').implement({
-    description: 'One login, with all token pairs that descend from it by refreshing. For a person: a device.',
+    description: 'One login, with all token pairs refreshed from it. To its owner, a session is a device.',
     fields: (t) => ({
       id: t.id({
-        description: 'Names the session. Not a secret: it may stand in a log, and it gives no access.',
+        description: 'The id of the session. Not a secret: it may be logged, and it gives no access.',
         resolve: (session) => String(session.id),
       }),
       realmName: t.string({
@@ -18,40 +19,40 @@ export function defineSession(builder: Builder) {
         resolve: (session) => session.owner.realm,
       }),
       username: t.string({
-        description: 'The owner, whom the tokens speak for, within the realm.',
+        description: 'The username of the owner within the realm.',
         resolve: (session) => session.owner.username,
       }),
       clientId: t.string({
-        description: 'The client that created it: the login service.',
-        resolve: described(({ clientId }) => clientId),
+        description: 'The client that created the session: the login service.',
+        resolve: fromStored(({ clientId }) => clientId),
       }),
       device: t.field({
         type: device,
-        description: 'What the login service said of the device.',
-        resolve: described((session) => session.device),
+        description: 'The device, as the login service described it.',
+        resolve: fromStored((session) => session.device),
       }),
       createdAt: t.field({
         type: 'DateTime',
-        description: 'When the login was made.',
-        resolve: described(({ startedAt }) => startedAt),
+        description: 'When the session was created.',
+        resolve: fromStored(({ startedAt }) => startedAt),
       }),
       lastRefreshedAt: t.field({
         type: 'DateTime',
         nullable: true,
-        description: 'When a refresh token of it was last spent; null before the first time.',
-        resolve: described(({ lastRefreshedAt }) => lastRefreshedAt),
+        description: 'When a refresh token of the session was last used. Null before the first time.',
+        resolve: fromStored(({ lastRefreshedAt }) => lastRefreshedAt),
       }),
       expiresAt: t.field({
         type: 'DateTime',
-        description: 'When it ends by itself unless it is refreshed before.',
-        resolve: described(({ expiresAt }) => expiresAt),
+        description: 'When the session expires, unless it is refreshed before.',
+        resolve: fromStored(({ expiresAt }) => expiresAt),
       }),
       isLive: t.boolean({
-        description: 'Whether a token of it is good for anything right now.',
-        resolve: described(({ isLive }) => isLive),
+        description: 'Whether any token of the session is valid now.',
+        resolve: fromStored(({ isLive }) => isLive),
       }),
       isCurrent: t.boolean({
-        description: 'Whether the access token that this request was made with is of this session.',
+        description: 'Whether the access token that this request was sent with belongs to this session.',
         resolve: ({ id }, _args, { caller }) => caller.kind === 'owner' && caller.token.session.id === id,
       }),
     }),
@@ -66,11 +67,11 @@ export type SessionRef = ReturnType<typeof defineSession>
 
 function defineDevice(builder: Builder) {
   return builder.objectRef<Device>('TokenDevice').implement({
-    description: 'The device of a login, as the login service described it. Null is what it did not say.',
+    description: 'The device of a login, as the login service described it. A field that it left out is null.',
     fields: (t) => ({
       label: t.string({
         nullable: true,
-        description: 'What its owner calls it, for example `Work laptop`.',
+        description: 'The name that its owner gives it, for example `Work laptop`.',
         resolve: ({ label }) => label,
       }),
       userAgent: t.string({
@@ -87,21 +88,21 @@ function defineDevice(builder: Builder) {
   })
 }
 
-/** A session that came with a token is only named; the rest is looked up when it is asked for, once. */
-function described<Value>(read: (session: StoredSession) => Value) {
+/** A session that came with a token has only its id and owner. Its other fields are looked up on demand, once. */
+function fromStored<Value>(read: (session: StoredSession) => Value) {
   return async (session: Session, _args: object, { tokens }: GraphContext): Promise<Value> => {
-    const stored = isStored(session) ? session : await describeOnce(tokens, session)
-    if (stored === undefined) throw new Error('A session was let go between two looks at it')
+    const stored = isStored(session) ? session : await loadSessionOnce(tokens, session)
+    if (stored === undefined) throw new Error('A session was deleted between two reads')
     return read(stored)
   }
 }
 
-const descriptions = new WeakMap<Session, Promise<StoredSession | undefined>>()
+const loadedSessions = new WeakMap<Session, Promise<StoredSession | undefined>>()
 
-/** The fields of one object share a look-up; the objects of a list share its statement. */
-export function describeOnce(tokens: GraphContext['tokens'], session: Session): Promise<StoredSession | undefined> {
-  const known = descriptions.get(session) ?? tokens.describe(session)
-  descriptions.set(session, known)
+/** The fields of one session share a look-up. The look-ups of all sessions in a list share a statement. */
+export function loadSessionOnce(tokens: GraphContext['tokens'], session: Session): Promise<StoredSession | undefined> {
+  const known = loadedSessions.get(session) ?? tokens[answerLookups].session(session)
+  loadedSessions.set(session, known)
   return known
 }
 

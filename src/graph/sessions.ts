@@ -1,9 +1,10 @@
+import { badInput } from '../tokens/owner.ts'
 import type { StoredSession } from '../tokens/store.ts'
 import type { Builder } from './builder.ts'
 import type { PageArguments } from './connection.ts'
 import { type PageRequest, pageArguments, readPage } from './connection.ts'
 import type { OwnerInputRef, OwnerRef } from './owner.ts'
-import { readOwnerInput } from './owner.ts'
+import { readScopeInput } from './owner.ts'
 import type { SessionRef } from './session.ts'
 
 interface Refs {
@@ -15,10 +16,10 @@ interface Refs {
 /** `mySessions`, `tokenSessions` and `TokenOwner.sessions`. */
 export function defineSessions(builder: Builder, { tokenSession, tokenOwner, ownerInput }: Refs): void {
   const connection = builder.connectionObject(
-    { type: tokenSession, name: 'TokenSessionConnection', description: 'Sessions, the newest login first.' },
-    { name: 'TokenSessionEdge', description: 'A session and its place in the list.' },
+    { type: tokenSession, name: 'TokenSessionConnection', description: 'Sessions, newest first.' },
+    { name: 'TokenSessionEdge', description: 'A session and its position in the list.' },
   )
-  const includeEnded = 'Also sessions that are over, as long as they are kept. False by default.'
+  const includeEnded = 'Also sessions that have ended, as long as they are kept. False by default.'
   const own = builder.args((t) => ({
     ...pageArguments(builder),
     includeEnded: t.boolean({ defaultValue: false, description: includeEnded }),
@@ -40,7 +41,8 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
   const filter = builder.inputType('TokenSessionFilter', {
     description: 'Which sessions.',
     fields: (t) => ({
-      owner: t.field({ type: ownerInput, required: true, description: 'Whose sessions.' }),
+      owner: t.field({ type: ownerInput, description: 'The owner, realm or username. This or `client` is required.' }),
+      client: t.id({ description: 'The client that created them. This or `owner` is required.' }),
       includeEnded: t.boolean({ defaultValue: false, description: includeEnded }),
     }),
   })
@@ -48,13 +50,15 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
     t.field({
       type: connection,
       description:
-        'The sessions of an owner, a realm, or a name in all realms. Needs the scope `manage_token`, but for the caller’s own.',
+        'The sessions of an owner, of a realm, of a username in all realms, or that one client created. Needs the scope `manage_token`, except for the caller’s own.',
       args: {
         ...pageArguments(builder),
         filter: t.arg({ type: filter, required: true, description: 'Which sessions.' }),
       },
-      resolve: (_, { filter: { owner, includeEnded: all }, ...args }, { tokens, caller }) => {
-        const scope = readOwnerInput(owner)
+      resolve: (_, { filter: asked, ...args }, { tokens, caller }) => {
+        const scope = readScopeInput(asked)
+        if (scope === undefined) throw badInput('Expected `filter` to have `owner` or `client`')
+        const all = asked.includeEnded
         return readSessions(args, (page) => tokens.listSessions({ scope, includeEnded: all ?? false, ...page }, caller))
       },
     }),
@@ -63,7 +67,7 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
   builder.objectField(tokenOwner, 'sessions', (t) =>
     t.field({
       type: connection,
-      description: 'Their sessions. Needs to be that owner, or the scope `manage_token`.',
+      description: 'The sessions of this owner. Needs an access token of this owner, or the scope `manage_token`.',
       args: own,
       resolve: ({ realm, username }, args, { tokens, caller }) => {
         const scope = { kind: 'realm-user', realm, username } as const

@@ -6,14 +6,14 @@ import type { RevocationRef } from './revocation.ts'
 export function defineSubscriptions(builder: Builder, revocation: RevocationRef): void {
   builder.subscriptionType({
     description:
-      'What can be listened to, as server-sent events (`Accept: text/event-stream`, by POST or GET). When the service stops, streams complete: subscribe again, and another instance answers.',
+      'Streams of server-sent events (`Accept: text/event-stream`, by POST or GET). When the service stops, the streams complete: subscribe again, and another instance answers.',
   })
   builder.subscriptionField('tokenInvalidated', (t) =>
     t.field({
       type: revocation,
       description: [
-        'Tells a signed-in page that it was logged out: one event when the access token that this request was made with is ended, alone, with its session, or with all tokens of its owner. Then it completes.',
-        'It completes without an event when the access token expires by itself, and when the service stops: get a new token by `refreshTokenPair`, and subscribe again with it.',
+        'Notifies a page that it was logged out: sends one event when the access token that this request was sent with is invalidated, alone, with its session, or with all tokens of its owner. Then it completes.',
+        'It completes without an event when the access token expires, and when the service stops: get a new token by `refreshTokenPair`, and subscribe again with it.',
         'Needs `Authorization: Bearer <access token>`.',
       ].join('\n\n'),
       subscribe: (_, _args, { tokens, caller }) => tokens.watchToken(caller),
@@ -25,14 +25,14 @@ export function defineSubscriptions(builder: Builder, revocation: RevocationRef)
     t.field({
       type: event,
       description: [
-        'For gateways that refuse invalidated tokens themselves: every invalidation, once, as it comes to sight. First what came after `after`, then whatever comes; nothing is left out, however slow the reader and whatever was cut.',
-        'The first event comes at once, without revocations if there are none, so that the reader knows that it is connected and from where on.',
-        'Needs the scope `manage_token`, and completes before the next event once the caller has lost it.',
+        'For gateways that refuse invalidated tokens themselves: sends every revocation once, as soon as it is visible. First come the revocations after `after`, then new ones. None is left out, however slow the reader is and however often the connection is lost.',
+        'The first event is sent at once, even without revocations, so that the reader knows that it is connected, and from which cursor on.',
+        'Needs the scope `manage_token`. If the caller loses the scope, the stream completes before the next event.',
       ].join('\n\n'),
       args: {
         after: t.arg.id({
           description:
-            'The `cursor` of the last event that was worked off, from this or any other instance. Left out, it begins with the oldest revocation that is kept.',
+            'The `cursor` of the last event that the reader has processed, from this or any other instance. If it is left out, the feed begins with the oldest revocation that is kept.',
         }),
       },
       subscribe: (_, { after }, { tokens, caller }) =>
@@ -44,22 +44,22 @@ export function defineSubscriptions(builder: Builder, revocation: RevocationRef)
 
 function defineEvent(builder: Builder, revocation: RevocationRef) {
   return builder.objectRef<FeedEvent>('RevocationFeedEvent').implement({
-    description: 'What has been appended to the record of invalidations since the event before.',
+    description: 'The revocations that were recorded since the previous event.',
     fields: (t) => ({
       cursor: t.id({
         description:
-          'Where this event ends. Given back as `after`, the feed goes on behind it: on any instance, after any cut. Opaque.',
+          'The position of this event. If it is passed as `after`, the feed continues after this event: on any instance, after any interruption. Opaque.',
         resolve: ({ cursor }) => cursor,
       }),
       revocations: t.field({
         type: [revocation],
         description:
-          'In order of their revision within the event; at most 500. One that was made a moment ago may have no counts yet.',
+          'At most 500 revocations, ordered by revision within the event. One that was made a moment ago may have no counts yet.',
         resolve: ({ revocations }) => [...revocations],
       }),
       hasGap: t.boolean({
         description:
-          'True when something after `after` is no longer kept, or the database was replaced: the feed begins again at the beginning of what is kept, with this event. What is gone could not cover any token that is still alive.',
+          'True if a revocation after `after` is no longer kept, or if the database was replaced: the feed then begins again, with this event, at the oldest revocation that is kept. The revocations that are missing could not cover a token that is still valid.',
         resolve: ({ hasGap }) => hasGap,
       }),
     }),

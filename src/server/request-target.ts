@@ -7,11 +7,8 @@ import type { IncomingMessage } from 'node:http'
  */
 export function normalizeRequestTarget(request: IncomingMessage): boolean {
   const { headers, rawHeaders, url = '/' } = request
-  const [, authority, target] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(url) ?? []
-  if (authority !== undefined) headers.host = authority
-  request.url = authority === undefined ? url : target?.replace(/^(?!\/)/, '/')
-  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host')
-  return hosts.length <= 1 && isHost(headers.host ?? 'localhost') && isResolvedPath(request.url ?? '/')
+  if (!url.startsWith('/')) splitAbsoluteTarget(request, url)
+  return hasOneHost(rawHeaders) && isHost(headers.host ?? 'localhost') && isResolvedPath(request.url ?? '/')
 }
 
 /** The answer to a request whose target or `Host` is ambiguous. */
@@ -21,16 +18,44 @@ export const badRequestTarget = {
   body: '{"message":"Expected one `Host`, a name or an address, and a path without dot segments."}',
 } as const
 
+function splitAbsoluteTarget(request: IncomingMessage, url: string): void {
+  const [, authority, target] = /^https?:\/\/([^/?#]+)(.*)$/i.exec(url) ?? []
+  if (authority === undefined) return
+  request.headers.host = authority
+  request.url = target?.replace(/^(?!\/)/, '/')
+}
+
+/** `rawHeaders` holds names and values in turn. Comparing lengths first leaves nearly all names unread. */
+function hasOneHost(rawHeaders: readonly string[]): boolean {
+  let hosts = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts <= 1
+}
+
 /** A name, an IPv4 or an IPv6 address, and optionally a port (RFC 9110 §7.2). */
 const hostPattern = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 
+/** Hosts that were found good. A service is called by few names, so they are not parsed at each request. */
+const knownHosts = new Set<string>()
+const mostKnownHosts = 100
+
 /** `1.2.3.4.5` matches the pattern, but it is no host. */
 function isHost(host: string): boolean {
-  return hostPattern.test(host) && URL.canParse(`http://${host}`)
+  if (knownHosts.has(host)) return true
+  if (!hostPattern.test(host) || !URL.canParse(`http://${host}`)) return false
+  if (knownHosts.size < mostKnownHosts) knownHosts.add(host)
+  return true
 }
+
+/** A path in which nothing can be left to be resolved. */
+const plainPath = /^(?:\/[\w-]+)+(?:\?|$)/
 
 /** Whether the path is already in the form in which the handler reads it: nothing in it is left to be resolved. */
 function isResolvedPath(target: string): boolean {
+  if (plainPath.test(target)) return true
   const [path = ''] = target.split('?')
   return URL.canParse(path, 'http://localhost') && new URL(path, 'http://localhost').pathname === path
 }

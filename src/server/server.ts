@@ -3,9 +3,10 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createServerAdapter } from '@whatwg-node/server'
 import type { EmitEvent } from '../events/events.ts'
-import type { FastAnswer, FastPath } from '../http/graphql/fast-path.ts'
+import type { Refusal, RequestFacts } from '../http/admission.ts'
+import type { FastAnswer } from '../http/graphql/fast-path.ts'
 import { isEventStream } from '../http/graphql/route.ts'
-import { endpoint, type Handler } from '../http/handler.ts'
+import { endpoint, type Handler, type Routes } from '../http/routes.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import { badRequestTarget, normalizeRequestTarget } from './request-target.ts'
 
@@ -17,8 +18,7 @@ const streamDrainMs = 1_000
 const quietMs = 200
 
 export interface ServerOptions {
-  readonly handler: Handler
-  readonly fastPath: FastPath
+  readonly routes: Routes
   readonly port: number
   readonly host: string
   readonly emit: EmitEvent
@@ -31,7 +31,10 @@ export interface RunningServer {
 }
 
 /**
- * Serves a handler on a port, by node:http.
+ * Serves the routes on a port, by node:http.
+ *
+ * A request goes through these steps: its target and `Host` are checked, the policy is asked, and only then the fast or
+ * the full path is taken. What every request must pass belongs in `refuse`, because a request takes only one of the paths.
  *
  * It stops in three steps. Stopping: it still serves, and asks each client to use another connection for its next
  * request. Quiet: no request is running, and none has arrived for a moment. Closed. Closing at once would reset
@@ -40,23 +43,23 @@ export interface RunningServer {
  *
  * @throws TokenServiceError ERR_CONFIGURATION: the port is taken, or the process may not listen on it
  */
-export async function startServer({ handler, fastPath, port, host, emit }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ routes, port, host, emit }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
   const openResponses = new Set<ServerResponse>()
   let lastRequestAt = 0
 
   const eventStreams = new WeakSet<ServerResponse>()
-  const adapter = createServerAdapter(handler)
+  const paths: Paths = { routes, adapter: createServerAdapter(routes.answer), eventStreams, emit }
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
   const server = createServer(timeouts, (request, response) => {
     openResponses.add(response)
     lastRequestAt = Date.now()
     response.once('close', () => openResponses.delete(response))
     if (isStopping) response.setHeader('connection', 'close')
-    const takesFastPath = request.method === 'POST' && request.url === endpoint && fastPath.accepts(request.headers)
-    if (takesFastPath) void answerByFastPath(request, response, { handler, fastPath, eventStreams, emit })
-    else if (normalizeRequestTarget(request)) void answerByFullPath(request, response, { adapter, eventStreams, emit })
-    else writeWhole(response, badRequestTarget)
+    const refusal = refuse(request, routes)
+    if (refusal !== undefined) writeWhole(response, refusal)
+    else if (takesFastPath(request, routes)) void answerByFastPath(request, response, paths)
+    else void answerByFullPath(request, response, paths)
   })
   await listen(server, port, host)
   // Without a listener for `error`, a connection that can't be accepted would end this process.
@@ -78,7 +81,23 @@ export async function startServer({ handler, fastPath, port, host, emit }: Serve
   }
 }
 
-interface FullPathOptions extends Pick<ServerOptions, 'emit'> {
+/** Undefined for a request that may take its path. */
+function refuse(request: IncomingMessage, { admit }: Routes): Refusal | undefined {
+  if (!normalizeRequestTarget(request)) return badRequestTarget
+  return admit?.(factsOf(request))
+}
+
+function factsOf({ method = '', url = '', headers }: IncomingMessage): RequestFacts {
+  const [path = ''] = url.split('?')
+  return { method, path, header: (name) => [headers[name]].flat().join(', ') || undefined }
+}
+
+function takesFastPath({ method, url, headers }: IncomingMessage, { fastPath }: Routes): boolean {
+  return method === 'POST' && url === endpoint && fastPath.accepts(headers)
+}
+
+/** What both paths need. Made once, not for each request. */
+interface Paths extends Pick<ServerOptions, 'routes' | 'emit'> {
   readonly adapter: ReturnType<typeof createServerAdapter>
   readonly eventStreams: WeakSet<ServerResponse>
 }
@@ -87,7 +106,7 @@ interface FullPathOptions extends Pick<ServerOptions, 'emit'> {
 async function answerByFullPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { adapter, eventStreams, emit }: FullPathOptions,
+  { adapter, eventStreams, emit }: Paths,
 ): Promise<void> {
   try {
     const answer = await adapter.handleNodeRequestAndResponse(request, response, {})
@@ -98,22 +117,18 @@ async function answerByFullPath(
   }
 }
 
-interface FastPathOptions extends Pick<ServerOptions, 'handler' | 'fastPath' | 'emit'> {
-  readonly eventStreams: WeakSet<ServerResponse>
-}
-
 async function answerByFastPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { handler, fastPath, eventStreams, emit }: FastPathOptions,
+  { routes, eventStreams, emit }: Paths,
 ): Promise<void> {
   try {
     const body = await readBody(request)
-    const fastAnswer = await fastPath.answer(request.headers, body)
+    const fastAnswer = await routes.fastPath.answer(request.headers, body)
     if (fastAnswer !== undefined) return writeWhole(response, fastAnswer)
     const disconnect = new AbortController()
     response.once('close', () => disconnect.abort())
-    const answer = await callHandler(handler, request, { body, signal: disconnect.signal })
+    const answer = await callHandler(routes.answer, request, { body, signal: disconnect.signal })
     if (isEventStream(answer)) eventStreams.add(response)
     await write(response, answer)
   } catch (error) {

@@ -31,7 +31,7 @@ export function createClientStore(database: Database): ClientStore {
         const added = await db
           .insert(clients)
           .select(sql`
-            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null, null
+            select ${id}, ${secretDigest}::bytea, string_to_array(${scopes.join(' ')}, ' '), now(), null, null, null, null, null
             where not exists (select from clients)`)
           .onConflictDoNothing()
           .returning({ id: clients.id })

@@ -1,4 +1,4 @@
-import { badInput } from '../tokens/owner.ts'
+import { badInput } from '../tokens/input-fault.ts'
 
 /**
  * How far a follower has read the log: a snapshot, never a revision.
@@ -52,7 +52,7 @@ export function readCursor(text: string): Cursor {
   const cursor = text.length <= maxLength ? parse(Buffer.from(text, 'base64url').toString('latin1')) : undefined
   // Each cursor has exactly one text: other text that decodes to the same cursor is refused.
   if (cursor === undefined || writeCursor(cursor) !== text)
-    throw badInput('Expected `after` to be a `cursor` of this feed, unchanged')
+    throw badInput({ field: 'cursor', expected: 'to be a cursor of this feed, unchanged' })
   return cursor
 }
 

@@ -74,7 +74,7 @@ export function prepareCountAppended(database: Database): (appended: CountQuesti
 function countDeferred(revision: number, cause: unknown): TokenServiceError {
   return new TokenServiceError(
     'ERR_STORAGE_UNAVAILABLE',
-    `Revocation ${revision} has taken effect, but counting took too long or the database was lost: its counts follow in the record.`,
+    `Revocation ${revision} has taken effect, but it could not be counted in time: its counts follow in the record.`,
     evidence(cause),
   )
 }
@@ -205,7 +205,8 @@ const abandonedSeconds = 120
  */
 export async function completeCounts(database: Database, now: Date): Promise<number> {
   const { revision, selector, at } = revocations
-  const [count, record] = [prepareCount(database), prepareRecord(database)]
+  const count = prepareCount({ ...database, walker: database.background.walker })
+  const record = prepareRecord(database)
   const abandoned = await database.db
     .select()
     .from(revocations)

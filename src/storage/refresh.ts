@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
-import type { Spending, SpendingAnswer } from '../tokens/store.ts'
+import type { Spending, SpendingAnswer, StoredPair } from '../tokens/store.ts'
 import { column, list } from './columns.ts'
 import type { Database } from './engine/database.ts'
-import { type StateRow, stateColumns, storedPair } from './find.ts'
+import { createJsonColumns, isNullAt, numberAt } from './json-row.ts'
+import { addPairColumns } from './pair-row.ts'
 import { tokenPairStates } from './schema.ts'
 
 /** Another request spent the token at the same time. Its row is committed, so the next attempt reads it. */
@@ -50,18 +51,19 @@ export function prepareRefresh({
     select new_slot, new_id, session_id, realm, username, client_id, scopes, asked_at, started_at,
       new_access_expires_at, new_expires_at, new_access_digest, new_refresh_digest, device_label, user_agent, ip_address
     from token_pair_states where ${hasWon}`)
+  const columns = createJsonColumns()
+  const place = columns.number(sql`ordinality`)
+  /** Null if it was not spent here. */
+  const wonId = columns.number(sql`case when ${hasWon} then new_id end`)
+  const readPair = addPairColumns(columns)
   const statement = db
     .with(known, spent, succeeded)
-    .select({
-      place: sql`ordinality`.mapWith(Number),
-      wonId: sql`case when ${hasWon} then new_id end`.mapWith(nullableNumber),
-      ...stateColumns,
-    })
+    .select({ rows: columns.aggregate() })
     .from(tokenPairStates)
     .prepare(statementName('refresh'))
 
   return async (spendings) => {
-    const rows = await statement.execute({
+    const [found] = await statement.execute({
       slots: column(spendings, ({ presented }) => presented.slot),
       ids: column(spendings, ({ presented }) => presented.id),
       digests: column(spendings, ({ presented }) => presented.digest),
@@ -73,23 +75,20 @@ export function prepareRefresh({
       accessDigests: column(spendings, ({ successor }) => successor.access.digest),
       refreshDigests: column(spendings, ({ successor }) => successor.refresh.digest),
     })
-    const found = new Map(rows.map((row) => [row.place, row]))
-    return spendings.map(({ at }, index) => answerOf(found.get(index + 1), at))
+    const answers = new Array<SpendingAnswer | typeof lostRace>(spendings.length).fill({ outcome: 'unknown' })
+    for (const row of found?.rows ?? []) {
+      const index = numberAt(row, place) - 1
+      const at = spendings[index]?.at
+      const successorId = isNullAt(row, wonId) ? undefined : numberAt(row, wonId)
+      if (at !== undefined) answers[index] = answerOf(readPair(row), successorId, at)
+    }
+    return answers
   }
 }
 
-function answerOf(
-  row: (StateRow & { readonly wonId: number | null }) | undefined,
-  at: Date,
-): SpendingAnswer | typeof lostRace {
-  if (row === undefined) return { outcome: 'unknown' }
-  const pair = storedPair(row)
-  if (row.wonId !== null) return { outcome: 'refreshed', pair, successorId: row.wonId }
+function answerOf(pair: StoredPair, successorId: number | undefined, at: Date): SpendingAnswer | typeof lostRace {
+  if (successorId !== undefined) return { outcome: 'refreshed', pair, successorId }
   if (pair.refresh === undefined || pair.refresh.expiresAt <= at) return { outcome: 'expired' }
   if (pair.refresh.isInvalidated) return { outcome: 'invalidated' }
   return pair.spent === undefined ? lostRace : { outcome: 'spent-before', pair, spent: pair.spent }
-}
-
-function nullableNumber(value: unknown): number | null {
-  return value === null ? null : Number(value)
 }

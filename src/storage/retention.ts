@@ -84,14 +84,15 @@ export function startRetention(database: Database, options: RetentionOptions): (
   const running = run()
   return async () => {
     stopping.abort()
+    database.background.cancel()
     await running
   }
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      await guardStorage(() => runOnce(database, options)).catch((error: unknown) =>
-        database.emit({ name: 'retention_failed', error }),
-      )
+      await guardStorage(() => runOnce(database, options)).catch((error: unknown) => {
+        if (!stopping.signal.aborted) database.emit({ name: 'retention_failed', error })
+      })
       // Random, so that processes do not all run in the same second.
       const pauseMs = 45_000 + Math.random() * 30_000
       await sleep(pauseMs, undefined, { signal: stopping.signal, ref: false }).catch(() => {

@@ -189,7 +189,7 @@ export const clients = pgTable('clients', {
   /** Since when it may not authenticate. */
   disabledAt: instant('disabled_at'),
   /**
-   * A revision: in sessions that began before it, the client's scopes are not valid, because whoever had an earlier secret
+   * A revision: in sessions that began before it, the client's scopes are not valid, because a holder of an earlier secret
    * may have made them. Null: valid in all. (The column has an older name.)
    */
   scopesValidFrom: revisionColumn('standing_since'),

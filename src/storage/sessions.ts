@@ -17,6 +17,9 @@ export interface SessionQuestion {
  * A session is derived from its pairs: the first is found by its id, the others by their session id. The newest pair
  * has all that is needed, except that an access token of an older pair may still be live. However often the session was
  * refreshed (its owner decides that), one row is read, and older pairs are read only up to the first live one.
+ *
+ * Whether a half is invalid, the view `token_pair_states` says. That one cover ends all pairs of a session is a part of
+ * its rule which is restated here; `test/engines/rule.test.ts` compares the answers with the view.
  */
 export function prepareFindSessions({
   db,

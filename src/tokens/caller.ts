@@ -1,5 +1,6 @@
 import type { SweepScope } from './coverage.ts'
 import { TokenServiceError } from './errors.ts'
+import { badInput } from './input-fault.ts'
 import { type Owner, subjectOf } from './owner.ts'
 import type { Session } from './store.ts'
 import type { PairKey } from './token.ts'
@@ -142,10 +143,11 @@ export function assertMayAccess(caller: Caller, scope: SweepScope | undefined, a
 /** @throws TokenServiceError ERR_BAD_INPUT: the caller has no session, so there is none to keep */
 export function currentSessionOf(caller: Caller): Session {
   if (caller.kind === 'owner') return caller.token.session
-  throw new TokenServiceError(
-    'ERR_BAD_INPUT',
-    'Expected `keepCurrentSession` only from a token owner (`Authorization: Bearer <access token>`): this caller has no session to keep.',
-  )
+  throw badInput({
+    field: 'keepCurrentSession',
+    expected: 'only from a caller that authenticates by an access token',
+    because: 'any other caller has no session to keep',
+  })
 }
 
 /**

@@ -1,7 +1,8 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { ServiceScope } from './caller.ts'
 import { TokenServiceError } from './errors.ts'
-import { badInput, readText } from './owner.ts'
+import { badInput } from './input-fault.ts'
+import { readText } from './owner.ts'
 
 /** A program that authenticates with an id and a secret: a login service, a gateway, an administrator's script. */
 export interface Client {
@@ -63,8 +64,11 @@ export interface ClientStore {
  */
 export function readClientId(text: string): string {
   if (!/^[\x21-\x39\x3b-\x7e]{1,100}$/.test(text))
-    throw badInput('Expected the id of a client to be 1 to 100 visible ASCII characters without a space or a colon')
-  return readText('id', text, 100)
+    throw badInput({
+      field: 'clientId',
+      expected: 'to be 1 to 100 visible ASCII characters without a space or a colon',
+    })
+  return readText('clientId', text, 100)
 }
 
 /**
@@ -75,7 +79,7 @@ export function readClientId(text: string): string {
  */
 export function readClientSecret(text: string): string {
   if (isClientSecret(text)) return text
-  throw badInput(`Expected the secret of a client to be ${clientSecretRule}, got ${describeWrongSecret(text)}`)
+  throw badInput({ field: 'clientSecret', expected: `to be ${clientSecretRule}`, found: describeWrongSecret(text) })
 }
 
 export function isClientSecret(text: string): boolean {
@@ -86,7 +90,7 @@ export const clientSecretRule = '32 to 512 visible ASCII characters without spac
 
 /** What is wrong with a secret, for an error message: its length or its characters. It does not repeat the secret. */
 export function describeWrongSecret({ length }: string): string {
-  return length < 32 || length > 512 ? `${length} characters` : `${length} characters, not all of them such`
+  return length < 32 || length > 512 ? `${length} characters` : `${length} characters, some of them not allowed`
 }
 
 /** The realm of the tokens that clients create for themselves. No other owner gets a token in this realm. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { badInput } from './owner.ts'
+import { badInput } from './input-fault.ts'
 
 /** What a list contains. A cursor of one kind of list is refused by another. */
 export type CursorKind = 'session' | 'revocation'
@@ -26,7 +26,7 @@ export function readCursor(kind: CursorKind, text: string): number {
   const bytes = Buffer.from(text, 'base64url')
   const position = bytes.subarray(0, 6)
   if (bytes.length !== 10 || !checksum(kind, position).equals(bytes.subarray(6)))
-    throw badInput('Expected `after` to be a cursor that this list has given')
+    throw badInput({ field: 'cursor', expected: 'to be a cursor that this list has given' })
   return position.readUIntBE(0, 6)
 }
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
-import { badInput, readText } from './owner.ts'
+import { badInput } from './input-fault.ts'
+import { readText } from './owner.ts'
 import type { Device } from './store.ts'
 
 /** A device as the client sent it, unchecked. A field that is missing or null is unknown. */
@@ -18,7 +19,7 @@ const maxAddressLength = 64
 /** @throws TokenServiceError ERR_BAD_INPUT */
 export function readDevice({ label, userAgent, ipAddress }: DeviceRequest): Device {
   if (ipAddress && (ipAddress.length > maxAddressLength || isIP(ipAddress) === 0))
-    throw badInput('Expected `device.ipAddress` to be an IPv4 or IPv6 address')
+    throw badInput({ field: 'device.ipAddress', expected: 'to be an IPv4 or IPv6 address' })
   return {
     label: label ? readText('device.label', label, maxLabelLength) : undefined,
     userAgent: userAgent ? cut(readText('device.userAgent', userAgent, Number.POSITIVE_INFINITY)) : undefined,

@@ -2,8 +2,9 @@ import { assertMayAccess, assertScope, type Caller, callerLabel, currentSessionO
 import type { InvalidationCounts, SweepScope } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
+import { badInput, type InputFault, type InputField } from './input-fault.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
-import { badInput, type OwnerScope, readName, readOwnerScope, readText, readTokenText } from './owner.ts'
+import { type OwnerScope, readName, readOwnerScope, readText, readTokenText } from './owner.ts'
 import { findPresented, sessionOf } from './pair.ts'
 import type { Attribution, HalfInvalidation, InvalidationScope } from './store.ts'
 import { type Half, readToken } from './token.ts'
@@ -80,9 +81,19 @@ export async function invalidate(
   return { revision: undefined, ...outcome, errors: [] }
 }
 
-const otherKind: Readonly<Record<Half, string>> = {
-  access: 'Expected `token` to be an access token, got a refresh token: name it in `refreshToken`',
-  refresh: 'Expected `refreshToken` to be a refresh token, got an access token: name it in `token`',
+const otherKind: Readonly<Record<Half, InputFault>> = {
+  access: {
+    field: 'accessToken',
+    expected: 'to be an access token',
+    found: 'a refresh token',
+    belongsIn: 'refreshToken',
+  },
+  refresh: {
+    field: 'refreshToken',
+    expected: 'to be a refresh token',
+    found: 'an access token',
+    belongsIn: 'accessToken',
+  },
 }
 
 interface InvalidationRequest {
@@ -108,7 +119,7 @@ async function invalidateTarget(
 ): Promise<InvalidationOutcome> {
   switch (target.kind) {
     case 'access-token':
-      return invalidateToken(dependencies, 'access', readTokenText('token', target.token), request)
+      return invalidateToken(dependencies, 'access', readTokenText('accessToken', target.token), request)
     case 'refresh-token':
       return invalidateToken(dependencies, 'refresh', readTokenText('refreshToken', target.token), request)
     case 'session':
@@ -120,7 +131,7 @@ async function invalidateTarget(
     }
     case 'client': {
       assertScope(request.caller, 'manage_token', 'invalidate all that a client created')
-      return sweep(dependencies, { kind: 'client', clientId: readName('clientId', target.clientId) }, request)
+      return sweep(dependencies, { kind: 'client', clientId: readName('client', target.clientId) }, request)
     }
     case 'everything':
       assertScope(request.caller, 'manage_token', 'invalidate all tokens')
@@ -219,30 +230,28 @@ async function invalidateScope(
 
 /**
  * Refuses options that do not apply to the target: a caller that gives them expects something else than would happen.
+ *
+ * @throws TokenServiceError ERR_BAD_INPUT
  */
-function assertOptionsFit(target: InvalidationTarget, options: InvalidationOptions): void {
-  const isToken = target.kind === 'access-token' || target.kind === 'refresh-token'
-  if (options.wholeSession && !isToken)
-    throw badInput(
-      'Expected `wholeSession` only with `token` or `refreshToken`: there is no single session to complete',
-    )
-  if (options.issuedTo !== undefined && !isToken)
-    throw badInput('Expected `issuedTo` only with `token` or `refreshToken`: nothing else was issued to a client')
-  const isSweep = target.kind === 'owner' || target.kind === 'client' || target.kind === 'everything'
-  if (options.keepCurrentSession && !isSweep)
-    throw badInput(
-      'Expected `keepCurrentSession` only with `owner`, `client` or `everything`: nothing else reaches another session',
-    )
-  if (options.issuedBefore !== undefined && !isSweep)
-    throw badInput(
-      'Expected `issuedBefore` only with `owner`, `client` or `everything`: a token or session is ended whenever it was issued',
-    )
-  if (options.expectAtMost !== undefined && !isSweep)
-    throw badInput(
-      'Expected `expectAtMost` only with `owner`, `client` or `everything`: nothing else ends an unknown number of tokens',
-    )
-  if (options.expectAtMost !== undefined && !(Number.isSafeInteger(options.expectAtMost) && options.expectAtMost >= 0))
-    throw badInput('Expected `expectAtMost` to be a whole number from 0 up')
+function assertOptionsFit({ kind }: InvalidationTarget, options: InvalidationOptions): void {
+  const isToken = kind === 'access-token' || kind === 'refresh-token'
+  const isSweep = kind === 'owner' || kind === 'client' || kind === 'everything'
+  const { wholeSession, issuedTo, keepCurrentSession, issuedBefore, expectAtMost } = options
+  const refuse = (field: InputField, onlyWith: readonly InputField[], because: string) => {
+    throw badInput({ field, onlyWith, because })
+  }
+  if (wholeSession && !isToken) refuse('wholeSession', tokenFields, 'there is no single session to complete')
+  if (issuedTo !== undefined && !isToken) refuse('issuedTo', tokenFields, 'nothing else was issued to a client')
+  if (keepCurrentSession && !isSweep) refuse('keepCurrentSession', sweepFields, 'nothing else reaches another session')
+  if (issuedBefore !== undefined && !isSweep)
+    refuse('issuedBefore', sweepFields, 'a token or session is ended whenever it was issued')
+  if (expectAtMost !== undefined && !isSweep)
+    refuse('expectAtMost', sweepFields, 'nothing else ends an unknown number of tokens')
+  if (expectAtMost !== undefined && !(Number.isSafeInteger(expectAtMost) && expectAtMost >= 0))
+    throw badInput({ field: 'expectAtMost', expected: 'to be a whole number from 0 up' })
   // GraphQL refuses an invalid date. A program that calls this module may pass one.
-  if (Number.isNaN(options.issuedBefore?.getTime())) throw badInput('Expected `issuedBefore` to be a valid `Date`')
+  if (Number.isNaN(issuedBefore?.getTime())) throw badInput({ field: 'issuedBefore', expected: 'to be a valid `Date`' })
 }
+
+const tokenFields = ['accessToken', 'refreshToken'] as const
+const sweepFields = ['owner', 'client', 'everything'] as const

@@ -2,7 +2,8 @@ import { assertMayGrant, assertScope, type Caller, clientOf } from './caller.ts'
 import { clientRealm } from './clients.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type DeviceRequest, readDevice } from './device.ts'
-import { badInput, type Owner, readName, readScopes } from './owner.ts'
+import { badInput } from './input-fault.ts'
+import { type Owner, readName, readScopes } from './owner.ts'
 import { type IssuedPair, newHalves, slotFor, toIssuedPair } from './pair.ts'
 import { mintSecrets } from './token.ts'
 
@@ -28,7 +29,7 @@ export async function issue(
   const scopes = readScopes(request.scopes ?? [])
   assertMayGrant(caller, scopes)
   const owner = {
-    realm: readName('realmName', request.owner.realm),
+    realm: readName('realm', request.owner.realm),
     username: readName('username', request.owner.username),
   }
   assertRealmAllowed(owner, caller)
@@ -57,5 +58,9 @@ export async function issue(
  */
 function assertRealmAllowed({ realm, username }: Owner, caller: Caller): void {
   if (realm !== clientRealm || (caller.kind === 'client' && caller.clientId === username)) return
-  throw badInput(`Expected another \`realmName\` than ${clientRealm}: there a client has only tokens for itself`)
+  throw badInput({
+    field: 'realm',
+    expected: `to be a realm other than ${clientRealm}`,
+    because: 'in that realm a client creates tokens only for itself',
+  })
 }

@@ -1,4 +1,4 @@
-import { TokenServiceError } from './errors.ts'
+import { badInput, type InputField } from './input-fault.ts'
 import { tokenLookalike } from './token.ts'
 
 /** The owner of a token. Both names are compared byte for byte: no case folding, no normalisation. */
@@ -31,6 +31,8 @@ export function readSubject(subject: string): Owner | undefined {
   return slash > 0 && subjectOf(owner) === subject ? owner : undefined
 }
 
+export { badInput } from './input-fault.ts'
+
 const maxNameLength = 255
 const maxTokenLength = 1024
 const maxScopes = 64
@@ -47,9 +49,9 @@ const controlCharacter = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
-export function readName(field: string, text: string): string {
+export function readName(field: InputField, text: string): string {
   assertText(field, text, maxNameLength)
-  if (text.trim() !== text) throw badInput(`Expected \`${field}\` without white space at its ends`)
+  if (text.trim() !== text) throw badInput({ field, expected: 'without white space at its ends' })
   return text
 }
 
@@ -59,7 +61,7 @@ export function readName(field: string, text: string): string {
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
-export function readTokenText(field: string, text: string): string {
+export function readTokenText(field: InputField, text: string): string {
   assertText(field, text, maxTokenLength)
   return text
 }
@@ -70,18 +72,16 @@ export function readTokenText(field: string, text: string): string {
  * @throws TokenServiceError ERR_BAD_INPUT
  */
 export function readScopes(scopes: readonly string[]): readonly string[] {
-  if (scopes.length > maxScopes) throw badInput(`Expected at most ${maxScopes} \`scopes\`, got ${scopes.length}`)
+  if (scopes.length > maxScopes)
+    throw badInput({ field: 'scopes', expected: `to have at most ${maxScopes} elements`, found: `${scopes.length}` })
   const wrongIndex = scopes.findIndex((scope) => !scopeToken.test(scope))
   if (wrongIndex !== -1)
-    throw badInput(
-      `Expected \`scopes[${wrongIndex}]\` to be 1 to 128 visible ASCII characters without space, quote or backslash (RFC 6749 §3.3)`,
-    )
+    throw badInput({
+      field: 'scopes',
+      index: wrongIndex,
+      expected: 'to be 1 to 128 visible ASCII characters without space, quote or backslash (RFC 6749 §3.3)',
+    })
   return [...new Set(scopes)]
-}
-
-/** An `ERR_BAD_INPUT` whose message is this text and a full stop. */
-export function badInput(message: string): TokenServiceError {
-  return new TokenServiceError('ERR_BAD_INPUT', `${message}.`)
 }
 
 /**
@@ -90,10 +90,10 @@ export function badInput(message: string): TokenServiceError {
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
-export function readText(field: string, text: string, maxLength: number): string {
+export function readText(field: InputField, text: string, maxLength: number): string {
   assertText(field, text, maxLength)
   if (text.search(tokenLookalike) !== -1)
-    throw badInput(`Expected \`${field}\` without anything that looks like a token: it is kept`)
+    throw badInput({ field, expected: 'without anything that looks like a token', because: 'it is kept' })
   return text
 }
 
@@ -105,13 +105,13 @@ export function readText(field: string, text: string, maxLength: number): string
 export function readOwnerScope(scope: OwnerScope): OwnerScope {
   switch (scope.kind) {
     case 'realm':
-      return { kind: 'realm', realm: readName('realmName', scope.realm) }
+      return { kind: 'realm', realm: readName('realm', scope.realm) }
     case 'username':
       return { kind: 'username', username: readName('username', scope.username) }
     case 'realm-user':
       return {
         kind: 'realm-user',
-        realm: readName('realmName', scope.realm),
+        realm: readName('realm', scope.realm),
         username: readName('username', scope.username),
       }
     default:
@@ -119,10 +119,10 @@ export function readOwnerScope(scope: OwnerScope): OwnerScope {
   }
 }
 
-function assertText(field: string, text: string, maxLength: number): void {
-  if (text === '') throw badInput(`Expected \`${field}\` to be text, got an empty string`)
+function assertText(field: InputField, text: string, maxLength: number): void {
+  if (text === '') throw badInput({ field, expected: 'to be text', found: 'an empty string' })
   if (text.length > maxLength)
-    throw badInput(`Expected \`${field}\` to have at most ${maxLength} characters, got ${text.length}`)
-  if (!text.isWellFormed()) throw badInput(`Expected \`${field}\` to be well-formed Unicode, got a lone surrogate`)
-  if (controlCharacter.test(text)) throw badInput(`Expected \`${field}\` without control characters`)
+    throw badInput({ field, expected: `to have at most ${maxLength} characters`, found: `${text.length}` })
+  if (!text.isWellFormed()) throw badInput({ field, expected: 'to be well-formed Unicode', found: 'a lone surrogate' })
+  if (controlCharacter.test(text)) throw badInput({ field, expected: 'without control characters' })
 }

@@ -7,23 +7,47 @@ import { isSameDigest, type PairKey, type PairSecrets, type PresentedToken } fro
 export interface Lifetimes {
   /** 1 to 3,600; 1,200 by default, as in Elasticsearch. */
   readonly accessTokenSeconds: number
-  /** 86,400 by default; not less than an access token's. */
+  /** 1 to 31,536,000 (365 days); 86,400 by default; not less than an access token's. */
   readonly refreshTokenSeconds: number
   /** How long repeating a refresh with a spent token still answers the same successor: 0 to 300, 30 by default. */
   readonly refreshGraceSeconds: number
 }
 
 /**
- * The row of a pair is kept until its refresh token expires. If the access token lived longer, retention would delete
- * the row while the access token is still valid.
+ * The ranges and defaults of the lifetimes, also for the settings of the service. `watchToken` waits for the expiry of an access token with `setTimeout`, which fires at once
+ * if it is given more than 2^31 - 1 ms (24.8 days).
+ */
+export const lifetimeRanges = {
+  accessTokenSeconds: { min: 1, max: 3600, default: 1200 },
+  refreshTokenSeconds: { min: 1, max: 31_536_000, default: 86_400 },
+  refreshGraceSeconds: { min: 0, max: 300, default: 30 },
+} as const satisfies Readonly<Record<keyof Lifetimes, Readonly<Record<'min' | 'max' | 'default', number>>>>
+
+/**
+ * Requires lifetimes in their ranges, and refresh tokens that live as long as access tokens or longer: the row of a pair
+ * is kept until its refresh token expires. If the access token lived longer, retention would delete the row while the
+ * access token is still valid.
  *
  * @throws TokenServiceError ERR_CONFIGURATION
  */
-export function assertLifetimes({ accessTokenSeconds, refreshTokenSeconds }: Lifetimes): void {
+export function assertLifetimes(lifetimes: Lifetimes): void {
+  const { accessTokenSeconds, refreshTokenSeconds, refreshGraceSeconds } = lifetimes
+  assertInRange('accessTokenSeconds', accessTokenSeconds)
+  assertInRange('refreshTokenSeconds', refreshTokenSeconds)
+  assertInRange('refreshGraceSeconds', refreshGraceSeconds)
   if (refreshTokenSeconds >= accessTokenSeconds) return
   throw new TokenServiceError(
     'ERR_CONFIGURATION',
     `Expected refresh tokens to live as long as access tokens or longer, got ${refreshTokenSeconds} s and ${accessTokenSeconds} s.`,
+  )
+}
+
+function assertInRange(name: keyof Lifetimes, seconds: number): void {
+  const { min, max } = lifetimeRanges[name]
+  if (Number.isInteger(seconds) && seconds >= min && seconds <= max) return
+  throw new TokenServiceError(
+    'ERR_CONFIGURATION',
+    `Expected \`${name}\` to be a whole number from ${min} to ${max}, got ${seconds}.`,
   )
 }
 

@@ -1,7 +1,7 @@
 import { type Caller, callerLabel } from './caller.ts'
 import type { InvalidationCounts } from './coverage.ts'
 import { TokenServiceError } from './errors.ts'
-import { badInput } from './owner.ts'
+import { badInput } from './input-fault.ts'
 import type { Attribution } from './store.ts'
 
 /**
@@ -62,9 +62,10 @@ export async function settleRestore(
   if (caller.kind !== 'operator')
     throw new TokenServiceError('ERR_FORBIDDEN', 'Only an operator can say that the database was restored.')
   if (since !== undefined && nothingLost)
-    throw badInput('Expected `since` without `nothingLost`: nothing ends if nothing was lost')
+    throw badInput({ field: 'since', notWith: 'nothingLost', because: 'nothing ends if nothing was lost' })
   const at = clock()
-  if (since !== undefined && !(since <= at)) throw badInput('Expected `since` to be an instant in the past')
+  if (since !== undefined && !(since <= at))
+    throw badInput({ field: 'since', expected: 'to be an instant in the past' })
   const loss: Loss = nothingLost ? { kind: 'nothing' } : { kind: 'writes', before: since }
   if (dryRun) return restores.count(loss, at)
   return restores.settle(loss, { at, caller: callerLabel(caller), comment: 'database restored' })

@@ -1,3 +1,4 @@
+import { type AnswerLookups, answerLookups } from './answer-lookups.ts'
 import { authenticate, type Credentials } from './authenticate.ts'
 import type { Caller } from './caller.ts'
 import type { Revocation } from './coverage.ts'
@@ -10,7 +11,7 @@ import { assertLifetimes, type IssuedPair } from './pair.ts'
 import { type RefreshAnswer, type RefreshTerms, refresh, refreshOnTerms, type TermsNotMet } from './refresh.ts'
 import { findRevocation, listRevocations, type RevocationsRequest } from './revocations.ts'
 import { findSession, listSessions, type SessionsRequest } from './sessions.ts'
-import type { Session, StoredSession } from './store.ts'
+import type { StoredSession } from './store.ts'
 
 /**
  * All operations on tokens. A token that is unknown, expired, spent or invalidated is an ordinary answer. A thrown
@@ -97,12 +98,6 @@ export interface Tokens {
   findRevocation(revision: number, caller: Caller): Promise<Revocation | undefined>
 
   /**
-   * The device and the times of a session. Access is not checked, so use it only for a session that the caller may see.
-   * Undefined once the session was deleted.
-   */
-  describe(session: Session): Promise<StoredSession | undefined>
-
-  /**
    * A stream of at most one revocation: the one that ends the caller's access token. The stream then closes. It closes
    * without a value if the token expires, or if `endStreams` is called. A revocation between authenticating and
    * watching is not missed.
@@ -127,14 +122,11 @@ export interface Tokens {
   /** Ends all streams of `watchToken` and `followRevocations`, and any that they answer from now on. For shutdown. */
   endStreams(): void
 
-  /**
-   * One revocation. Access is not checked, so use it only for the revocation that ended a session that the caller may
-   * see, or for one that the caller has just made.
-   */
-  revocation(revision: number): Promise<Revocation | undefined>
+  /** For the schema alone, to complete an answer that its caller has already been given. */
+  readonly [answerLookups]: AnswerLookups
 }
 
-/** @throws TokenServiceError ERR_CONFIGURATION: the refresh tokens would expire before the access tokens */
+/** @throws TokenServiceError ERR_CONFIGURATION: a lifetime is out of range, or refresh tokens expire before access tokens */
 export function createTokens(dependencies: TokensDependencies): Tokens {
   assertLifetimes(dependencies.lifetimes)
   const { watchToken, followRevocations, endStreams } = createSubscriptions(dependencies)
@@ -149,10 +141,12 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     findSession: (id, caller) => findSession(dependencies, id, caller),
     listRevocations: (request, caller) => listRevocations(dependencies, request, caller),
     findRevocation: (revision, caller) => findRevocation(dependencies, revision, caller),
-    describe: ({ id }) => dependencies.store.findSession(id, dependencies.clock()),
-    revocation: (revision) => dependencies.log.find(revision),
     watchToken,
     followRevocations,
     endStreams,
+    [answerLookups]: {
+      session: ({ id }) => dependencies.store.findSession(id, dependencies.clock()),
+      revocation: (revision) => dependencies.log.find(revision),
+    },
   }
 }

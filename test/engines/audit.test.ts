@@ -1,35 +1,30 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { anonymous } from '../../src/tokens/caller.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }
 
 const issue = (owner: Owner = alice) => service.tokens.issue({ owner }, admin)
 const bearer = ({ accessToken }: IssuedPair) => `Bearer ${accessToken}`
-const record = `query ($filter: RevocationFilter, $first: Int, $after: String) {
+const revocationsQuery = `query ($filter: RevocationFilter, $first: Int, $after: String) {
   revocations(filter: $filter, first: $first, after: $after) {
     nodes { id selector realmName username sessionId sparedSessionId at initiatingEntity invalidatedBy reason comment
       invalidatedTokens previouslyInvalidatedTokens }
     pageInfo { hasNextPage endCursor } } }`
-async function read(authorization: string, variables: unknown = {}) {
-  const { data, errors } = await ask(service.handler, record, { authorization, variables })
+async function readRevocations(authorization: string, variables: unknown = {}) {
+  const { data, errors } = await ask(service.handler, revocationsQuery, { authorization, variables })
   return errors ?? data.revocations.nodes
 }
-const end = `mutation ($input: InvalidateTokenInput!, $options: InvalidateTokenOptions) {
+const invalidateMutation = `mutation ($input: InvalidateTokenInput!, $options: InvalidateTokenOptions) {
   invalidateToken(input: $input, options: $options) { invalidatedTokens previouslyInvalidatedTokens
     revocation { id invalidatedBy reason comment } } }`
 async function invalidate(input: unknown, authorization?: string, options?: unknown) {
-  const { data } = await ask(service.handler, end, {
+  const { data } = await ask(service.handler, invalidateMutation, {
     variables: { input, options },
     ...(authorization !== undefined && { authorization }),
   })
@@ -37,14 +32,14 @@ async function invalidate(input: unknown, authorization?: string, options?: unkn
 }
 const ofAlice = { owner: { realmUser: { realmName: 'staff', username: 'alice' } } }
 
-describe('the record', () => {
-  test('says of each invalidation whose it was, who made it, when, why and how many', async () => {
+describe('the list of revocations', () => {
+  test('says for each revocation whose tokens it ended and how many, and who made it, when and why', async () => {
     const pair = await issue()
     await invalidate({ token: pair.accessToken }, undefined, { reason: 'LOGOUT' })
     service.clock.advance(5)
     await invalidate(ofAlice, asAdmin, { reason: 'CREDENTIAL_COMPROMISE', comment: 'Phishing of 21 November' })
 
-    expect(await read(asAdmin)).toEqual([
+    expect(await readRevocations(asAdmin)).toEqual([
       {
         id: expect.any(String),
         selector: 'OWNER',
@@ -78,13 +73,13 @@ describe('the record', () => {
     ])
   })
 
-  test('has what the service did by itself: a refresh token came again', async () => {
+  test('includes what the service itself revokes after the reuse of a refresh token', async () => {
     const pair = await issue()
     await service.tokens.refresh(pair.refresh?.token ?? '')
     service.clock.advance(31)
     await service.tokens.refresh(pair.refresh?.token ?? '')
 
-    expect(await read(asAdmin)).toMatchObject([
+    expect(await readRevocations(asAdmin)).toMatchObject([
       {
         selector: 'SESSION',
         sessionId: String(pair.session.id),
@@ -97,7 +92,7 @@ describe('the record', () => {
     ])
   })
 
-  test('names an operator, who may do all that a client may, as somebody who administers', async () => {
+  test('names an operator, who may do all that a client may, as an administrator', async () => {
     const operator = { kind: 'operator', name: 'root' } as const
     await issue()
 
@@ -107,19 +102,19 @@ describe('the record', () => {
 
     expect(await service.tokens.introspect(pair.accessToken, operator)).toEqual({ active: false })
     const byOperator = { initiatingEntity: 'ADMIN', invalidatedBy: 'operator:root', invalidatedTokens: 2 }
-    expect(await read(asAdmin)).toMatchObject([byOperator, byOperator])
+    expect(await readRevocations(asAdmin)).toMatchObject([byOperator, byOperator])
   })
 
-  test('has a sweep that spared a session, and by whom: an owner is the user of what is theirs', async () => {
+  test('names the session that a sweep spared, and the owner who made the sweep', async () => {
     const [laptop] = [await issue(), await issue()]
     await invalidate(ofAlice, bearer(laptop), { keepCurrentSession: true, reason: 'CREDENTIAL_CHANGE' })
 
-    expect(await read(asAdmin)).toMatchObject([
+    expect(await readRevocations(asAdmin)).toMatchObject([
       { initiatingEntity: 'USER', invalidatedBy: 'owner:staff/alice', sparedSessionId: String(laptop.session.id) },
     ])
   })
 
-  test('gives the entry along with the answer, and none where nothing was new', async () => {
+  test('gets an entry when an invalidation ends something new, and the answer includes it', async () => {
     const pair = await issue()
     const details = { reason: 'LOGOUT', comment: 'by the menu' }
 
@@ -131,7 +126,7 @@ describe('the record', () => {
     expect([second.revocation, dry.revocation]).toEqual([null, null])
   })
 
-  test('a session that has ended is not noted again and again, whoever still holds a token of it', async () => {
+  test('has one entry for an ended session, even if its tokens are sent again', async () => {
     const pair = await issue()
     const first = await invalidate({ token: pair.accessToken }, undefined, { wholeSession: true })
     const again = [
@@ -142,10 +137,10 @@ describe('the record', () => {
     expect(first).toMatchObject({ invalidatedTokens: 2, revocation: { id: expect.any(String) } })
     const none = { invalidatedTokens: 0, previouslyInvalidatedTokens: 0, revocation: null }
     expect(again).toEqual([none, none])
-    expect(await read(asAdmin)).toHaveLength(1)
+    expect(await readRevocations(asAdmin)).toHaveLength(1)
   })
 
-  test('tells an owner from another whose realm and name only look the same when they are joined', async () => {
+  test('distinguishes owners whose realm and username are equal only when joined', async () => {
     await issue({ realm: 'a/b', username: 'c' })
     const office = await service.tokens.issue(
       { owner: { realm: 'a', username: 'b/c' }, scopes: ['manage_token'] },
@@ -155,11 +150,13 @@ describe('the record', () => {
     await invalidate(input, bearer(office), { comment: 'for administrators' })
     const again = await issue({ realm: 'a/b', username: 'c' })
 
-    expect(await read(bearer(again))).toMatchObject([{ initiatingEntity: 'ADMIN', invalidatedBy: null, comment: null }])
-    expect(await read(asAdmin)).toMatchObject([{ invalidatedBy: 'owner:a/b/c' }])
+    expect(await readRevocations(bearer(again))).toMatchObject([
+      { initiatingEntity: 'ADMIN', invalidatedBy: null, comment: null },
+    ])
+    expect(await readRevocations(asAdmin)).toMatchObject([{ invalidatedBy: 'owner:a/b/c' }])
   })
 
-  test('an owner does not learn from a sweep of their realm how many others there are', async () => {
+  test('does not show an owner how many tokens of others a sweep of the realm ended', async () => {
     await issue(bob)
     await issue()
     await invalidate({ owner: { realmName: 'staff' } }, asAdmin)
@@ -168,10 +165,10 @@ describe('the record', () => {
     const { data } = await ask(service.handler, query, { authorization: bearer(await issue()) })
 
     expect(data.mySessions.nodes[1].revocation).toEqual({ selector: 'OWNER', invalidatedTokens: null })
-    expect(await read(asAdmin)).toMatchObject([{ invalidatedTokens: 4 }])
+    expect(await readRevocations(asAdmin)).toMatchObject([{ invalidatedTokens: 4 }])
   })
 
-  test('is linked from the session that it ended', async () => {
+  test('has the entry that an ended session links to', async () => {
     const [laptop, phone] = [await issue(), await issue()]
     await invalidate({ session: String(phone.session.id) }, bearer(laptop), { reason: 'DEVICE_COMPLIANCE_CHANGE' })
     const query = '{ mySessions(includeEnded: true) { nodes { id isLive revocation { reason selector } } } }'
@@ -189,7 +186,7 @@ describe('the record', () => {
   })
 })
 
-describe('what is asked for', () => {
+describe('the filter of revocations', () => {
   test.each([
     [{ owner: { realmName: 'staff' } }, ['OWNER', 'SESSION', 'ACCESS_TOKEN']],
     [{ owner: { username: 'bob' } }, ['SESSION']],
@@ -199,23 +196,27 @@ describe('what is asked for', () => {
     [{ session: 'bob’s' }, ['SESSION']],
     [{ session: 'x' }, []],
     [{}, ['OWNER', 'SESSION', 'ACCESS_TOKEN']],
-  ])('with %j', async (filter, selectors) => {
+  ])('selects those with %j', async (filter, selectors) => {
     const [pair, other] = [await issue(), await issue(bob)]
     await invalidate({ token: pair.accessToken })
     await invalidate({ session: String(other.session.id) }, asAdmin, { reason: 'LOGOUT' })
     await invalidate(ofAlice, asAdmin)
-    const asked = 'session' in filter && filter.session === 'bob’s' ? { session: String(other.session.id) } : filter
+    const resolvedFilter =
+      'session' in filter && filter.session === 'bob’s' ? { session: String(other.session.id) } : filter
 
-    const nodes = await read(asAdmin, { filter: asked })
+    const nodes = await readRevocations(asAdmin, { filter: resolvedFilter })
 
     expect(nodes.map(({ selector }: { selector: string }) => selector)).toEqual(selectors)
   })
 
-  test('comes in pages that neither skip nor repeat, whatever is added meanwhile', async () => {
+  test('answers pages that neither skip nor repeat an entry while others are added', async () => {
     for (let count = 0; count < 7; count++) await invalidate({ token: (await issue()).accessToken })
     const ids: string[] = []
     for (let after: string | null = null; ; ) {
-      const { data } = await ask(service.handler, record, { authorization: asAdmin, variables: { first: 3, after } })
+      const { data } = await ask(service.handler, revocationsQuery, {
+        authorization: asAdmin,
+        variables: { first: 3, after },
+      })
       ids.push(...data.revocations.nodes.map(({ id }: { id: string }) => id))
       await invalidate({ token: (await issue()).accessToken })
       if (!data.revocations.pageInfo.hasNextPage) break
@@ -227,8 +228,8 @@ describe('what is asked for', () => {
   })
 })
 
-describe('who may read it', () => {
-  test('an owner what names them, without the notes of others', async () => {
+describe('permission to read revocations', () => {
+  test('an owner reads what was revoked of theirs, without the comments of others', async () => {
     const [pair, other] = [await issue(), await issue(bob)]
     await invalidate({ session: String((await issue()).session.id) }, asAdmin, {
       comment: 'case 4711',
@@ -237,20 +238,22 @@ describe('who may read it', () => {
     await invalidate({ token: other.accessToken })
     await invalidate({ session: String((await issue()).session.id) }, bearer(pair), { comment: 'my old phone' })
 
-    expect(await read(bearer(pair))).toMatchObject([
+    expect(await readRevocations(bearer(pair))).toMatchObject([
       { invalidatedBy: 'owner:staff/alice', comment: 'my old phone', initiatingEntity: 'USER' },
       { invalidatedBy: null, comment: null, reason: 'LOGOUT', initiatingEntity: 'ADMIN' },
     ])
   })
 
   test.each([{ owner: { realmName: 'staff' } }, { owner: { realmUser: { realmName: 'staff', username: 'bob' } } }])(
-    'an owner not %j',
+    'an owner may not filter by %j',
     async (filter) => {
-      expect(await read(bearer(await issue()), { filter })).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
+      expect(await readRevocations(bearer(await issue()), { filter })).toMatchObject([
+        { extensions: { code: 'FORBIDDEN' } },
+      ])
     },
   )
 
-  test('nobody without credentials, and no client without manage_token', async () => {
+  test('a caller needs credentials, and a client needs manage_token', async () => {
     const query = '{ revocations { nodes { id } } }'
     const client = { kind: 'client', clientId: 'login', scopes: ['introspect_token'] } as const
 
@@ -259,7 +262,7 @@ describe('who may read it', () => {
     await expect(service.tokens.listRevocations({ limit: 1 }, anonymous)).rejects.toThrow('authenticate')
   })
 
-  test('an entity is null for whoever may not see it, as one that is unknown', async () => {
+  test('an entity that the caller may not see is null, as an unknown one is', async () => {
     const [pair, other] = [await issue(), await issue(bob)]
     const mine = await invalidate({ session: String((await issue()).session.id) }, bearer(pair))
     const theirs = await invalidate({ token: other.accessToken })

@@ -1,30 +1,22 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import * as entry from '../../src/index.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { clients, revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
+import { answerLookups } from '../../src/tokens/answer-lookups.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
-import {
-  admin,
-  adminSecret,
-  asAdmin,
-  ask,
-  type GraphqlAnswer,
-  openTestService,
-  type TestService,
-} from '../support/service.ts'
+import { admin, adminSecret, asAdmin, ask, type GraphqlAnswer, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService({ keepsRows: true })
 beforeAll(async () => {
-  service = await openTestService()
   await putClient('none')
   await putClient('creator', 'create_token')
   await putClient('gateway', 'introspect_token')
   await putClient('operator', 'manage_token')
 })
-afterAll(() => service.close())
 
 const secretOf = (id: string) => `the-secret-of-${id}-of-32-characters`
 const asClient = (id: string, secret = secretOf(id)) => `Basic ${btoa(`${id}:${secret}`)}`
@@ -60,7 +52,7 @@ const callers: Readonly<Record<string, () => Promise<string | undefined>>> = {
   'bob, introspect': () => asOwner(bob, 'introspect_token'),
 }
 
-/** Upon a fresh pair of alice in the realm staff. */
+/** The requests. Each is about a new pair of alice in the realm staff. */
 const requests: Readonly<Record<string, (pair: IssuedPair) => readonly [query: string, variables: object]>> = {
   create: () => [create, { input: { realmName: 'staff', username: 'alice', scopes: ['read'] } }],
   refresh: (pair) => [refresh, { input: { refreshToken: pair.refresh?.token } }],
@@ -69,14 +61,14 @@ const requests: Readonly<Record<string, (pair: IssuedPair) => readonly [query: s
   'realm user': () => [invalidate, { input: { owner: { realmUser: { realmName: 'staff', username: 'alice' } } } }],
   realm: () => [invalidate, wholeRealm],
   username: () => [invalidate, { input: { owner: { username: 'alice' } } }],
-  'nobody there': () => [invalidate, { input: { owner: { realmUser: { realmName: 'staff', username: 'nobody' } } } }],
+  'no such user': () => [invalidate, { input: { owner: { realmUser: { realmName: 'staff', username: 'nobody' } } } }],
   introspect: (pair) => [introspect, { token: pair.accessToken }],
   current: () => ['{ currentToken { username } }', {}],
 }
 
-/** Who may do what (design.md §6): + done, 401 UNAUTHENTICATED, 403 FORBIDDEN. */
+/** What each caller may do: + is done, 401 is UNAUTHENTICATED, 403 is FORBIDDEN. */
 const table = `
-                   | create | refresh | token | refresh token | realm user | realm | username | nobody there | introspect | current
+                   | create | refresh | token | refresh token | realm user | realm | username | no such user | introspect | current
  anonymous         |   401  |    +    |   +   |       +       |    401     |  401  |   401    |     401      |    401     |    +
  client none       |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
  client create     |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +
@@ -112,21 +104,21 @@ async function countRows(): Promise<unknown> {
   return db.select(count).from(sql`(select 1) as one`)
 }
 
-describe('who may do what', () => {
+describe('what each caller may do', () => {
   test('the table names every caller and every request', () => {
     expect(requestNames).toEqual(Object.keys(requests))
     expect(lines.map(([caller]) => caller)).toEqual(Object.keys(callers))
   })
 
   test.each(lines)('%s', async (caller, ...cells) => {
-    for (const [place, name] of requestNames.entries()) {
+    for (const [column, name] of requestNames.entries()) {
       const authorization = await callers[caller ?? '']?.()
       const [query, variables] = requests[name]?.(await issue()) ?? ['', {}]
       const before = await countRows()
 
       const answer = await ask(service.handler, query, { variables, ...(authorization && { authorization }) })
 
-      const [status, code] = verdicts[cells[place] ?? ''] ?? [200, undefined]
+      const [status, code] = verdicts[cells[column] ?? ''] ?? [200, undefined]
       expect([answer.status, answer.errors?.[0]?.extensions.code], `${name}: ${answer.text}`).toEqual([status, code])
       if (code === undefined) continue
       expect(answer.data).toBeNull()
@@ -147,7 +139,7 @@ describe('who may do what', () => {
     expect(await Promise.all(others.map(({ accessToken }) => isActive(accessToken)))).toEqual([true, true])
   })
 
-  test('currentToken is the bearer, and null for anybody else', async () => {
+  test('currentToken is the bearer’s token, and null for any other caller', async () => {
     const current = async (authorization?: string) =>
       (await ask(service.handler, '{ currentToken { username } }', { ...(authorization && { authorization }) })).data
 
@@ -172,7 +164,7 @@ async function isActive(token: string): Promise<boolean> {
   return (await service.tokens.introspect(token, admin)).active
 }
 
-describe('nobody grants more than they have', () => {
+describe('no caller grants scopes that it does not have', () => {
   const grant = async (authorization: string, ...scopes: readonly string[]) => {
     const variables = { input: { realmName: 'staff', username: 'alice', scopes } }
     const { errors, data } = await ask(service.handler, create, { variables, authorization })
@@ -180,35 +172,35 @@ describe('nobody grants more than they have', () => {
   }
 
   test.each([
-    ['manage_token'],
-    ['introspect_token'],
-    ['read', 'manage_token'],
-    ['create_token', 'manage_token'],
-    ['manage_token', 'manage_token'],
-  ])('a client with create_token cannot grant %s', async (...scopes) => {
+    [['manage_token']],
+    [['introspect_token']],
+    [['read', 'manage_token']],
+    [['create_token', 'manage_token']],
+    [['manage_token', 'manage_token']],
+  ])('a client with create_token cannot grant %j', async (scopes) => {
     const before = await countRows()
 
     expect(await grant(asClient('creator'), ...scopes)).toBe('FORBIDDEN')
     expect(await countRows()).toEqual(before)
   })
 
-  test('an owner with create_token cannot either', async () => {
+  test('an owner with create_token cannot grant manage_token', async () => {
     expect(await grant(await asOwner(alice, 'create_token'), 'manage_token')).toBe('FORBIDDEN')
   })
 
-  test('what a client has, and what is the application’s own, it can', async () => {
+  test('a client can grant its own scopes and those of the application', async () => {
     expect(await grant(asClient('creator'), 'create_token', 'read')).toEqual(['create_token', 'read'])
     expect(await grant(asAdmin, ...adminScopes)).toEqual(adminScopes)
   })
 
-  test('a scope that only looks like ours is the application’s own and opens nothing', async () => {
+  test('a scope that only looks like one of the service belongs to the application, and gives no right', async () => {
     expect(await grant(asClient('creator'), 'MANAGE_TOKEN', 'manage_token.')).toEqual(['MANAGE_TOKEN', 'manage_token.'])
     const authorization = await asOwner(bob, 'MANAGE_TOKEN', 'manage_token.')
 
     expect((await ask(service.handler, invalidate, { variables: wholeRealm, authorization })).status).toBe(403)
   })
 
-  test('a refreshed pair has the scopes of the first, and no more', async () => {
+  test('a refreshed pair has the scopes of the first pair, and no others', async () => {
     const pair = await issue(alice, 'read')
     const variables = { input: { refreshToken: pair.refresh?.token } }
     const query = `mutation ($input: RefreshTokenPairInput!) { refreshTokenPair(input: $input) { ... on TokenPair { scopes } } }`
@@ -243,20 +235,20 @@ describe('a client authenticates', () => {
   })
 })
 
-/** Each is sent with a request that anybody may make: who presents credentials is not nobody instead. */
+/** Each is sent with a request that needs no credentials: a caller with wrong ones does not count as anonymous. */
 const badCredentials: readonly (readonly [name: string, header: () => string | Promise<string>])[] = [
   ['a wrong secret', () => asClient('admin', 'wrong')],
   ['an empty secret', () => asClient('admin', '')],
-  ['a secret with a space behind it', () => asClient('admin', `${adminSecret} `)],
+  ['a secret with a space after it', () => asClient('admin', `${adminSecret} `)],
   ['the secret of another client', () => asClient('admin', secretOf('none'))],
   ['the digest of a secret', () => asClient('admin', Buffer.from(digestClientSecret(adminSecret)).toString('latin1'))],
   ['an unknown client', () => asClient('nobody', adminSecret)],
-  ['an id in other letters', () => asClient('Admin', adminSecret)],
+  ['an id in another case', () => asClient('Admin', adminSecret)],
   ['no id', () => asClient('', adminSecret)],
   ['an id with a NUL', () => asClient('admin\0', adminSecret)],
-  ['an id that is no UTF-8', () => `Basic ${Buffer.from([0xff, 0xfe, 0x3a, 0x61]).toString('base64')}`],
+  ['an id that is not UTF-8', () => `Basic ${Buffer.from([0xff, 0xfe, 0x3a, 0x61]).toString('base64')}`],
   ['an id of 5,000 characters', () => asClient('a'.repeat(5000), adminSecret)],
-  ['an id that means something in SQL', () => asClient("admin' or 'a' = 'a", adminSecret)],
+  ['an id with SQL in it', () => asClient("admin' or 'a' = 'a", adminSecret)],
   ['no colon', () => `Basic ${btoa('admin')}`],
   ['Basic without base64', () => `Basic admin:${adminSecret}`],
   ['Basic alone', () => 'Basic'],
@@ -304,7 +296,7 @@ async function expired(): Promise<string> {
   return accessToken
 }
 
-describe('bad credentials are refused, also where none are needed', () => {
+describe('bad credentials are refused, even where none are needed', () => {
   test.each(badCredentials)('%s', async (_name, header) => {
     const authorization = await header()
     const victim = await issue(aliceElsewhere)
@@ -321,12 +313,12 @@ describe('bad credentials are refused, also where none are needed', () => {
     expect(service.reports).toEqual([])
   })
 
-  test('where some are needed and none were sent, the answer says how to authenticate', async () => {
+  test('where credentials are needed and none were sent, the answer says how to authenticate', async () => {
     for (const accept of ['application/graphql-response+json', 'application/json'])
       expectUnauthenticated(await ask(service.handler, invalidate, { variables: wholeRealm, accept }))
   })
 
-  test('a wrong secret and an unknown client read the same', async () => {
+  test('a wrong secret and an unknown client get the same answer', async () => {
     const answer = async (authorization: string) =>
       (await ask(service.handler, '{ __typename }', { authorization })).text
 
@@ -342,6 +334,13 @@ function expectUnauthenticated({ status, headers, errors, data }: GraphqlAnswer)
   expect(data ?? null).toBeNull()
 }
 
+test('the look-ups without a caller are not exported by the package, and stay with verbs that are wrapped', () => {
+  const wrapped = { ...service.tokens, endStreams: () => undefined }
+
+  expect(Object.values(entry)).not.toContain(answerLookups)
+  expect(wrapped[answerLookups]).toBe(service.tokens[answerLookups])
+})
+
 test('the answer about an inactive token is the same to the byte, whatever the reason', async () => {
   const query = `query ($token: String!) { introspectToken(token: $token) {
     active realmName username scopes issuedAt expiresAt clientId session { id }
@@ -355,7 +354,7 @@ test('the answer about an inactive token is the same to the byte, whatever the r
   const forged = mintSecrets()
   const tokens = {
     unknown: forged.accessToken({ slot: 1, id: 1 }, new Date(2 ** 42)),
-    'unknown at the place of a live one': forged.refreshToken({ slot: 1, id: live.session.id }, new Date(2 ** 42)),
+    'unknown, with the key of a live one': forged.refreshToken({ slot: 1, id: live.session.id }, new Date(2 ** 42)),
     malformed: 'garbage',
     'white space': ' ',
     'cut short': live.accessToken.slice(0, -1),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Caller } from '../../src/tokens/caller.ts'
 import {
@@ -10,16 +10,13 @@ import {
   readClientSecret,
 } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 let store: ClientStore
-beforeAll(async () => {
-  service = await openTestService()
+beforeAll(() => {
   store = createClientStore(service.database)
 })
-beforeEach(() => service.clear())
-afterAll(() => service.close())
 
 const client = (id: string, secret = mintClientSecret(), scopes: readonly string[] = ['create_token']) => ({
   id,
@@ -29,7 +26,7 @@ const client = (id: string, secret = mintClientSecret(), scopes: readonly string
 const authenticate = (id: string, secret: string) =>
   service.tokens.authenticate({ kind: 'client', id, secret }).catch(({ message }: Error) => message)
 
-test('of twenty that add a client by the same id one does, and its secret is the one that counts', async () => {
+test('of twenty concurrent attempts to add a client with one id one succeeds, and its secret is the valid one', async () => {
   const secrets = Array.from({ length: 20 }, mintClientSecret)
 
   const added = await Promise.all(secrets.map((secret) => store.addClient(client('login', secret))))
@@ -43,7 +40,7 @@ test('of twenty that add a client by the same id one does, and its secret is the
 
 const wrong = 'The client id or secret is wrong.'
 
-test('a disabled client is as unknown as one that never was, since the first time that it was disabled', async () => {
+test('a disabled client is refused like an unknown one, and keeps the time at which it was first disabled', async () => {
   const secret = mintClientSecret()
   await store.addClient(client('login', secret))
 
@@ -56,29 +53,29 @@ test('a disabled client is as unknown as one that never was, since the first tim
   expect(await store.addClient(client('login'))).toBe(false)
 })
 
-test('a client that is replaced has the new secret and scopes alone, and is enabled', async () => {
-  const [old, fresh, later] = [mintClientSecret(), mintClientSecret(), mintClientSecret()]
+test('a replaced client has only the new secret and scopes, and is enabled', async () => {
+  const [old, replacement, later] = [mintClientSecret(), mintClientSecret(), mintClientSecret()]
   await store.addClient(client('login', old))
   await store.disableClient('login')
 
-  const isReplaced = await store.replaceClient(client('login', fresh, ['manage_token']))
+  const isReplaced = await store.replaceClient(client('login', replacement, ['manage_token']))
 
   expect(isReplaced).toBe(true)
-  expect(await authenticate('login', fresh)).toMatchObject({ scopes: ['manage_token'] })
+  expect(await authenticate('login', replacement)).toMatchObject({ scopes: ['manage_token'] })
   expect(await authenticate('login', old)).toBe(wrong)
   await store.disableClient('login')
   await store.putClient(client('login', later))
   expect(await authenticate('login', later)).toMatchObject({ scopes: ['create_token'] })
 })
 
-test('a client that is not there is not replaced, nor added by it', async () => {
+test('an attempt to replace an unknown client does not add it', async () => {
   expect(await store.replaceClient(client('lgoin'))).toBe(false)
   expect((await store.listClients()).map(({ id }) => id)).toEqual(['admin'])
 })
 
-test('the list has all clients, the oldest first, with the disabled ones and without anything secret', async () => {
+test('the list has all clients, the oldest first, with the disabled ones and without secrets', async () => {
   await store.addClient(client('zoe', mintClientSecret(), ['introspect_token', 'manage_token']))
-  // The instants have milliseconds.
+  // The list is ordered by creation times, which have a resolution of milliseconds.
   await sleep(5)
   await store.addClient(client('bob'))
   const disabledAt = await store.disableClient('bob')
@@ -92,14 +89,14 @@ test('the list has all clients, the oldest first, with the disabled ones and wit
   ])
 })
 
-test('a database whose only client is disabled is not an empty one: nobody is made admin by a start', async () => {
+test('a database whose only client is disabled does not count as empty: a start adds no admin', async () => {
   await store.disableClient('admin')
 
   expect(await store.addFirstClient(client('admin'))).toBe(false)
   expect(await store.findClient('admin')).toMatchObject({ disabledAt: expect.any(Date) })
 })
 
-test('the id of a client is visible ASCII without a colon, and no token', () => {
+test('the id of a client is visible ASCII without a colon, and not a token', () => {
   for (const id of ['login', 'a', 'https//x', 'n'.repeat(100)]) expect(readClientId(id)).toBe(id)
 
   const refused = ['', 'a:b', 'a b', 'é', 'a\n', 'n'.repeat(101), `ita_${'A'.repeat(56)}`]
@@ -110,14 +107,14 @@ test('a chosen secret has 32 to 512 visible characters, and a refusal does not r
   const longEnough = '~'.repeat(32)
   expect(readClientSecret(longEnough)).toBe(longEnough)
 
-  const rule = 'Expected the secret of a client to be 32 to 512 visible ASCII characters without spaces, got'
+  const rule = 'Expected `clientSecret` to be 32 to 512 visible ASCII characters without spaces, got'
   for (const secret of ['', '~'.repeat(31), '~'.repeat(513)])
     expect(() => readClientSecret(secret)).toThrow(`${rule} ${secret.length} characters.`)
   for (const secret of [`${longEnough} `, `${longEnough}é`])
-    expect(() => readClientSecret(secret)).toThrow(`${rule} 33 characters, not all of them such.`)
+    expect(() => readClientSecret(secret)).toThrow(`${rule} 33 characters, some of them not allowed.`)
 })
 
-describe('a token that carries scopes of ours', () => {
+describe('a token with scopes of the service', () => {
   const manager = { kind: 'client', clientId: 'console', scopes: ['create_token', 'manage_token'] } as const
   const alice = { realm: 'staff', username: 'alice' }
   const issue = (caller: Caller = manager) =>
@@ -132,7 +129,7 @@ describe('a token that carries scopes of ours', () => {
     return answer.outcome === 'refreshed' ? answer.pair : expect.unreachable(answer.reason)
   }
 
-  test('loses them with the client that it came from, and so do those that it created and what they were refreshed to', async () => {
+  test('loses them when the client that it came from is disabled, and so do tokens created with it and their successors', async () => {
     await store.addClient(client('console', undefined, manager.scopes))
     const first = await issue()
     const second = await issue(await bearer(first))
@@ -146,7 +143,7 @@ describe('a token that carries scopes of ours', () => {
     }
   })
 
-  test('does not have them back when its client is enabled again: whoever had the old secret may have made it', async () => {
+  test('does not get them back when its client is enabled again: a holder of the old secret may have created it', async () => {
     const secret = mintClientSecret()
     await store.putClient(client('console', secret, manager.scopes))
     const pair = await issue()
@@ -160,7 +157,7 @@ describe('a token that carries scopes of ours', () => {
     expect(await scopesOf(await issue())).toEqual(['manage_token', 'create_token', 'read'])
   })
 
-  test('has lost them too where its client has another secret from the settings', async () => {
+  test('loses them when the settings give its client another secret', async () => {
     await store.putClient(client('console', undefined, manager.scopes))
     const pair = await issue()
 
@@ -169,7 +166,7 @@ describe('a token that carries scopes of ours', () => {
     expect(await scopesOf(pair)).toEqual(['read'])
   })
 
-  test('has no more of them than its client has now', async () => {
+  test('has only those of them that its client has now', async () => {
     const secret = mintClientSecret()
     await store.putClient(client('console', secret, manager.scopes))
     const pair = await issue()
@@ -179,7 +176,7 @@ describe('a token that carries scopes of ours', () => {
     expect(await scopesOf(pair)).toEqual(['create_token', 'read'])
   })
 
-  test('is introspected with what it may do, and no more', async () => {
+  test('is introspected with its current scopes only', async () => {
     await store.addClient(client('console', undefined, manager.scopes))
     const pair = await issue()
     await store.disableClient('console')
@@ -187,12 +184,12 @@ describe('a token that carries scopes of ours', () => {
     expect(await service.tokens.introspect(pair.accessToken, admin)).toMatchObject({ active: true, scopes: ['read'] })
   })
 
-  test('keeps them where the clients are the program’s around, and not ours', async () => {
+  test('keeps them where an embedding application manages the clients', async () => {
     expect(await scopesOf(await issue())).toEqual(['manage_token', 'create_token', 'read'])
   })
 })
 
-test('nobody is given a token in the clients’ realm but a client for itself', async () => {
+test('a token in the clients’ realm is issued only to a client for itself', async () => {
   const login = { kind: 'client', clientId: 'login', scopes: ['create_token'] } as const
   const issue = (username: string) => service.tokens.issue({ owner: { realm: '_clients', username } }, login)
 

@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { spentRefreshTokens } from '../../src/storage/schema.ts'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 
-/** One token, and the three languages that are spoken of it: ours, Elasticsearch's and OAuth's. */
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 async function send(path: string, type: string, { method = 'POST', body }: { method?: string; body: string }) {
   const headers = { authorization: asAdmin, 'content-type': type }
@@ -23,13 +17,13 @@ const sendJson = (path: string, body: unknown, method = 'POST') =>
 
 type Half = 'access' | 'refresh'
 
-/** What one language says of a token. */
+/** What can be done with a token in one dialect. */
 interface Dialect {
   readonly name: string
-  /** Ends a token and answers newly/previously, where this language counts; `done` where it does not. */
+  /** Ends a token. Answers the counts as newly/previously, or `done` in a dialect without counts. */
   invalidate(half: Half, token: string): Promise<string>
   isActive(token: string): Promise<boolean>
-  /** `refreshed`, or the word for why not. */
+  /** Answers `refreshed`, or the dialect's reason for the refusal. */
   refresh(token: string): Promise<string>
 }
 
@@ -96,10 +90,10 @@ const login = async () => {
   const pair = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
   return { access: pair.accessToken, refresh: pair.refresh?.token ?? 'none' }
 }
-const inAll = <Said>(say: (dialect: Dialect) => Promise<Said>) => Promise.all(dialects.map(say))
+const inAll = <Answer>(act: (dialect: Dialect) => Promise<Answer>) => Promise.all(dialects.map(act))
 
-describe.each(dialects)('what was ended in the words of $name', (ending) => {
-  test('an access token is dead in all three, and each says that it was before', async () => {
+describe.each(dialects)('when $name ends a token', (ending) => {
+  test('an access token is inactive in all three dialects, and each counts it as ended before', async () => {
     const { access } = await login()
     expect(await inAll(({ isActive }) => isActive(access))).toEqual([true, true, true])
 
@@ -109,7 +103,7 @@ describe.each(dialects)('what was ended in the words of $name', (ending) => {
     expect(await inAll(({ invalidate }) => invalidate('access', access))).toEqual(['0/1', '0/1', 'done'])
   })
 
-  test('a refresh token buys nothing in any of them; its access token goes along only in OAuth', async () => {
+  test('a refresh token is refused in all three dialects; its access token ends with it only through OAuth', async () => {
     const { access, refresh } = await login()
 
     expect(await ending.invalidate('refresh', refresh)).toBe(ending === oauth ? 'done' : '1/0')
@@ -124,16 +118,19 @@ describe.each(dialects)('what was ended in the words of $name', (ending) => {
   })
 })
 
-test.each(dialects)('a refresh token that was spent in $name is handed the same pair in all three', async (first) => {
-  const { refresh } = await login()
+test.each(dialects)(
+  'a refresh token that was spent through $name gets the same pair in all three dialects',
+  async (first) => {
+    const { refresh } = await login()
 
-  expect(await first.refresh(refresh)).toBe('refreshed')
+    expect(await first.refresh(refresh)).toBe('refreshed')
 
-  expect(await inAll((dialect) => dialect.refresh(refresh))).toEqual(['refreshed', 'refreshed', 'refreshed'])
-  expect(await service.database.db.$count(spentRefreshTokens)).toBe(1)
-})
+    expect(await inAll((dialect) => dialect.refresh(refresh))).toEqual(['refreshed', 'refreshed', 'refreshed'])
+    expect(await service.database.db.$count(spentRefreshTokens)).toBe(1)
+  },
+)
 
-test('one token ended in all three at once is counted as new by one of them', async () => {
+test('a token that all three dialects end at once is counted as new at most once', async () => {
   for (let round = 0; round < 10; round++) {
     const { access } = await login()
 

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createHandler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
@@ -7,14 +7,9 @@ import { TokenServiceError } from '../../src/tokens/errors.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { noTokens } from '../support/no-tokens.ts'
-import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const issue = (owner: Owner = alice) => service.tokens.issue({ owner }, admin)
@@ -26,37 +21,42 @@ const end = (kind: 'access-token' | 'refresh-token', token: string) => service.t
 const tokenPath = '/_security/oauth2/token'
 const legacyPath = '/_xpack/security/oauth2/token'
 
-interface Asked {
+interface TestRequest {
   readonly method?: string
   readonly path?: string
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string | undefined>>
 }
 
-async function ask({ method = 'DELETE', path = tokenPath, body, headers = {} }: Asked, handler = service.handler) {
-  const given = { authorization: asAdmin, 'content-type': 'application/json', ...headers }
-  const kept = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
-  const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
+async function ask(
+  { method = 'DELETE', path = tokenPath, body, headers = {} }: TestRequest,
+  handler = service.handler,
+) {
+  const allHeaders = { authorization: asAdmin, 'content-type': 'application/json', ...headers }
+  const definedHeaders = Object.entries(allHeaders).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  )
+  const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
   const response = await handler(
     new Request(`http://localhost${path}`, {
       method,
-      headers: Object.fromEntries(kept),
-      ...(body !== undefined && { body: (raw ? body : JSON.stringify(body)) as BodyInit }),
+      headers: Object.fromEntries(definedHeaders),
+      ...(body !== undefined && { body: (isRaw ? body : JSON.stringify(body)) as BodyInit }),
     }),
   )
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, body: text === '' ? '' : JSON.parse(text) }
 }
 
-const invalidate = (body: unknown, others: Omit<Asked, 'body'> = {}) => ask({ ...others, body })
-const grant = (body: unknown, others: Omit<Asked, 'body'> = {}) => ask({ method: 'POST', ...others, body })
+const invalidate = (body: unknown, others: Omit<TestRequest, 'body'> = {}) => ask({ ...others, body })
+const grant = (body: unknown, others: Omit<TestRequest, 'body'> = {}) => ask({ method: 'POST', ...others, body })
 
 async function countsOf(body: unknown): Promise<string> {
   const { body: counts } = await invalidate(body)
   return `${counts.invalidated_tokens}/${counts.previously_invalidated_tokens}`
 }
 
-/** A client with these scopes, as an Authorization header. */
+/** Adds a client with these scopes and answers its Authorization header. */
 async function clientWith(id: string, scopes: readonly string[]): Promise<string> {
   const secretDigest = digestClientSecret('s'.repeat(32))
   await createClientStore(service.database).putClient({ id, secretDigest, scopes })
@@ -64,7 +64,7 @@ async function clientWith(id: string, scopes: readonly string[]): Promise<string
 }
 
 describe('the answer to an invalidation', () => {
-  test('has three counts in Elasticsearch’s order, and no details where there are no errors', async () => {
+  test('has three counts in Elasticsearch’s order, and no details without errors', async () => {
     const { accessToken } = await issue()
 
     const { status, text } = await invalidate({ token: accessToken })
@@ -72,7 +72,7 @@ describe('the answer to an invalidation', () => {
     expect([status, text]).toEqual([200, '{"invalidated_tokens":1,"previously_invalidated_tokens":0,"error_count":0}'])
   })
 
-  test('says also what could not be ended, and why', async () => {
+  test('also has the number of errors, and their details', async () => {
     const cause = { type: 'illegal_argument_exception', reason: 'the issuer refused' }
     const error = { type: 'exception', reason: 'Error invalidating access_token: ', causedBy: cause }
     const tokens = {
@@ -89,7 +89,7 @@ describe('the answer to an invalidation', () => {
     })
   })
 
-  test('on the path of 6.x says too whether it was this request that ended something', async () => {
+  test('on the path of 6.x also says whether this request ended a token', async () => {
     const { accessToken } = await issue()
     const ask6 = () => invalidate({ token: accessToken }, { path: legacyPath })
 
@@ -109,7 +109,7 @@ describe('the answer to an invalidation', () => {
     ],
     ['application/json', 'application/json'],
     [undefined, 'application/json'],
-  ])('to Accept %s comes as %s', async (accept, type) => {
+  ])('to Accept %s has the type %s', async (accept, type) => {
     const { headers } = await invalidate(
       { realm_name: 'staff' },
       { headers: { accept, 'content-type': accept?.split(',')[0] ?? 'application/json' } },
@@ -118,25 +118,25 @@ describe('the answer to an invalidation', () => {
     expect(headers.get('content-type')).toBe(type)
   })
 
-  test.each<[string, Asked]>([
+  test.each<[string, TestRequest]>([
     ['a success', { body: { realm_name: 'staff' } }],
     ['an unknown token', { body: { token: 'x' } }],
     ['an unreadable body', { body: '{' }],
     ['wrong credentials', { headers: { authorization: 'Basic eDp5' } }],
     ['the service’s description', { method: 'GET', path: '/' }],
-  ])('says in its header whose API it is, and is kept by nobody: %s', async (_name, asked) => {
-    const { headers } = await ask(asked)
+  ])('names the product in a header, and is not cacheable: %s', async (_name, request) => {
+    const { headers } = await ask(request)
 
     expect([headers.get('x-elastic-product'), headers.get('cache-control')]).toEqual(['Elasticsearch', 'no-store'])
   })
 
-  test('is spread over lines for who asks for it', async () => {
+  test('is spread over lines when the request asks for it', async () => {
     const { text } = await invalidate({ realm_name: 'staff' }, { path: `${tokenPath}?pretty` })
 
     expect(text).toMatch(/^{\n {2}"invalidated_tokens": 0,/)
   })
 
-  test('to twenty at once counts a token once as new', async () => {
+  test('to twenty concurrent requests counts a token as new once', async () => {
     const { accessToken } = await issue()
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => invalidate({ token: accessToken })))
@@ -150,7 +150,7 @@ describe('a sweep counts the halves of live pairs', () => {
   const sweep = () => countsOf({ realm_name: 'staff' })
 
   test.each<[string, string, (pair: IssuedPair) => unknown]>([
-    ['a fresh pair', '2/0', () => undefined],
+    ['a new pair', '2/0', () => undefined],
     ['access expired, refresh alive', '2/0', () => service.clock.advance(1201)],
     ['access invalidated before', '1/1', ({ accessToken }) => end('access-token', accessToken)],
     ['refresh invalidated before', '1/1', (pair) => end('refresh-token', refreshTokenOf(pair))],
@@ -172,7 +172,7 @@ describe('a sweep counts the halves of live pairs', () => {
         service.clock.advance(1201)
       },
     ],
-  ])('%s: %s, and then nothing', async (_name, expected, happens) => {
+  ])('%s: %s, and then 0/0', async (_name, expected, happens) => {
     await happens(await issue())
 
     expect([await sweep(), await sweep()]).toEqual([expected, '0/0'])
@@ -196,7 +196,7 @@ const provideToken = 'token string must be provided when not specifying a realm 
 const noToken = 'token string must not be provided when realm name or username is specified'
 const noType = 'token type must not be provided when realm name or username is specified'
 
-describe('a request that can mean nothing', () => {
+describe('an invalid request', () => {
   test.each<[string, object, readonly string[]]>([
     ['names nothing', {}, [provideToken]],
     ['names nothing but empty texts', { token: '', refresh_token: '', realm_name: '', username: '' }, [provideToken]],
@@ -212,7 +212,7 @@ describe('a request that can mean nothing', () => {
     expect([status, answer]).toEqual([400, { error: { root_cause: [cause], ...cause }, status: 400 }])
   })
 
-  test('is refused when it names two tokens, also beside a realm', async () => {
+  test('is refused when it names two tokens, even beside a realm', async () => {
     const { body } = await invalidate({ token: 'x', refresh_token: 'y', realm_name: 'staff' })
 
     expect(body).toMatchObject({
@@ -228,7 +228,7 @@ describe('a request that can mean nothing', () => {
     })
   })
 
-  test.each<[string, Asked, number, string, string]>([
+  test.each<[string, TestRequest, number, string, string]>([
     ['no body', {}, 400, 'parse_exception', 'request body is required'],
     [
       'no body and no type',
@@ -245,7 +245,7 @@ describe('a request that can mean nothing', () => {
       'x_content_parse_exception',
       '[invalidate_token] Duplicate field',
     ],
-    ['no JSON', { body: '{"token":' }, 400, 'x_content_parse_exception', 'Expected the body to be JSON'],
+    ['text that is not JSON', { body: '{"token":' }, 400, 'x_content_parse_exception', 'Expected the body to be JSON'],
     [
       'a list',
       { body: [] },
@@ -268,7 +268,7 @@ describe('a request that can mean nothing', () => {
       '[invalidate_token] unknown field [realm]',
     ],
     [
-      'a field of Object',
+      'a field that every object has',
       { body: '{"__proto__":{}}' },
       400,
       'x_content_parse_exception',
@@ -317,28 +317,28 @@ describe('a request that can mean nothing', () => {
       'Content-Type header is not supported: expected [application/json] or [application/vnd.elasticsearch+json]',
     ],
     [
-      'bytes of no type',
+      'bytes without a type',
       { body: Buffer.from('{}'), headers: { 'content-type': undefined } },
       406,
       'media_type_header_exception',
       'Content-Type header is missing: expected [application/json] or [application/vnd.elasticsearch+json]',
     ],
     [
-      'gzip that is none',
+      'bytes that are not gzip',
       { body: '{}', headers: { 'content-encoding': 'gzip' } },
       400,
       'x_content_parse_exception',
       'Expected the body to be gzip, as `Content-Encoding` says',
     ],
     [
-      'too much',
+      'too many bytes',
       { body: gzipSync(' '.repeat(1e6)), headers: { 'content-encoding': 'gzip' } },
       413,
       'illegal_argument_exception',
       'Expected a body of at most 65536 bytes',
     ],
     [
-      'a name that nobody can have',
+      'a username that begins with a space',
       { body: { username: ' alice' } },
       400,
       'illegal_argument_exception',
@@ -351,8 +351,8 @@ describe('a request that can mean nothing', () => {
       'illegal_argument_exception',
       'Expected `realm_name` without control characters.',
     ],
-  ])('is told what is wrong with it: %s', async (_name, asked, status, type, reason) => {
-    const answer = await ask(asked)
+  ])('is answered with its fault: %s', async (_name, request, status, type, reason) => {
+    const answer = await ask(request)
 
     expect([answer.status, answer.body]).toEqual([
       status,
@@ -360,7 +360,7 @@ describe('a request that can mean nothing', () => {
     ])
   })
 
-  test('is not told its secrets, though it put them where names belong', async () => {
+  test('is answered without its secrets, even if they are in the place of names', async () => {
     const { accessToken } = await issue()
 
     const answers = [
@@ -379,10 +379,10 @@ test.each<[string, object, number]>([
   ['garbage is an unknown token', { token: 'garbage' }, 404],
   ['white space is an unknown token', { token: ' ' }, 404],
   ['a line break is an unknown token', { refresh_token: '\n' }, 404],
-  ['an essay is an unknown token', { token: 'x'.repeat(5000) }, 404],
-  ['an unknown realm is none', { realm_name: 'nowhere' }, 200],
-  ['a name beside a blank realm is nobody’s', { username: 'alice', realm_name: '  ' }, 200],
-  ['a realm beside a blank name is nobody’s', { username: '  ', realm_name: 'staff' }, 200],
+  ['a text of 5,000 characters is an unknown token', { token: 'x'.repeat(5000) }, 404],
+  ['an unknown realm has no tokens', { realm_name: 'nowhere' }, 200],
+  ['a username in a blank realm has no tokens', { username: 'alice', realm_name: '  ' }, 200],
+  ['a blank username in a realm has no tokens', { username: '  ', realm_name: 'staff' }, 200],
 ])('%s, and nothing ends', async (_name, body, status) => {
   const { accessToken } = await issue()
 
@@ -401,10 +401,10 @@ test('a token in the field of the other kind is unknown', async () => {
   expect([await isActive(pair.accessToken), await isActive(refreshTokenOf(pair))]).toEqual([true, true])
 })
 
-describe('who may', () => {
+describe('permission to invalidate', () => {
   const challenges = ['Basic realm="security" charset="UTF-8"', 'Bearer realm="security"', 'ApiKey']
 
-  test('nobody without credentials, whatever they ask for', async () => {
+  test('a request without credentials is refused, whatever it asks for', async () => {
     const { status, body, headers } = await ask({ body: '{', headers: { authorization: undefined } })
 
     expect([status, headers.get('www-authenticate')]).toEqual([401, challenges.join(', ')])
@@ -417,7 +417,7 @@ describe('who may', () => {
   })
 
   test.each([['Basic eDp5'], ['Basic !'], [`${asAdmin}"`], ['Bearer garbage'], ['Negotiate abc'], ['ApiKey eDp5']])(
-    'wrong credentials are told from none: %s',
+    'wrong credentials have another reason than missing ones: %s',
     async (authorization) => {
       const { status, body } = await ask({ body: {}, headers: { authorization } })
 
@@ -428,7 +428,7 @@ describe('who may', () => {
     },
   )
 
-  test('an access token that was good once has expired, in header and body alike', async () => {
+  test('an access token that was valid once is reported as expired, in header and body', async () => {
     const { accessToken } = await issue()
     await end('access-token', accessToken)
 
@@ -440,13 +440,13 @@ describe('who may', () => {
     expect(body).toEqual({ error: { root_cause: [cause], ...cause }, status: 401 })
   })
 
-  test('a refresh token is no credential', async () => {
+  test('a refresh token is not a credential', async () => {
     const { body } = await ask({ headers: { authorization: `Bearer ${refreshTokenOf(await issue())}` } })
 
     expect(body.error.reason).toMatch(/^unable to authenticate/)
   })
 
-  test('without manage_token nobody, and only after what they ask for is valid', async () => {
+  test('a client without manage_token is refused, but only once its request is valid', async () => {
     const authorization = await clientWith('gateway', ['introspect_token', 'create_token'])
     const asGateway = (body: unknown) => ask({ body, headers: { authorization } })
 
@@ -461,7 +461,7 @@ describe('who may', () => {
     })
   })
 
-  test('an owner whose token carries manage_token may', async () => {
+  test('an owner whose token has manage_token may sweep a realm', async () => {
     const { accessToken } = await service.tokens.issue({ owner: alice, scopes: ['manage_token'] }, admin)
 
     const { body } = await ask({ body: { realm_name: 'staff' }, headers: { authorization: `Bearer ${accessToken}` } })
@@ -497,13 +497,13 @@ describe('getting a token', () => {
     expect(await grant(body)).toMatchObject(rfc(error, description))
   })
 
-  test('an unknown field is refused in the other form', async () => {
+  test('an unknown field is refused with an error in Elasticsearch’s form', async () => {
     const { status, body } = await grant({ grant_type: 'client_credentials', user: 'x' })
 
     expect([status, body.error.reason]).toEqual([400, '[token_request] unknown field [user]'])
   })
 
-  test('client_credentials: for the caller, with what the caller may do, and no refresh token', async () => {
+  test('client_credentials issues a token to the calling client with its scopes, and no refresh token', async () => {
     const { status, body } = await grant({ grant_type: 'client_credentials' })
 
     expect([status, Object.keys(body)]).toEqual([200, ['access_token', 'type', 'expires_in', 'authentication']])
@@ -514,7 +514,7 @@ describe('getting a token', () => {
     })
   })
 
-  test('client_credentials: not for who has only a token, who could go on for ever', async () => {
+  test('client_credentials is refused to a bearer token, which could otherwise renew itself for ever', async () => {
     const { body } = await grant({ grant_type: 'client_credentials' })
 
     const again = await grant(
@@ -527,13 +527,13 @@ describe('getting a token', () => {
     )
   })
 
-  test('a scope that is asked for is answered as full', async () => {
+  test('a requested scope is answered as full', async () => {
     const { body } = await grant({ grant_type: 'client_credentials', scope: 'whatever' })
 
     expect(body.scope).toBe('full')
   })
 
-  test('needs manage_token, and create_token for a new one', async () => {
+  test('every grant needs manage_token, and one for a new token also create_token', async () => {
     const creator = await clientWith('creator', ['create_token'])
     const manager = await clientWith('manager', ['manage_token'])
     const statusFor = async (authorization: string, body: object) =>
@@ -545,7 +545,7 @@ describe('getting a token', () => {
     expect(await statusFor(manager, { grant_type: 'refresh_token', refresh_token: 'x' })).toBe(400)
   })
 
-  test('refresh_token: a pair of the same owner; within the window the very same once more', async () => {
+  test('refresh_token issues a pair to the same owner, and the same pair again within the grace window', async () => {
     const pair = await issue()
     const body = { grant_type: 'refresh_token', refresh_token: refreshTokenOf(pair) }
 
@@ -566,7 +566,7 @@ describe('getting a token', () => {
         service.clock.advance(31)
       },
     ],
-  ])('refresh_token: “%s” when it is %s', async (description, _state, happens) => {
+  ])('refresh_token is refused with “%s” when the token is %s', async (description, _state, happens) => {
     const pair = await issue()
     await happens(pair)
 
@@ -575,7 +575,7 @@ describe('getting a token', () => {
     )
   })
 
-  test('refresh_token: what is unknown, garbage or an access token could not be refreshed', async () => {
+  test('refresh_token is refused for garbage, and for an access token', async () => {
     const { accessToken } = await issue()
 
     for (const token of ['garbage', '\n', 'x'.repeat(5000), accessToken])
@@ -584,7 +584,7 @@ describe('getting a token', () => {
       )
   })
 
-  test('refresh_token: only for the client that created it; another’s attempt spends nothing', async () => {
+  test('refresh_token is refused to a client that did not create the token, which stays unspent', async () => {
     const pair = await issue()
     const authorization = await clientWith('other', ['manage_token'])
     const body = { grant_type: 'refresh_token', refresh_token: refreshTokenOf(pair) }
@@ -595,7 +595,7 @@ describe('getting a token', () => {
     expect((await grant(body)).status).toBe(200)
   })
 
-  test('password: whose it is decides the program around; what it throws is not for the caller', async () => {
+  test('password is decided by the embedding application, whose errors the caller does not see', async () => {
     const { tokens, database, reports } = service
     const handler = createHandler({
       tokens,
@@ -622,11 +622,11 @@ describe('getting a token', () => {
   })
 })
 
-describe('whom one is', () => {
+describe('authenticate', () => {
   const whoAmI = (authorization: string, path = '/_security/_authenticate') =>
     ask({ method: 'GET', path, headers: { authorization, 'content-type': undefined } })
 
-  test('a client, by its id and secret in either scheme', async () => {
+  test('names a client, with Basic and with ApiKey', async () => {
     const asKey = `ApiKey ${asAdmin.slice('Basic '.length)}`
     const realm = { name: '_clients', type: 'client' }
 
@@ -644,7 +644,7 @@ describe('whom one is', () => {
     expect((await whoAmI(asKey, '/_xpack/security/_authenticate')).body.authentication_type).toBe('api_key')
   })
 
-  test('the owner of an access token, as long as it is good', async () => {
+  test('names the owner of an access token, while the token is valid', async () => {
     const { accessToken } = await issue()
 
     expect((await whoAmI(`Bearer ${accessToken}`)).body).toMatchObject({
@@ -658,16 +658,16 @@ describe('whom one is', () => {
 })
 
 describe('the service’s description', () => {
-  const open = (headers: Asked['headers']) =>
+  const open = (headers: TestRequest['headers']) =>
     ask({ method: 'GET', path: '/', headers: { authorization: undefined, 'content-type': undefined, ...headers } })
 
-  test('is there for everybody, and is a ping for those with credentials', async () => {
+  test('is open to every caller, and checks credentials that are sent', async () => {
     expect((await open({})).body).toMatchObject({ version: { number: expect.stringMatching(/^8\./) } })
     expect((await open({ authorization: asAdmin })).status).toBe(200)
     expect((await open({ authorization: 'Basic eDp5' })).status).toBe(401)
   })
 
-  test('a browser is led to GraphiQL instead', async () => {
+  test('is replaced by a redirect to GraphiQL for a browser', async () => {
     const answer = await service.handler(
       new Request('http://localhost/', { headers: { accept: 'text/html,*/*;q=0.8' } }),
     )
@@ -676,14 +676,14 @@ describe('the service’s description', () => {
   })
 })
 
-test('a database that is gone is 503 with a time to wait, never 401, and is reported', async () => {
-  const gone = async () => {
+test('without the database the answer is 503 with a time to wait, never 401, and the error is reported', async () => {
+  const failing = async () => {
     throw new TokenServiceError('ERR_STORAGE_UNAVAILABLE', 'The database is not available; try again in a moment.')
   }
   const reports: unknown[] = []
   const handler = createHandler({
-    tokens: { ...noTokens, authenticate: gone },
-    assertReady: gone,
+    tokens: { ...noTokens, authenticate: failing },
+    assertReady: failing,
     emit: (event) => reports.push(event),
   })
 
@@ -693,7 +693,7 @@ test('a database that is gone is 503 with a time to wait, never 401, and is repo
   expect(body.error).toMatchObject({ type: 'security_exception', reason: 'unable to perform requested action' })
 })
 
-test('a method that is not there is told which are', async () => {
+test('an unsupported method is answered with the supported ones', async () => {
   const { status, headers } = await ask({ method: 'PUT', body: {} })
 
   expect([status, headers.get('allow')]).toEqual([405, 'POST, DELETE'])

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { expect, test } from 'vitest'
+import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 import { statementsOf } from '../support/statements.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const entities = `query ($of: [_Any!]!) {
   _entities(representations: $of) {
@@ -17,7 +12,7 @@ const entities = `query ($of: [_Any!]!) {
   }
 }`
 
-/** How many statements a look-up of these takes, that of the caller among them. */
+/** Counts the statements of a look-up of these entities, including the one that authenticates the caller. */
 async function countStatements(of: readonly unknown[]): Promise<number> {
   const statements = await statementsOf(service.database, async () => {
     const { data, errors } = await ask(service.handler, entities, { authorization: asAdmin, variables: { of } })
@@ -38,7 +33,7 @@ test('twenty sessions that a gateway joins cost as many statements as one', asyn
   expect(await countStatements(of)).toBe(one)
 })
 
-test('so do twenty revocations', async () => {
+test('twenty revocations that a gateway joins cost as many statements as one', async () => {
   const realms = Array.from({ length: 20 }, (_, index) => `realm-${index}`)
   const ended = await Promise.all(
     realms.map((realm) => service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm } }, admin)),
@@ -51,7 +46,7 @@ test('so do twenty revocations', async () => {
   expect(await countStatements(of)).toBe(one)
 })
 
-test('so do the sessions of twenty owners, as a list of users joins them', async () => {
+test('the sessions of twenty owners, as a list of users joins them, cost as many statements as those of one', async () => {
   const names = Array.from({ length: 20 }, (_, index) => `user-${index}`)
   await Promise.all(names.map((username) => service.tokens.issue({ owner: { realm: 'staff', username } }, admin)))
   const of = names.map((username) => ({ __typename: 'TokenOwner', realmName: 'staff', username }))

@@ -4,9 +4,7 @@ import { inspect } from 'node:util'
 import { sql } from 'drizzle-orm'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createSchema } from '../../src/graph/schema.ts'
-import { createFastPath } from '../../src/http/graphql/fast-path.ts'
-import type { Handler } from '../../src/http/handler.ts'
+import { createRoutes, type Handler } from '../../src/http/routes.ts'
 import { startServer } from '../../src/server/server.ts'
 import { startRetention } from '../../src/storage/retention.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
@@ -137,10 +135,10 @@ describe('at the server', () => {
   const operation = JSON.stringify({ query: '{ __typename }' })
   const accept = 'text/event-stream'
 
-  async function serve(handler: Handler) {
+  async function serve(answer: Handler) {
     const emit = service.reports.push.bind(service.reports)
-    const fastPath = createFastPath({ schema: createSchema(), tokens: service.tokens, emit })
-    return startServer({ handler, fastPath, emit, port: 0, host: '127.0.0.1' })
+    const routes = createRoutes({ tokens: service.tokens, assertReady: service.database.ping, emit })
+    return startServer({ routes: { ...routes, answer }, emit, port: 0, host: '127.0.0.1' })
   }
 
   function brokenStream(): Response {

@@ -1,20 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
 import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
-import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 let fastPath: FastPath
-beforeAll(async () => {
-  service = await openTestService()
+beforeAll(() => {
   fastPath = createFastPath({
     schema: createSchema(),
     tokens: service.tokens,
     emit: (event) => service.reports.push(event),
   })
 })
-beforeEach(() => service.clear())
-afterAll(() => service.close())
 
 interface Answer {
   readonly status: number
@@ -26,20 +23,20 @@ type Headers = Readonly<Record<string, string>>
 const json: Headers = { 'content-type': 'application/json' }
 const graphqlJson: Headers = { ...json, accept: 'application/graphql-response+json' }
 
-async function goLong(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer> {
+async function answerByFullPath(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer> {
   const response = await service.handler(new Request('http://localhost/graphql', { method: 'POST', headers, body }))
-  const headersOf = [...response.headers].map(([name, value]) => [name.toLowerCase(), value])
-  const { 'content-length': _, ...kept } = Object.fromEntries(headersOf)
+  const entries = [...response.headers].map(([name, value]) => [name.toLowerCase(), value])
+  const { 'content-length': _, ...kept } = Object.fromEntries(entries)
   return { status: response.status, headers: kept, body: await response.text() }
 }
 
-async function goShort(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer | undefined> {
+async function answerByFastPath(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer | undefined> {
   const bytes = Buffer.from(body)
   if (!fastPath.accepts({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
   return fastPath.answer(headers, bytes)
 }
 
-/** Tokens, ids and instants differ from pair to pair. */
+/** Replaces tokens, ids and instants, which differ from pair to pair. */
 const masked = ({ body, ...answer }: Answer) => ({
   ...answer,
   body: body.replaceAll(/it[ar]_[\w-]+|\d{4}-\d\d-\d\dT[\d:.]+Z|"id":"\d+"/g, '…'),
@@ -57,7 +54,7 @@ const current = '{ currentToken { active username } }'
 const entities = 'query ($of: [_Any!]!) { _entities(representations: $of) { ... on TokenSession { id username } } }'
 const alice = { realmName: 'staff', username: 'alice' }
 
-/** What each way is given: a fresh pair of its own, so that both find the same. */
+/** Each path gets a new pair of its own, so that both find the same state. */
 interface Case {
   readonly name: string
   readonly ask: (
@@ -78,7 +75,7 @@ const cases: readonly Case[] = [
   { name: 'an unknown token', ask: () => ({ query: invalidate, variables: { input: { token: 'garbage' } } }) },
   { name: 'an empty token', ask: () => ({ query: invalidate, variables: { input: { token: '' } } }) },
   {
-    name: 'an owner by nobody',
+    name: 'an owner by an anonymous caller',
     ask: () => ({ query: invalidate, variables: { input: { owner: { realmName: 'staff' } } } }),
   },
   {
@@ -106,7 +103,7 @@ const cases: readonly Case[] = [
     ask: () => ({ query: create, variables: { input: { ...alice, realmName: ' \u0000' } } }),
     authorization: client,
   },
-  { name: 'a new pair by nobody', ask: () => ({ query: create, variables: { input: alice } }) },
+  { name: 'a new pair by an anonymous caller', ask: () => ({ query: create, variables: { input: alice } }) },
   { name: 'a refresh', ask: (_, refreshToken) => ({ query: refresh, variables: { input: { refreshToken } } }) },
   { name: 'a refresh with garbage', ask: () => ({ query: refresh, variables: { input: { refreshToken: 'x' } } }) },
   { name: 'an introspection', ask: (token) => ({ query: introspect, variables: { token } }), authorization: client },
@@ -115,7 +112,7 @@ const cases: readonly Case[] = [
     ask: () => ({ query: introspect, variables: { token: 'x' } }),
     authorization: client,
   },
-  { name: 'an introspection by nobody', ask: (token) => ({ query: introspect, variables: { token } }) },
+  { name: 'an introspection by an anonymous caller', ask: (token) => ({ query: introspect, variables: { token } }) },
   { name: 'the current token', ask: () => ({ query: current }), authorization: bearer },
   { name: 'no current token', ask: () => ({ query: current }) },
   { name: 'wrong credentials', ask: () => ({ query: current }), authorization: () => 'Basic YTpi' },
@@ -139,10 +136,10 @@ const cases: readonly Case[] = [
     authorization: bearer,
   },
   {
-    name: 'a join by nobody',
+    name: 'a join by an anonymous caller',
     ask: () => ({ query: entities, variables: { of: [{ __typename: 'TokenSession', id: '1' }] } }),
   },
-  { name: 'a join of what is no entity', ask: () => ({ query: entities, variables: { of: [{}, 1] } }) },
+  { name: 'a join of what is not an entity', ask: () => ({ query: entities, variables: { of: [{}, 1] } }) },
   { name: 'a subgraph’s schema', ask: () => ({ query: '{ _service { sdl } }' }) },
   {
     name: 'introspection of the schema',
@@ -150,27 +147,27 @@ const cases: readonly Case[] = [
   },
 ]
 
-describe('both ways answer alike, to the byte', () => {
+describe('the fast path and the full path give the same answer, to the byte', () => {
   test.each(cases)('$name', async ({ ask, authorization }) => {
     for (const headers of [json, graphqlJson, { ...json, accept: '*/*' }, { ...json, accept: 'application/json' }]) {
       const prepare = async () => {
         const pair = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
-        const asked = ask(pair.accessToken, pair.refresh?.token ?? '')
-        const who: Headers = authorization === undefined ? {} : { authorization: authorization(pair.accessToken) }
-        return { body: JSON.stringify(asked), headers: { ...headers, ...who } }
+        const operation = ask(pair.accessToken, pair.refresh?.token ?? '')
+        const credentials: Headers = authorization ? { authorization: authorization(pair.accessToken) } : {}
+        return { body: JSON.stringify(operation), headers: { ...headers, ...credentials } }
       }
-      const one = await prepare()
-      const long = await goLong(one.body, one.headers)
-      const other = await prepare()
-      const short = await goShort(other.body, other.headers)
+      const first = await prepare()
+      const full = await answerByFullPath(first.body, first.headers)
+      const second = await prepare()
+      const fast = await answerByFastPath(second.body, second.headers)
 
-      expect(short && masked(short)).toEqual(masked(long))
+      expect(fast && masked(fast)).toEqual(masked(full))
     }
     expect(service.reports).toEqual([])
   })
 })
 
-describe('what is not certain beforehand goes the long way, and nothing was done', () => {
+describe('the fast path takes no request with', () => {
   const valid = { query: invalidate, variables: { input: { token: 'x' } } }
   test.each([
     ['a literal that may be a token', { query: '{ introspectToken(token: "x") { active } }' }],
@@ -185,18 +182,18 @@ describe('what is not certain beforehand goes the long way, and nothing was done
     ['extensions', { ...valid, extensions: {} }],
     ['an unknown parameter', { ...valid, more: 1 }],
     ['a list of operations', [valid]],
-    ['no query', {}],
-    ['nothing', null],
+    ['a body without a query', {}],
+    ['null as its body', null],
   ])('%s', async (_name, body) => {
-    expect(await goShort(JSON.stringify(body), json)).toBeUndefined()
+    expect(await answerByFastPath(JSON.stringify(body), json)).toBeUndefined()
   })
 
   test.each([
-    ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
-    ['no JSON', Buffer.from('{')],
+    ['bytes that are not UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
+    ['text that is not JSON', Buffer.from('{')],
     ['a byte order mark', Buffer.from('\ufeff{"query":"{ __typename }"}')],
   ])('%s', async (_name, body) => {
-    expect(await goShort(body, json)).toBeUndefined()
+    expect(await answerByFastPath(body, json)).toBeUndefined()
   })
 
   test.each<Headers>([
@@ -210,6 +207,6 @@ describe('what is not certain beforehand goes the long way, and nothing was done
     { 'content-type': 'application/json; charset=utf-16' },
     {},
   ])('the headers %j', async (headers) => {
-    expect(await goShort(JSON.stringify(valid), headers)).toBeUndefined()
+    expect(await answerByFastPath(JSON.stringify(valid), headers)).toBeUndefined()
   })
 })

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { revocations } from '../../src/storage/schema.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import type { OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const aliceScope: OwnerScope = { kind: 'realm-user', ...alice }
@@ -23,7 +18,7 @@ async function refresh(pair: IssuedPair): Promise<IssuedPair> {
   if (answer.outcome === 'refused') throw new Error(`refused: ${answer.reason}`)
   return answer.pair
 }
-/** As the contract writes it: newly/previously. */
+/** Answers the counts as newly/previously. */
 async function counts(target: Parameters<typeof service.tokens.invalidate>[0], caller = admin): Promise<string> {
   const { invalidated, previouslyInvalidated } = await service.tokens.invalidate(target, caller)
   return `${invalidated}/${previouslyInvalidated}`
@@ -53,7 +48,7 @@ describe('one token', () => {
     expect(await liveness(pair)).toBe('A-')
   })
 
-  test('whoever holds a token may end it', async () => {
+  test('an anonymous caller may end a token that it holds', async () => {
     const pair = await issue()
 
     const answer = await service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, anonymous)
@@ -69,7 +64,7 @@ describe('one token', () => {
     expect(await endAccess(pair)).toBe('0/1')
   })
 
-  test('a spent refresh token still ends: 1/0, and its successor lives', async () => {
+  test('a spent refresh token still ends: 1/0, and its successor stays live', async () => {
     const pair = await issue()
     const successor = await refresh(pair)
 
@@ -77,7 +72,7 @@ describe('one token', () => {
     expect(await liveness(successor)).toBe('AR')
   })
 
-  test('a token of the other kind is a slip that is told, and nothing ends', async () => {
+  test('a token of the other kind is refused with an error, and nothing ends', async () => {
     const pair = await issue()
     const refusal = (kind: string) => ({ code: 'ERR_BAD_INPUT', message: expect.stringContaining(`got ${kind}`) })
 
@@ -90,7 +85,7 @@ describe('one token', () => {
     expect(await liveness(pair)).toBe('AR')
   })
 
-  test('what is unknown or malformed is 0/0 and leaves no row', async () => {
+  test('an unknown or malformed token is 0/0 and leaves no row', async () => {
     const pair = await issue()
     await service.clear()
 
@@ -106,7 +101,7 @@ describe('one token', () => {
     expect(await rowCount()).toBe(0)
   })
 
-  test('of twenty at once, one ends it newly and nineteen previously', async () => {
+  test('of twenty concurrent invalidations one counts the token as new, and nineteen as previous', async () => {
     const pair = await issue()
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => endAccess(pair)))
@@ -114,7 +109,7 @@ describe('one token', () => {
     expect(answers.toSorted()).toEqual([...Array(19).fill('0/1'), '1/0'])
   })
 
-  test('it stays ended for every instance of the service, past its expiry too', async () => {
+  test('an ended token stays ended for every instance of the service, even after its expiry', async () => {
     const pair = await issue()
     await endAccess(pair)
 
@@ -124,9 +119,9 @@ describe('one token', () => {
   })
 })
 
-/** What an owner's revocation counts, by the state of the pair before it (design.md §4). */
+/** What a sweep of an owner counts, by the state of the owner's tokens before it. */
 const table: readonly { readonly state: string; readonly counts: string; readonly given: readonly Step[] }[] = [
-  { state: 'a fresh pair', counts: '2/0', given: [] },
+  { state: 'a new pair', counts: '2/0', given: [] },
   { state: 'access expired, refresh live', counts: '2/0', given: [() => service.clock.advance(1200)] },
   { state: 'both expired', counts: '0/0', given: [() => service.clock.advance(86_400)] },
   { state: 'access invalidated before', counts: '1/1', given: [endAccess] },
@@ -154,20 +149,20 @@ const table: readonly { readonly state: string; readonly counts: string; readonl
     given: [() => service.clock.advance(80_000), refresh, () => service.clock.advance(6400)],
   },
   { state: 'two sessions', counts: '4/0', given: [() => issue()] },
-  { state: 'an access token alone beside it', counts: '3/0', given: [issueAccessOnly] },
+  { state: 'a pair, and an access token alone', counts: '3/0', given: [issueAccessOnly] },
   {
-    state: 'an expired access token alone beside it',
+    state: 'a pair, and an expired access token alone',
     counts: '2/0',
     given: [issueAccessOnly, () => service.clock.advance(1200)],
   },
-  { state: 'the same revocation before', counts: '0/0', given: [() => sweep()] },
-  { state: 'a revocation of the realm before', counts: '0/0', given: [() => sweep({ kind: 'realm', realm: 'staff' })] },
+  { state: 'the same sweep before', counts: '0/0', given: [() => sweep()] },
+  { state: 'a sweep of the realm before', counts: '0/0', given: [() => sweep({ kind: 'realm', realm: 'staff' })] },
   {
-    state: 'a revocation of the username before',
+    state: 'a sweep of the username before',
     counts: '0/0',
     given: [() => sweep({ kind: 'username', username: 'alice' })],
   },
-  { state: 'a revocation before, and a login after it', counts: '2/0', given: [() => sweep(), () => issue()] },
+  { state: 'a sweep before, and a login after it', counts: '2/0', given: [() => sweep(), () => issue()] },
   {
     state: 'a reuse of its refresh token before, which ended the session',
     counts: '0/0',
@@ -182,7 +177,7 @@ async function prepare(steps: readonly Step[]): Promise<void> {
   for (const step of steps) await step(pair)
 }
 
-describe('an owner', () => {
+describe('a sweep of an owner', () => {
   test.each(table)('$state: $counts', async ({ counts, given }) => {
     await prepare(given)
 
@@ -190,7 +185,7 @@ describe('an owner', () => {
     expect(await sweep()).toBe('0/0')
   })
 
-  test.each(table)('in the scopes realm and username too, $state: $counts', async ({ counts, given }) => {
+  test.each(table)('by realm and by username counts the same, $state: $counts', async ({ counts, given }) => {
     await prepare(given)
     expect(await sweep({ kind: 'realm', realm: 'staff' })).toBe(counts)
 
@@ -199,7 +194,7 @@ describe('an owner', () => {
     expect(await sweep({ kind: 'username', username: 'alice' })).toBe(counts)
   })
 
-  test('an access token alone counts 1/0, expired 0/0, and without any token 0/0', async () => {
+  test('counts an access token alone 1/0, an expired one 0/0, and no token 0/0', async () => {
     expect(await sweep()).toBe('0/0')
     await issueAccessOnly()
     expect(await sweep()).toBe('1/0')
@@ -208,7 +203,7 @@ describe('an owner', () => {
     expect(await sweep()).toBe('0/0')
   })
 
-  test('each scope ends what it names and nothing beside it', async () => {
+  test('ends what its scope names, and nothing else', async () => {
     const scopes: readonly (readonly [OwnerScope, string])[] = [
       [{ kind: 'realm-user', realm: 'staff', username: 'alice' }, '-- AR AR AR'],
       [{ kind: 'realm', realm: 'staff' }, '-- -- AR AR'],
@@ -236,7 +231,7 @@ describe('an owner', () => {
     expect(await rowCount()).toBe(1)
   })
 
-  test('a login made after it lives, even in the same millisecond', async () => {
+  test('does not end a login after it, even in the same millisecond', async () => {
     const before = await issue()
     await sweep()
     const after = await issue()
@@ -244,14 +239,14 @@ describe('an owner', () => {
     expect([await liveness(before), await liveness(after)]).toEqual(['--', 'AR'])
   })
 
-  test('no successor escapes: a session that was ended refreshes no more', async () => {
+  test('leaves no successor live: an ended session cannot be refreshed', async () => {
     const pair = await issue()
     await sweep()
 
     expect(await service.tokens.refresh(refreshTokenOf(pair))).toEqual({ outcome: 'refused', reason: 'invalidated' })
   })
 
-  test('a pair that had expired was not ended by it: named alone, it still counts 1/0', async () => {
+  test('does not end a pair that had expired: named alone, its token still counts 1/0', async () => {
     const pair = await issueAccessOnly()
     service.clock.advance(1200)
     expect(await sweep()).toBe('0/0')
@@ -260,14 +255,14 @@ describe('an owner', () => {
     expect(await endAccess(pair)).toBe('0/1')
   })
 
-  test('a half that it ended is previously invalidated when named alone', async () => {
+  test('makes each half that it ended count as previous when named alone', async () => {
     const pair = await issue()
     await sweep()
 
     expect([await endAccess(pair), await endRefresh(pair)]).toEqual(['0/1', '0/1'])
   })
 
-  test('of twenty overlapping revocations in all scopes, each half is counted as new exactly once', async () => {
+  test('counts each half as new exactly once among twenty that overlap, in all scopes', async () => {
     const pairs = await Promise.all(Array.from({ length: 10 }, () => issue()))
     const scopes: readonly OwnerScope[] = [
       aliceScope,
@@ -286,7 +281,7 @@ describe('an owner', () => {
     expect(answers.reduce((sum, { invalidated }) => sum + invalidated, 0)).toBe(20)
   })
 
-  test('the counts are recorded with the revocation', async () => {
+  test('records its counts with the revocation', async () => {
     const pair = await issue()
     await endAccess(pair)
     await sweep()

@@ -1,19 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { mintClientSecret } from '../../src/tokens/clients.ts'
-import { admin, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService({ keepsRows: true })
 const secrets: string[] = []
 beforeAll(async () => {
-  service = await openTestService()
   const { accessToken, refresh } = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
-  // Tokens of ours; one that GraphQL takes for a name; and what is no token of ours at all.
+  // Tokens of the service; one that is also a GraphQL name; a client's secret; and a secret of another service.
   const name = `itr_${'Ab9'.repeat(18)}Zz`
   secrets.push(accessToken, refresh?.token ?? '', name, mintClientSecret(), `k${randomBytes(24).toString('hex')}`)
 })
-afterAll(() => service.close())
 
 const url = 'http://localhost/graphql'
 const json = { 'content-type': 'application/json', accept: 'application/graphql-response+json', authorization: asAdmin }
@@ -29,10 +27,10 @@ const invalidate = 'mutation ($input: InvalidateTokenInput!) { invalidateToken(i
 const inLiteral = (input: string) => send(`mutation { invalidateToken(input: ${input}) { errorCount } }`)
 const introspect = (argument: string) => send(`{ introspectToken(${argument}) { active } }`)
 
-/** Everywhere that a secret can stand in a bad request. (An alias is not among them: GraphQL answers under it.) */
+/** Each place for a secret in a bad request. An alias is not among them: GraphQL uses it as a key of the answer. */
 const inTheBody: readonly (readonly [place: string, request: (secret: string) => Request])[] = [
   ['malformed JSON', (s) => post(`{"query": "${s}`)],
-  ['a body that is it', (s) => post(s)],
+  ['the whole body', (s) => post(s)],
   ['a JSON string', (s) => post(JSON.stringify(s))],
   ['a list of operations', (s) => post(JSON.stringify([{ query: s }]))],
   ['a parameter', (s) => send('{ __typename }', {}, { [s]: 1 })],
@@ -42,18 +40,21 @@ const inTheBody: readonly (readonly [place: string, request: (secret: string) =>
   ['an operation name that is a list', (s) => send('query A { __typename }', {}, { operationName: [s] })],
   ['the query', (s) => send(s)],
   ['a comment', (s) => send(`# ${s}`)],
-  ['variables that are it', (s) => send(invalidate, s)],
-  ['variables that are a list of it', (s) => send(invalidate, [s])],
-  ['extensions that are it', (s) => send(invalidate, {}, { extensions: s })],
-  ['an input that is it', (s) => send(invalidate, { input: s })],
-  ['an input that is a list of it', (s) => send(invalidate, { input: [s] })],
+  ['the variables', (s) => send(invalidate, s)],
+  ['the variables, in a list', (s) => send(invalidate, [s])],
+  ['the extensions', (s) => send(invalidate, {}, { extensions: s })],
+  ['the input', (s) => send(invalidate, { input: s })],
+  ['the input, in a list', (s) => send(invalidate, { input: [s] })],
   ['both fields of a oneOf', (s) => send(invalidate, { input: { token: s, refreshToken: s } })],
   ['a field beside a null', (s) => send(invalidate, { input: { token: s, owner: null } })],
-  ['a field of a wrong name', (s) => send(invalidate, { input: { tokens: s } })],
+  ['the value of an unknown field', (s) => send(invalidate, { input: { tokens: s } })],
   ['a key', (s) => send(invalidate, { input: { [s]: 1 } })],
   ['a quoted key', (s) => send(invalidate, { input: { [`a" ${s} "b`]: 1 } })],
   ['a key like a variable', (s) => send(invalidate, { input: { [`$${s.slice(0, 12)}-${s.slice(12)}`]: 1 } })],
-  ['a key in two', (s) => send(invalidate, { input: { [`${s.slice(0, 12)}" ${s.slice(12)}`]: 1 } })],
+  [
+    'a key with a quote in the middle',
+    (s) => send(invalidate, { input: { [`${s.slice(0, 12)}" ${s.slice(12)}`]: 1 } }),
+  ],
   ['a key with a reason', (s) => send(invalidate, { input: { [`x"; Expected ${s}; Field "y`]: 1 } })],
   ['a key that ends like a path', (s) => send(invalidate, { input: { token: { [`a at "${s}"; Field`]: 1 } } })],
   ['a value in a list', (s) => send(invalidate, { input: { token: [s] } })],
@@ -66,7 +67,7 @@ const inTheBody: readonly (readonly [place: string, request: (secret: string) =>
   ['a value with a line break', (s) => send(invalidate, { input: { token: [`a\n"${s}"\n; Exactly`] } })],
   ['a realm beside a username', (s) => send(invalidate, { input: { owner: { realmName: s, username: s } } })],
   ['a realm alone', (s) => send(invalidate, { input: { owner: { realmUser: { realmName: s } } } })],
-  ['an owner that is it', (s) => send(invalidate, { input: { owner: s } })],
+  ['the owner', (s) => send(invalidate, { input: { owner: s } })],
   ['an overlong token', (s) => send(invalidate, { input: { token: s.repeat(40) } })],
   ['an overlong name', (s) => send(invalidate, { input: { owner: { realmName: s.repeat(20) } } })],
   ['a token with a NUL', (s) => send(invalidate, { input: { token: `${s}\0` } })],
@@ -76,7 +77,7 @@ const inTheBody: readonly (readonly [place: string, request: (secret: string) =>
   ['a boolean', (s) => send(create, { input: { realmName: 'r', username: 'u', withoutRefreshToken: s } })],
   ['a scope in an object', (s) => send(create, { input: { realmName: 'r', username: 'u', scopes: ['read', { s }] } })],
   ['a scope with a space', (s) => send(create, { input: { realmName: 'r', username: 'u', scopes: [`${s} ${s}`] } })],
-  ['a name without the other', (s) => send(create, { input: { username: s } })],
+  ['a username without a realm', (s) => send(create, { input: { username: s } })],
   ['an enum as the input', (s) => inLiteral(s)],
   ['a string as the input', (s) => inLiteral(`"${s}"`)],
   ['a block string as the input', (s) => inLiteral(`"""a " ${s} " b"""`)],
@@ -97,13 +98,13 @@ const inTheBody: readonly (readonly [place: string, request: (secret: string) =>
         v: s,
       }),
   ],
-  ['a string where a name must be', (s) => send(`{ "${s}" }`)],
-  ['a string with quotes where a name must be', (s) => send(`{ "a\\" ${s} \\"b" }`)],
-  ['a block string with quotes where a name must be', (s) => send(`{ """a" ${s} "b""" }`)],
+  ['a string in place of a name', (s) => send(`{ "${s}" }`)],
+  ['a string with quotes in place of a name', (s) => send(`{ "a\\" ${s} \\"b" }`)],
+  ['a block string with quotes in place of a name', (s) => send(`{ """a" ${s} "b""" }`)],
   ['a string without an end', (s) => send(`{ introspectToken(token: "${s}`)],
-  ['an escape that is none', (s) => send(`{ introspectToken(token: "\\u${s}") }`)],
-  ['a name where a colon must be', (s) => introspect(`token ${s}`)],
-  ['a name behind a number', (s) => introspect(`token: 1${s}`)],
+  ['an invalid escape', (s) => send(`{ introspectToken(token: "\\u${s}") }`)],
+  ['a name in place of a colon', (s) => introspect(`token ${s}`)],
+  ['a name after a number', (s) => introspect(`token: 1${s}`)],
   ['a field', (s) => send(`{ ${s} }`)],
   ['a field of a field', (s) => send(`{ introspectToken(token: "${s}") { ${s} } }`)],
   ['a field without a selection', (s) => send(`{ introspectToken(token: "${s}") }`)],
@@ -117,19 +118,19 @@ const inTheBody: readonly (readonly [place: string, request: (secret: string) =>
   ['a directive', (s) => send(`{ __typename @${s} }`)],
   ['an argument of a directive', (s) => send(`{ __typename @skip(${s}: true) }`)],
   ['a value for a directive', (s) => send(`{ __typename @skip(if: ${s}) }`)],
-  ['a fragment that is not there', (s) => send(`{ ...${s} }`)],
-  ['a fragment that nobody uses', (s) => send(`{ __typename } fragment ${s} on Query { __typename }`)],
+  ['an unknown fragment', (s) => send(`{ ...${s} }`)],
+  ['an unused fragment', (s) => send(`{ __typename } fragment ${s} on Query { __typename }`)],
   [
     'a fragment within itself',
     (s) => send(`{ ...${s} } fragment ${s} on Query { ...B } fragment B on Query { ...${s} }`),
   ],
   ['a type', (s) => send(`{ ... on ${s} { a } }`)],
-  ['a variable that nobody uses', (s) => send(`query ($${s}: String) { __typename }`)],
-  ['a variable that is not there', (s) => send(`query A { introspectToken(token: $${s}) { active } }`)],
+  ['an unused variable', (s) => send(`query ($${s}: String) { __typename }`)],
+  ['an undeclared variable', (s) => send(`query A { introspectToken(token: $${s}) { active } }`)],
   ['the type of a variable', (s) => send(`query ($a: ${s}) { introspectToken(token: $a) { active } }`)],
   ['a default', (s) => send(`query ($a: Int = "${s}") { introspectToken(token: $a) { active } }`)],
   ['an operation', (s) => send(`query ${s} { introspectToken(token: $a) { active } }`)],
-  ['two operations of a name', (s) => send(`query ${s} { __typename } query ${s} { __typename }`)],
+  ['two operations with the same name', (s) => send(`query ${s} { __typename } query ${s} { __typename }`)],
   ['a subscription', (s) => send(`subscription ${s} { ${s} }`)],
   ['a type definition', (s) => send(`type ${s} { a: Int } { __typename }`)],
   ['the path', (s) => new Request(`http://localhost/${s}`)],
@@ -148,7 +149,7 @@ const inTheBody: readonly (readonly [place: string, request: (secret: string) =>
 
 const inAHeader: typeof inTheBody = [
   ['a bearer', (s) => post('{}', { authorization: `Bearer ${s}x` })],
-  ['a bearer with a good query', (s) => post('{"query":"{ __typename }"}', { authorization: `Bearer ${s}x` })],
+  ['a bearer with a valid query', (s) => post('{"query":"{ __typename }"}', { authorization: `Bearer ${s}x` })],
   ['a scheme', (s) => post('{"query":"{ __typename }"}', { authorization: `${s} x` })],
   ['a bearer twice', (s) => post('{"query":"{ __typename }"}', { authorization: `Bearer ${s}, Bearer ${s}` })],
   ['a client secret', (s) => post('{"query":"{ __typename }"}', { authorization: `Basic ${btoa(`admin:${s}`)}` })],
@@ -158,7 +159,7 @@ const inAHeader: typeof inTheBody = [
 ]
 const places = [...inTheBody, ...inAHeader]
 
-async function expectSilence(request: Request, secret: string): Promise<void> {
+async function expectNoLeak(request: Request, secret: string): Promise<void> {
   const response = await service.handler(request)
   const answer = `${JSON.stringify([...response.headers])} ${await response.text()}`
 
@@ -168,19 +169,19 @@ async function expectSilence(request: Request, secret: string): Promise<void> {
   expect(service.reports).toEqual([])
 }
 
-/** Not even a part of it: eight characters would shorten a search for the rest. */
+/** All parts of eight characters: even one of them would make the rest easier to guess. */
 function piecesOf(secret: string): readonly string[] {
   return Array.from({ length: secret.length - 7 }, (_, start) => secret.slice(start, start + 8))
 }
 
-describe('a secret does not come back', () => {
+describe('an answer does not repeat a secret that was sent', () => {
   test.each(places)('as %s', async (_place, request) => {
-    for (const secret of secrets) await expectSilence(request(secret), secret)
+    for (const secret of secrets) await expectNoLeak(request(secret), secret)
   })
 })
 
-/** What the sentences of graphql-js are made of, to lead a reader of them astray. */
-const lures = fc.constantFrom(
+/** Parts of graphql-js messages, to mislead code that parses these messages. */
+const messageParts = fc.constantFrom(
   ...[
     '',
     '"',
@@ -217,8 +218,8 @@ const lures = fc.constantFrom(
   ],
   ...['\u2028', '\u00e9', '\u{1f511}', '\ud800', '\0', '…', 'ita_', 'itr_', 'its_'],
 )
-const dressed = (secret: string) =>
-  fc.tuple(lures, lures, lures, lures).map(([a, b, c, d]) => `${a}${b}${secret}${c}${d}`)
+const surrounded = (secret: string) =>
+  fc.tuple(messageParts, messageParts, messageParts, messageParts).map(([a, b, c, d]) => `${a}${b}${secret}${c}${d}`)
 const fieldNames = fc.constantFrom(
   ...[
     'token',
@@ -237,15 +238,15 @@ const fieldNames = fc.constantFrom(
 function badValue(secret: string): fc.Arbitrary<unknown> {
   return fc.letrec((tie) => ({
     value: fc.oneof({ maxDepth: 4 }, tie('leaf'), tie('list'), tie('object')),
-    leaf: fc.oneof(dressed(secret), fc.constant(secret), fc.constantFrom(null, true, 0, -1, 1.5, 2 ** 31)),
+    leaf: fc.oneof(surrounded(secret), fc.constant(secret), fc.constantFrom(null, true, 0, -1, 1.5, 2 ** 31)),
     list: fc.array(tie('value'), { maxLength: 3 }),
     object: fc
-      .array(fc.tuple(fc.oneof(fieldNames, fieldNames, dressed(secret)), tie('value')), { maxLength: 3 })
+      .array(fc.tuple(fc.oneof(fieldNames, fieldNames, surrounded(secret)), tie('value')), { maxLength: 3 })
       .map((entries) => Object.fromEntries(entries)),
   })).value
 }
 
-/** A value as GraphQL writes it, with what JSON calls a string as a string, a block string or an enum. */
+/** The value as a GraphQL literal. By `form`, a text in it is a string, a block string or an enum value. */
 function asLiteral(value: unknown, form: number): string {
   if (typeof value === 'string') return [JSON.stringify(value), `"""${value}"""`, value][form % 3] ?? ''
   if (Array.isArray(value)) return `[${value.map((inner) => asLiteral(inner, form + 1)).join(', ')}]`
@@ -281,13 +282,13 @@ const attempts: fc.Arbitrary<Attempt> = fc
           () =>
             introspect(`token: ${asLiteral(token, form)}`),
       ),
-      dressed(secret).map((text) => () => send('query A { __typename }', {}, { [text]: text })),
-      dressed(secret).map((text) => () => send(`{ ${text} }`)),
-      dressed(secret).map(
+      surrounded(secret).map((text) => () => send('query A { __typename }', {}, { [text]: text })),
+      surrounded(secret).map((text) => () => send(`{ ${text} }`)),
+      surrounded(secret).map(
         (text) => () => send(`query ${text} { __typename }`, { [text]: text }, { operationName: text }),
       ),
-      dressed(secret).map((text) => () => post(`{"query":"${text}`)),
-      dressed(secret).map(
+      surrounded(secret).map((text) => () => post(`{"query":"${text}`)),
+      surrounded(secret).map(
         (text) => () => get({ query: '{ a }', variables: text, operationName: text, extensions: text }),
       ),
       fc.constantFrom(...places).map(
@@ -295,7 +296,7 @@ const attempts: fc.Arbitrary<Attempt> = fc
           () =>
             request(secret),
       ),
-      fc.tuple(fc.constantFrom(...inTheBody), dressed(secret)).map(
+      fc.tuple(fc.constantFrom(...inTheBody), surrounded(secret)).map(
         ([[, request], text]) =>
           () =>
             request(text),
@@ -304,8 +305,8 @@ const attempts: fc.Arbitrary<Attempt> = fc
     return requests.map((request) => ({ secret, request }))
   })
 
-test('nor does it from 300 requests made up at random', async () => {
-  const property = fc.asyncProperty(attempts, ({ secret, request }) => expectSilence(request(), secret))
+test('the answers to 300 random requests do not repeat a secret that was sent', async () => {
+  const property = fc.asyncProperty(attempts, ({ secret, request }) => expectNoLeak(request(), secret))
 
   await fc.assert(property, { seed: 20261121, numRuns: 300, interruptAfterTimeLimit: 8000 })
 })

@@ -1,19 +1,16 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { settleRestoredRows } from '../../src/storage/engine/restored.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import type { RevocationLog } from '../../src/tokens/revocation-log.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 let log: RevocationLog
-beforeAll(async () => {
-  service = await openTestService()
+beforeAll(() => {
   log = createRevocationLog(service.database)
 })
-beforeEach(() => service.clear())
-afterAll(() => service.close())
 
 const issue = () => service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
 async function end(count = 1): Promise<void> {
@@ -25,7 +22,7 @@ async function end(count = 1): Promise<void> {
 const all = async () => (await log.list({ ...everything, limit: 1000 })).map(({ revision }) => revision).toReversed()
 const everything = { scope: undefined, sessionId: undefined, reason: undefined, before: undefined }
 
-/** Page by page until there is no more. */
+/** Reads page by page until there are no more rows. */
 async function readAll(after: string | undefined, limit: number, upTo?: string) {
   const revisions: number[] = []
   const sizes: number[] = []
@@ -40,7 +37,7 @@ async function readAll(after: string | undefined, limit: number, upTo?: string) 
   }
 }
 
-test('a reading from the beginning has every row once, a page at a time, and then nothing', async () => {
+test('a read from the beginning answers every row once, page by page, and then none', async () => {
   await end(7)
 
   const read = await readAll(undefined, 3)
@@ -54,7 +51,7 @@ test('a reading from the beginning has every row once, a page at a time, and the
   })
 })
 
-test('a reading goes on behind its cursor, whichever size its pages have', async () => {
+test('a read continues after its cursor with pages of any size', async () => {
   await end(2)
   const { cursor } = await readAll(undefined, 10)
   await end(5)
@@ -62,7 +59,7 @@ test('a reading goes on behind its cursor, whichever size its pages have', async
   for (const limit of [1, 2, 5, 6]) expect((await readAll(cursor, limit)).revisions).toEqual((await all()).slice(2))
 })
 
-test('what is appended between two pages comes after them, once', async () => {
+test('rows that are appended between two pages come after them, once', async () => {
   await end(3)
   const first = await log.readSince(undefined, { limit: 2 })
   await end(2)
@@ -72,7 +69,7 @@ test('what is appended between two pages comes after them, once', async () => {
   expect([...first.revocations.map(({ revision }) => revision), ...rest.revisions]).toEqual(await all())
 })
 
-test('a reading up to a position stops at it, and its cursor is that position', async () => {
+test('a read up to a position stops there, and its cursor is that position', async () => {
   await end(2)
   const upTo = await log.position()
   await end(2)
@@ -83,7 +80,7 @@ test('a reading up to a position stops at it, and its cursor is that position', 
   expect((await readAll(upTo, 10)).revisions).toEqual((await all()).slice(2))
 })
 
-test('rows of one transaction are split between pages and none is lost', async () => {
+test('rows of one transaction may be split between pages, and none is lost', async () => {
   const before = await log.position()
   await service.database.db.execute(sql`
     insert into revocations (revision, selector, pair_id, at, caller)
@@ -93,27 +90,27 @@ test('rows of one transaction are split between pages and none is lost', async (
   expect((await readAll(undefined, 3)).revisions).toEqual(await all())
 })
 
-describe('what was forgotten', () => {
-  const forget = async () => {
+describe('after revocations were deleted', () => {
+  const deleteAll = async () => {
     service.clock.advance(3 * 86_400)
     await emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
   }
 
   /**
-   * One that was read while nobody else wrote: it may be told of a gap that is none if a transaction was under way that
-   * has ended since, and the server is shared with other tests.
+   * Answers a cursor from a moment without open transactions, which other tests on the same server may have. With a
+   * cursor from during one, a read after the end of that transaction may report a gap that does not exist.
    */
-  async function calmCursor(): Promise<string> {
+  async function readCursorAtRest(): Promise<string> {
     for (;;) {
       const { cursor } = await readAll(undefined, 10)
       if (/:$/.test(Buffer.from(cursor, 'base64url').toString().split(' ')[2] ?? '')) return cursor
     }
   }
 
-  test('a cursor that had not seen it is told so, and begins again with what is kept', async () => {
+  test('a cursor from before them reports a gap, and begins again with the rows that are kept', async () => {
     const old = await log.position()
     await end(2)
-    await forget()
+    await deleteAll()
     await end(2)
 
     const [first, second] = await all()
@@ -124,32 +121,32 @@ describe('what was forgotten', () => {
     expect(rest).toMatchObject({ hasGap: false, revocations: [{ revision: second }] })
   })
 
-  test('a cursor that had seen it goes on', async () => {
+  test('a cursor from after them continues without a gap', async () => {
     await end(2)
-    const cursor = await calmCursor()
-    await forget()
+    const cursor = await readCursorAtRest()
+    await deleteAll()
     await end(2)
 
     expect(await readAll(cursor, 10)).toMatchObject({ hasGap: false, revisions: await all() })
   })
 
-  test('whoever begins at the beginning is told nothing of it', async () => {
+  test('a read from the beginning reports no gap', async () => {
     await end(2)
-    await forget()
+    await deleteAll()
 
     expect(await readAll(undefined, 10)).toMatchObject({ hasGap: false, revisions: [] })
   })
 })
 
-describe('a database that was replaced', () => {
-  /** Rewrites what a cursor says. */
+describe('after the database was replaced', () => {
+  /** Changes the parts of a cursor. */
   const rewrite = (cursor: string, change: (parts: string[]) => void) => {
     const parts = Buffer.from(cursor, 'base64url').toString().split(' ')
     change(parts)
     return Buffer.from(parts.join(' ')).toString('base64url')
   }
 
-  test('a cursor from the future begins again', async () => {
+  test('a cursor from the future reports a gap, and begins again', async () => {
     await end(2)
     const future = rewrite(await log.position(), (parts) => {
       parts[2] = '999999999999:999999999999:'
@@ -163,7 +160,7 @@ describe('a database that was replaced', () => {
     ['another timeline', (epoch: string) => epoch.replace(/-\d+-/, '-99-')],
     ['before a restore', (epoch: string) => epoch.replace(/-\d+$/, '-1')],
     ['an earlier version, which has only the cluster', (epoch: string) => epoch.replace(/-.*$/, '')],
-  ])('a cursor of %s begins again', async (_, change) => {
+  ])('a cursor of %s reports a gap, and begins again', async (_, change) => {
     await end(2)
     const foreign = rewrite(await log.position(), (parts) => {
       parts[1] = change(parts[1] ?? '')
@@ -172,7 +169,7 @@ describe('a database that was replaced', () => {
     expect(await readAll(foreign, 10)).toMatchObject({ hasGap: true, revisions: await all() })
   })
 
-  test('rows restored from a dump with transactions to come are read, and once', async () => {
+  test('restored rows whose transaction ids are in the future are read, once', async () => {
     await end(2)
     await service.database.db.execute(sql`update revocations set xid = '888888888888'`)
     await service.database.db.execute(sql`insert into forgotten_revocations (up_to) values ('777777777777')`)
@@ -186,7 +183,7 @@ describe('a database that was replaced', () => {
   })
 })
 
-test('a text that is no cursor of ours is refused, and never reaches the database', async () => {
+test('a text that is not a cursor of the service is refused before it reaches the database', async () => {
   const write = (text: string) => Buffer.from(text).toString('base64url')
   const position = await log.position()
   const [, cluster = ''] = Buffer.from(position, 'base64url').toString().split(' ')

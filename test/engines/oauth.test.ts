@@ -1,5 +1,5 @@
 import { sum } from 'drizzle-orm'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createHandler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { revocations, tokenPairs } from '../../src/storage/schema.ts'
@@ -9,20 +9,18 @@ import { type Owner, subjectOf } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
 import { basic, type FormParameters, type OAuthAnswer, origin, post, postJson, send } from '../support/oauth.ts'
-import { admin, adminSecret, asAdmin, openTestService, type TestService } from '../support/service.ts'
+import { admin, adminSecret, asAdmin, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService({ keepsRows: true })
 beforeAll(async () => {
-  service = await openTestService()
   await putClient('none')
   await putClient('other')
   await putClient('login', 'create_token')
   await putClient('gateway', 'introspect_token')
   await putClient('operator', 'manage_token')
 })
-/** Whatever a stranger sends is no news for the operator. */
+/** No request of a client is reported to the operator as an error. */
 afterEach(() => expect(service.reports).toEqual([]))
-afterAll(() => service.close())
 
 type Headers = Readonly<Record<string, string>>
 
@@ -33,8 +31,9 @@ const putClientWith = (id: string, secret: string, scopes: readonly string[] = [
 
 const alice = { realm: 'staff', username: 'alice' }
 const login: ClientCaller = { kind: 'client', clientId: 'login', scopes: ['create_token'] }
-/** What the client `login` asked for. */
+/** Issues a pair to the client `login`. */
 const issue = (owner: Owner = alice, ...scopes: readonly string[]) => service.tokens.issue({ owner, scopes }, login)
+/** Issues a pair to the client `admin`. */
 const grant = (...scopes: readonly string[]) => service.tokens.issue({ owner: alice, scopes }, admin)
 const refreshOf = (pair: IssuedPair) => pair.refresh?.token ?? expect.unreachable()
 const isActive = async (token: string) => (await service.tokens.introspect(token, admin)).active
@@ -42,7 +41,7 @@ const activeOf = async (pair: IssuedPair) => [await isActive(pair.accessToken), 
 
 const countRevocations = () => service.database.db.$count(revocations)
 
-/** Two that end one session at the same moment both stand in the record; one of them has ended nothing. */
+/** Sums the ended tokens. Of two concurrent revocations of a session both are recorded, and one of them ended none. */
 async function countEnded(): Promise<number> {
   const [row] = await service.database.db.select({ ended: sum(revocations.invalidated) }).from(revocations)
   return Number(row?.ended)
@@ -65,12 +64,12 @@ const asBearer = (token: string): Headers => ({ authorization: `Bearer ${token}`
 const forged = () => mintSecrets().accessToken({ slot: 1, id: 1 }, new Date('2026-11-21T10:00:00Z'))
 const forgedRefresh = () => mintSecrets().refreshToken({ slot: 1, id: 1 }, new Date('2026-11-22T09:00:00Z'))
 
-/** What is no token: none of it is an error where a token is asked for. */
-const noTokens: [name: string, token: () => string][] = [
-  ['a token that nobody was given', forged],
-  ['a refresh token that nobody was given', forgedRefresh],
+/** Values that are not tokens of the service. None of them is an error as the value of a token parameter. */
+const unknownTokens: [name: string, token: () => string][] = [
+  ['a token that was never issued', forged],
+  ['a refresh token that was never issued', forgedRefresh],
   ['a token with a letter changed', () => forged().replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
-  ['somebody else’s kind of token', () => 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.'],
+  ['a JWT', () => 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.'],
   ['a word', () => 'token'],
   ['a space', () => ' '],
   ['a NUL', () => 'ita_\0'],
@@ -93,9 +92,9 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
     ['JSON', 'application/json'],
     ['multipart', 'multipart/form-data; boundary=x'],
     ['text', 'text/plain'],
-    ['nothing', ''],
-    ['a type that begins alike', 'application/x-www-form-urlencoded-not'],
-  ])('is no %s', async (_name, contentType) => {
+    ['a form without a type', ''],
+    ['a type that only begins like a form’s', 'application/x-www-form-urlencoded-not'],
+  ])('is refused as %s', async (_name, contentType) => {
     const pair = await issue()
 
     const answer = await ask(form(refreshOf(pair)), { authorization: asAdmin, 'content-type': contentType })
@@ -104,7 +103,7 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
     expect(await activeOf(pair)).toEqual([true, true])
   })
 
-  test('may say its charset', async () => {
+  test('may have a charset', async () => {
     const contentType = 'Application/X-WWW-Form-Urlencoded ; charset=UTF-8'
 
     const answer = await ask(form(refreshOf(await grant())), { authorization: asAdmin, 'content-type': contentType })
@@ -113,7 +112,7 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
   })
 
   test.each(['token', 'token_type_hint', 'refresh_token', 'grant_type', 'scope', 'client_id', 'client_secret'])(
-    'has %s at most once, whether it is of use here or not',
+    'has %s at most once, even if the route does not use it',
     async (name) => {
       const pair = await grant()
       const given = new URLSearchParams([...Object.entries(form(refreshOf(pair))), [name, 'x'], [name, 'x']])
@@ -125,7 +124,7 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
     },
   )
 
-  test('may have what nobody here knows, also twice, and what has no value counts as left out', async () => {
+  test('may have unknown parameters, even twice, and a parameter without a value counts as absent', async () => {
     const given = Object.entries(form(refreshOf(await grant())))
     const ignored = [
       ['resource', 'https://a.example'],
@@ -155,22 +154,22 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
     expect(await activeOf(pair)).toEqual([true, true])
   })
 
-  test('is small, and UTF-8', async () => {
+  test('is refused if it is too large, has an unknown encoding, or is not UTF-8', async () => {
     const authorization = asAdmin
     const large = await ask(`token=x&padding=${'a'.repeat(64 * 1024)}`)
-    const packed = await ask('token=x', { authorization, 'content-encoding': 'br' })
+    const encoded = await ask('token=x', { authorization, 'content-encoding': 'br' })
     const body = new Uint8Array([...Buffer.from('token='), 0xff])
     const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' }
     const illFormed = await send(service.handler, path, { method: 'POST', headers, body })
 
-    expect([large, packed, illFormed].map(({ status, body: { error } }) => [status, error])).toEqual([
+    expect([large, encoded, illFormed].map(({ status, body: { error } }) => [status, error])).toEqual([
       [413, 'invalid_request'],
       [415, 'invalid_request'],
       [400, 'invalid_request'],
     ])
   })
 
-  test('comes by POST', async () => {
+  test('must come by POST', async () => {
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'HEAD']) {
       const { status, headers } = await service.handler(new Request(`${origin}${path}?token=x`, { method }))
       expect([status, headers.get('allow')]).toEqual([405, expect.stringContaining('POST')])
@@ -178,29 +177,29 @@ describe.each(tokenRoutes)('a form at %s (RFC 6749 §3.2, Appendix B)', (path, f
   })
 })
 
-describe.each(tokenRoutes)('who asks at %s (RFC 6749 §2.3)', (path, form) => {
-  /** A fresh pair of the admin’s, so that the admin may do anything with it. */
+describe.each(tokenRoutes)('the caller at %s (RFC 6749 §2.3)', (path, form) => {
+  /** Sends a new pair that was issued to the admin, so that the admin may do anything with it. */
   const ask = async (headers: Headers, more: Headers = {}) =>
     post(service.handler, path, { ...form(refreshOf(await grant())), ...more }, headers)
-  const words = ({ status, headers, body }: OAuthAnswer) => [status, body.error, headers.get('www-authenticate')]
+  const errorOf = ({ status, headers, body }: OAuthAnswer) => [status, body.error, headers.get('www-authenticate')]
   const challenge = 'Basic realm="invalidate-token", charset="UTF-8", Bearer realm="invalidate-token"'
 
-  test('is a client by Basic, or by the form', async () => {
+  test('authenticates as a client by Basic, or by the form', async () => {
     expect((await ask({ authorization: asAdmin })).status).toBe(200)
     expect((await ask({ authorization: asAdmin }, { client_id: 'admin' })).status).toBe(200)
     expect((await ask({}, { client_id: 'admin', client_secret: adminSecret })).status).toBe(200)
   })
 
   test.each<[name: string, id: string, secret: string]>([
-    ['nothing special', 'plain', 'a-secret-of-more-than-32-characters_'],
+    ['no special characters', 'plain', 'a-secret-of-more-than-32-characters_'],
     ['a percent sign and a plus', 'a+b%', '100%+20=120%+a-secret-of-32-characters'],
-    ['what looks encoded already', '%61', '%41%42-a-secret-of-more-than-32-characters'],
+    ['characters that look encoded', '%61', '%41%42-a-secret-of-more-than-32-characters'],
     ['a colon in the id', 'urn:a', 'a-secret-of-more:than-32-characters'],
-    ['other letters', 'Ümläut €', 'ein-geheimnis-mit-mehr-als-32-zeichen-ß'],
-  ])('is a client with %s, encoded as §2.3.1 has it or as it stands', async (_name, id, secret) => {
+    ['letters outside ASCII', 'Ümläut €', 'ein-geheimnis-mit-mehr-als-32-zeichen-ß'],
+  ])('authenticates as a client with %s, encoded as in §2.3.1 or not', async (_name, id, secret) => {
     await putClientWith(id, secret, ['introspect_token', 'manage_token'])
     const { accessToken } = await issue()
-    // The strictest form, as oauth4webapi writes it.
+    // The strictest encoding, as in oauth4webapi.
     const encode = (part: string) =>
       encodeURIComponent(part)
         .replace(/[-_.!~*'()]/g, hex)
@@ -211,38 +210,40 @@ describe.each(tokenRoutes)('who asks at %s (RFC 6749 §2.3)', (path, form) => {
     const plain = await introspect({ token: accessToken }, { authorization: basic(id, secret) })
 
     expect(encoded.body.active).toBe(true)
-    // RFC 7617 §2: an id with a colon can not be told from its secret.
+    // RFC 7617 §2: an id with a colon cannot be separated from its secret.
     expect(plain.body.active ?? plain.status).toBe(id.includes(':') ? 401 : true)
   })
 
   test.each<[name: string, headers: Headers, more?: Headers]>([
     ['a wrong secret', { authorization: basic('admin', 'wrong') }],
     ['a wrong secret, encoded', { authorization: basic('admin', 'wrong%2D') }],
-    ['a client that there is not', { authorization: basic('nobody', adminSecret) }],
+    ['an unknown client', { authorization: basic('nobody', adminSecret) }],
     ['no id', { authorization: basic('', adminSecret) }],
     ['a NUL, encoded', { authorization: basic('admin%00', adminSecret) }],
     ['half an escape', { authorization: basic('admin%', adminSecret) }],
-    ['Basic that is no base64', { authorization: 'Basic !' }],
+    ['Basic that is not base64', { authorization: 'Basic !' }],
     ['Basic alone', { authorization: 'Basic' }],
-    ['a scheme that nobody here knows', { authorization: 'Digest username="admin"' }],
+    ['an unknown scheme', { authorization: 'Digest username="admin"' }],
     ['an empty header', { authorization: '' }],
     ['a wrong secret in the form', {}, { client_id: 'admin', client_secret: 'wrong' }],
     ['a NUL in the form', {}, { client_id: 'admin\0', client_secret: adminSecret }],
     ['a client assertion', {}, { client_id: 'admin', client_assertion: 'e30.e30.' }],
-  ])('with %s is refused and is not nobody instead: 401 invalid_client (§5.2)', async (_name, headers, more) => {
-    expect(words(await ask(headers, more))).toEqual([401, 'invalid_client', challenge])
+  ])('with %s is refused, and does not count as anonymous: 401 invalid_client (§5.2)', async (_name, headers, more) => {
+    expect(errorOf(await ask(headers, more))).toEqual([401, 'invalid_client', challenge])
   })
 
   test.each<[name: string, token: () => Promise<string> | string]>([
-    ['nobody was given', forged],
+    ['was never issued', forged],
     ['has expired', expiredToken],
     ['was revoked', revokedToken],
     ['is a refresh token', async () => refreshOf(await issue())],
   ])('with a Bearer that %s is refused: 401 invalid_token (RFC 6750 §3.1)', async (_name, token) => {
-    const [status, error, said] = words(await ask(asBearer(await token())))
+    const [status, error, authenticate] = errorOf(await ask(asBearer(await token())))
 
     expect([status, error]).toEqual([401, 'invalid_token'])
-    expect(said).toMatch(/^Bearer realm="invalidate-token", error="invalid_token", error_description="[^"\\]+"$/)
+    expect(authenticate).toMatch(
+      /^Bearer realm="invalidate-token", error="invalid_token", error_description="[^"\\]+"$/,
+    )
   })
 
   test.each<[name: string, headers: Headers, more: Headers]>([
@@ -252,7 +253,7 @@ describe.each(tokenRoutes)('who asks at %s (RFC 6749 §2.3)', (path, form) => {
     ['Basic of one client, and the name of another', { authorization: asAdmin }, { client_id: 'other' }],
     ['a secret without an id', {}, { client_secret: adminSecret }],
   ])('with %s is refused: 400 invalid_request (§2.3)', async (_name, headers, more) => {
-    expect(words(await ask(headers, more))).toEqual([400, 'invalid_request', null])
+    expect(errorOf(await ask(headers, more))).toEqual([400, 'invalid_request', null])
   })
 })
 
@@ -269,7 +270,7 @@ async function revokedToken(): Promise<string> {
 }
 
 describe('revocation (RFC 7009)', () => {
-  test('§2.1: an access token ends alone, a refresh token with all of its login', async () => {
+  test('§2.1: an access token ends alone, a refresh token with its whole session', async () => {
     const [one, other] = [await issue(), await issue()]
     const refreshed = (await refresh(refreshOf(other))).body
 
@@ -297,7 +298,7 @@ describe('revocation (RFC 7009)', () => {
     },
   )
 
-  test.each(noTokens)('§2.2: %s is no error, whoever asks', async (_name, token) => {
+  test.each(unknownTokens)('§2.2: %s is no error, whoever sends it', async (_name, token) => {
     const before = await countRevocations()
 
     for (const headers of [{}, as('none'), { authorization: asAdmin }])
@@ -306,7 +307,7 @@ describe('revocation (RFC 7009)', () => {
     expect(await countRevocations()).toBe(before)
   })
 
-  test('§2.2: a token that has ended already is no error, and an expired one ends its session all the same', async () => {
+  test('§2.2: a token that has ended already is no error, and an expired one still ends its session', async () => {
     const [one, other] = [await issue(), await issue()]
     await revoke({ token: one.accessToken })
     service.clock.advance(1200)
@@ -327,15 +328,15 @@ describe('revocation (RFC 7009)', () => {
   })
 
   const holders: [name: string, headers: () => Promise<Headers> | Headers, more?: Headers][] = [
-    ['nobody', () => ({})],
+    ['an anonymous caller', () => ({})],
     ['a public client, whatever its name', () => ({}), { client_id: 'other' }],
-    ['the client that asked for it', () => as('login')],
-    ['the same by the form', () => ({}), { client_id: 'login', client_secret: secretOf('login') }],
+    ['the client that it was issued to', () => as('login')],
+    ['that client, by the form', () => ({}), { client_id: 'login', client_secret: secretOf('login') }],
     ['a client with manage_token', () => as('operator')],
     ['its owner', async () => asBearer((await issue()).accessToken)],
     ['another owner who holds it', async () => asBearer((await issue({ realm: 'x', username: 'y' })).accessToken)],
   ]
-  test.each(holders)('§2.1: %s may end a token that they hold', async (_name, headers, more) => {
+  test.each(holders)('§2.1: %s may end a token that it holds', async (_name, headers, more) => {
     const [one, other] = [await issue(), await issue()]
 
     expect((await revoke({ token: one.accessToken, ...more }, await headers())).status).toBe(200)
@@ -361,7 +362,7 @@ describe('revocation (RFC 7009)', () => {
     },
   )
 
-  test('of twenty revocations of one token all succeed, and the record counts each half once, of each kind of token', async () => {
+  test('twenty concurrent revocations of one token all succeed, and each half is counted once, for either kind of token', async () => {
     const [one, other, before] = [await issue(), await issue(), await countEnded()]
     const twenty = (token: string) => Promise.all(Array.from({ length: 20 }, () => revoke({ token })))
 
@@ -383,22 +384,22 @@ describe('introspection (RFC 7662)', () => {
     realm_name: 'staff',
     sid: expect.stringMatching(/^\d+$/),
   }
-  const seconds = () => Math.floor(service.clock.now().getTime() / 1000)
+  const nowInSeconds = () => Math.floor(service.clock.now().getTime() / 1000)
 
-  test('§2.2: tells all of an access token, and of a refresh token all but a type', async () => {
+  test('§2.2: describes an access token in full, and a refresh token without a type', async () => {
     const pair = await issue(alice, 'read', 'write')
 
     const access = await introspect({ token: pair.accessToken }, as('gateway'))
     const refreshToken = await introspect({ token: refreshOf(pair) }, as('gateway'))
 
-    const iat = seconds()
+    const iat = nowInSeconds()
     expect(access.status).toBe(200)
     expect(access.body).toEqual({ ...active, token_type: 'Bearer', iat, exp: iat + 1200 })
     expect(refreshToken.body).toEqual({ ...active, iat, exp: iat + 86_400 })
     expect(access.body.sid).toBe(String(pair.session.id))
   })
 
-  test('§2.2: a token without scopes has no `scope`; a subject tells owners apart', async () => {
+  test('§2.2: a token without scopes has no `scope`, and owners have different subjects', async () => {
     const owners = [
       { realm: 'a/b', username: 'c' },
       { realm: 'a', username: 'b/c' },
@@ -416,17 +417,17 @@ describe('introspection (RFC 7662)', () => {
 
     const { exp, iat } = (await introspect({ token: accessToken }, as('gateway'))).body
 
-    expect([iat, exp]).toEqual([seconds(), seconds() + 1200])
+    expect([iat, exp]).toEqual([nowInSeconds(), nowInSeconds() + 1200])
     service.clock.advance(0.001)
   })
 
   test.each<[name: string, token: () => Promise<string> | string]>([
-    ...noTokens,
+    ...unknownTokens,
     ['an expired token', expiredToken],
     ['a revoked token', revokedToken],
     ['a spent refresh token', spentToken],
-    ['a token whose expiry was written anew', withLaterExpiry],
-  ])('§2.2: of %s it says active: false and nothing else', async (_name, token) => {
+    ['a token with a wrong checksum', withWrongChecksum],
+  ])('§2.2: the answer for %s is active: false and nothing else', async (_name, token) => {
     const { status, text } = await introspect({ token: await token() }, as('gateway'))
 
     expect([status, text]).toEqual([200, '{"active":false}'])
@@ -438,7 +439,7 @@ describe('introspection (RFC 7662)', () => {
     return token
   }
 
-  async function withLaterExpiry(): Promise<string> {
+  async function withWrongChecksum(): Promise<string> {
     return (await issue()).accessToken.replace(/.{4}$/, 'AAAA')
   }
 
@@ -458,31 +459,34 @@ describe('introspection (RFC 7662)', () => {
   test.each<[name: string, headers: () => Promise<Headers>]>([
     ['a client with introspect_token', async () => as('gateway')],
     ['an owner’s token with introspect_token', async () => asBearer((await grant('introspect_token')).accessToken)],
-  ])('§2.1: %s may ask', async (_name, headers) => {
+  ])('§2.1: %s may introspect', async (_name, headers) => {
     const { accessToken } = await issue()
 
     expect((await introspect({ token: accessToken }, await headers())).body.active).toBe(true)
   })
 
   test.each<[name: string, headers: () => Promise<Headers>, status: number, error: string, challenge: string | null]>([
-    ['nobody', async () => ({}), 401, 'invalid_client', 'Basic'],
+    ['an anonymous caller', async () => ({}), 401, 'invalid_client', 'Basic'],
     ['a client without the scope', async () => as('operator'), 403, 'insufficient_scope', null],
     ['an owner', async () => asBearer((await issue()).accessToken), 403, 'insufficient_scope', 'Bearer'],
-  ])('§2.1: %s may not, be the token good or not', async (_name, headers, status, error, challenge) => {
-    for (const token of [(await issue()).accessToken, forged(), 'x']) {
-      const answer = await introspect({ token }, await headers())
-      expect([answer.status, answer.body.error]).toEqual([status, error])
-      expect(answer.headers.get('www-authenticate')?.split(' ')[0] ?? null).toBe(challenge)
-    }
-  })
+  ])(
+    '§2.1: %s may not introspect, whether the token is valid or not',
+    async (_name, headers, status, error, challenge) => {
+      for (const token of [(await issue()).accessToken, forged(), 'x']) {
+        const answer = await introspect({ token }, await headers())
+        expect([answer.status, answer.body.error]).toEqual([status, error])
+        expect(answer.headers.get('www-authenticate')?.split(' ')[0] ?? null).toBe(challenge)
+      }
+    },
+  )
 
-  test('§2.1: a public client is nobody, whatever its name', async () => {
+  test('§2.1: a public client counts as anonymous, whatever its name', async () => {
     const { status, body } = await introspect({ token: forged(), client_id: 'gateway' })
 
     expect([status, body.error]).toEqual([401, 'invalid_client'])
   })
 
-  test('RFC 9701: whoever asks for a signed answer is given the plain one', async () => {
+  test('RFC 9701: a request for a signed answer gets the plain one', async () => {
     const accept = { accept: 'application/token-introspection+jwt' }
 
     const { status, headers } = await introspect({ token: forged() }, { ...as('gateway'), ...accept })
@@ -492,7 +496,7 @@ describe('introspection (RFC 7662)', () => {
 })
 
 describe('refreshing (RFC 6749 §6)', () => {
-  test('§5.1: a refresh token buys a pair', async () => {
+  test('§5.1: a refresh token is exchanged for a pair', async () => {
     const { status, body } = await refresh(refreshOf(await issue(alice, 'read', 'write')))
 
     expect(status).toBe(200)
@@ -511,36 +515,36 @@ describe('refreshing (RFC 6749 §6)', () => {
   })
 
   test.each<[name: string, parameters: Headers, error: string]>([
-    ['no grant', { refresh_token: 'x' }, 'invalid_request'],
+    ['no grant type', { refresh_token: 'x' }, 'invalid_request'],
     ['no refresh token', { grant_type: 'refresh_token' }, 'invalid_request'],
     ['a password', { grant_type: 'password', username: 'a', password: 'b' }, 'unsupported_grant_type'],
-    ['a code', { grant_type: 'authorization_code', code: 'x' }, 'unsupported_grant_type'],
+    ['an authorization code', { grant_type: 'authorization_code', code: 'x' }, 'unsupported_grant_type'],
     ['a client’s credentials', { grant_type: 'client_credentials' }, 'unsupported_grant_type'],
-    ['another case', { grant_type: 'Refresh_Token', refresh_token: 'x' }, 'unsupported_grant_type'],
-  ])('§5.2: with %s it is refused', async (_name, parameters, error) => {
+    ['a grant type in another case', { grant_type: 'Refresh_Token', refresh_token: 'x' }, 'unsupported_grant_type'],
+  ])('§5.2: a request with %s is refused', async (_name, parameters, error) => {
     const { status, body } = await askToken(parameters)
 
     expect([status, body.error]).toEqual([400, error])
   })
 
-  test.each(noTokens)('§5.2: %s is an invalid_grant', async (_name, token) => {
+  test.each(unknownTokens)('§5.2: %s is an invalid_grant', async (_name, token) => {
     for (const headers of [{}, as('login')]) {
       const { status, body } = await refresh(token(), {}, headers)
       expect([status, body.error]).toEqual([400, 'invalid_grant'])
     }
   })
 
-  const refusals: [name: string, said: string, token: () => Promise<string>][] = [
+  const refusals: [name: string, reason: string, token: () => Promise<string>][] = [
     ['an access token', 'Not a refresh token', async () => (await issue()).accessToken],
     ['an expired one', 'has expired', () => prepare(async () => service.clock.advance(86_400))],
     ['a revoked one', 'was revoked', () => prepare((token) => revoke({ token }))],
     ['one that was used before', 'was used before', () => prepare(spendAndWait)],
   ]
-  test.each(refusals)('§5.2: %s is an invalid_grant that says so', async (_name, said, token) => {
+  test.each(refusals)('§5.2: %s is an invalid_grant that says why', async (_name, reason, token) => {
     const { status, body } = await refresh(await token())
 
     expect([status, body.error]).toEqual([400, 'invalid_grant'])
-    expect(body.error_description).toContain(said)
+    expect(body.error_description).toContain(reason)
   })
 
   async function prepare(change: (token: string) => Promise<unknown>): Promise<string> {
@@ -565,18 +569,18 @@ describe('refreshing (RFC 6749 §6)', () => {
   })
 
   const spenders: [name: string, headers: () => Promise<Headers> | Headers, more?: Headers][] = [
-    ['nobody', () => ({})],
+    ['an anonymous caller', () => ({})],
     ['a public client, whatever its name', () => ({}), { client_id: 'other' }],
-    ['the client that asked for it', () => as('login')],
-    ['the same by the form', () => ({}), { client_id: 'login', client_secret: secretOf('login') }],
+    ['the client that it was issued to', () => as('login')],
+    ['that client, by the form', () => ({}), { client_id: 'login', client_secret: secretOf('login') }],
     ['its owner', async () => asBearer((await issue()).accessToken)],
   ]
-  test.each(spenders)('%s may spend one that they hold', async (_name, headers, more) => {
+  test.each(spenders)('%s may spend a refresh token that it holds', async (_name, headers, more) => {
     expect((await refresh(refreshOf(await issue()), more, await headers())).status).toBe(200)
   })
 
   test.each(['none', 'other', 'operator', 'admin'])(
-    'the client %s may not spend what was issued to another, and it stays good',
+    'the client %s may not spend a token that was issued to another, and the token stays valid',
     async (id) => {
       const token = refreshOf(await issue())
       const headers = id === 'admin' ? { authorization: asAdmin } : as(id)
@@ -601,7 +605,7 @@ describe('refreshing (RFC 6749 §6)', () => {
     ['read,write', 'invalid_scope'],
     ['read"', 'invalid_scope'],
     ['réad', 'invalid_scope'],
-  ])('the scope %j is within what was granted, or it is refused and the token stays good', async (scope, error) => {
+  ])('the scope %j is within the granted ones, or it is refused and the token stays valid', async (scope, error) => {
     const token = refreshOf(await issue(alice, 'read', 'write'))
 
     const answer = await refresh(token, { scope })
@@ -611,7 +615,7 @@ describe('refreshing (RFC 6749 §6)', () => {
     expect((await refresh(token)).status).toBe(200)
   })
 
-  test('of twenty at once with one token all are handed the one pair that it buys', async () => {
+  test('twenty concurrent refreshes with one token all get the same pair', async () => {
     const token = refreshOf(await issue())
     const before = await service.database.db.$count(tokenPairs)
 
@@ -627,7 +631,7 @@ describe('metadata (RFC 8414)', () => {
   const handlerAt = (publicUrl: string) =>
     createHandler({ tokens: service.tokens, assertReady: service.database.ping, emit: () => undefined, publicUrl })
 
-  test('§3.2: names every route, its ways to authenticate, and what is not there', async () => {
+  test('§3.2: names every route with its methods of authentication, and the supported grants', async () => {
     const { status, headers, body } = await metadata()
     const clientMethods = ['none', 'client_secret_basic', 'client_secret_post']
 
@@ -655,15 +659,15 @@ describe('metadata (RFC 8414)', () => {
       expect((await service.handler(new Request(url, { method: 'POST' }))).status).toBe(400)
   })
 
-  test('§2: the issuer is the origin that was asked, and nobody keeps it; or the one that was set', async () => {
+  test('§2: the issuer is the origin of the request, which is not cacheable, or else the configured one', async () => {
     const path = '/.well-known/oauth-authorization-server'
-    const asked = await service.handler(new Request(`http://10.0.0.1:4000${path}`))
-    const set = await handlerAt('https://tokens.example.com')(new Request(`http://10.0.0.1:4000${path}`))
+    const ofRequest = await service.handler(new Request(`http://10.0.0.1:4000${path}`))
+    const configured = await handlerAt('https://tokens.example.com')(new Request(`http://10.0.0.1:4000${path}`))
 
-    expect(asked.headers.get('cache-control')).toBe('no-store')
-    expect(await asked.json()).toMatchObject({ issuer: 'http://10.0.0.1:4000' })
-    expect(set.headers.get('cache-control')).toBe('public, max-age=3600')
-    expect(await set.json()).toMatchObject({
+    expect(ofRequest.headers.get('cache-control')).toBe('no-store')
+    expect(await ofRequest.json()).toMatchObject({ issuer: 'http://10.0.0.1:4000' })
+    expect(configured.headers.get('cache-control')).toBe('public, max-age=3600')
+    expect(await configured.json()).toMatchObject({
       issuer: 'https://tokens.example.com',
       revocation_endpoint: 'https://tokens.example.com/oauth2/revoke',
     })
@@ -672,14 +676,14 @@ describe('metadata (RFC 8414)', () => {
   test('introspection names the same issuer', async () => {
     const { accessToken } = await issue()
 
-    const set = await post(
+    const configured = await post(
       handlerAt('https://tokens.example.com'),
       '/oauth2/introspect',
       { token: accessToken },
       as('gateway'),
     )
 
-    expect(set.body.iss).toBe('https://tokens.example.com')
+    expect(configured.body.iss).toBe('https://tokens.example.com')
     expect((await introspect({ token: accessToken }, as('gateway'))).body.iss).toBe((await metadata()).body.issuer)
   })
 })
@@ -692,34 +696,34 @@ describe('global revocation (draft-parecki-oauth-global-token-revocation)', () =
   const longest = { realm: '/'.repeat(255), username: 'n'.repeat(255) }
   const owners = [alice, { realm: 'guests', username: 'alice' }, mail, sameMail, imported, odd, longest]
 
-  /** Who is left with a login. */
-  async function survivors(pairs: readonly IssuedPair[]): Promise<readonly Owner[]> {
-    const living = await Promise.all(pairs.map(async (pair) => ({ pair, active: await activeOf(pair) })))
-    for (const { active } of living) expect(new Set(active).size).toBe(1)
-    return living.flatMap(({ pair, active }) => (active[0] ? [pair.session.owner] : []))
+  /** The owners whose pairs are still active. */
+  async function activeOwners(pairs: readonly IssuedPair[]): Promise<readonly Owner[]> {
+    const states = await Promise.all(pairs.map(async (pair) => ({ pair, active: await activeOf(pair) })))
+    for (const { active } of states) expect(new Set(active).size).toBe(1)
+    return states.flatMap(({ pair, active }) => (active[0] ? [pair.session.owner] : []))
   }
 
   test.each<[name: string, sub_id: object, ended: readonly Owner[]]>([
-    ['iss_sub of ours', { format: 'iss_sub', iss: origin, sub: 'staff/alice' }, [alice]],
-    ['iss_sub of ours, with a slash in the realm', { format: 'iss_sub', iss: origin, sub: 'a%2Fb/c/d' }, [odd]],
-    ['the longest of ours', { format: 'iss_sub', iss: origin, sub: subjectOf(longest) }, [longest]],
+    ['iss_sub of this issuer', { format: 'iss_sub', iss: origin, sub: 'staff/alice' }, [alice]],
+    ['iss_sub of this issuer, with a slash in the realm', { format: 'iss_sub', iss: origin, sub: 'a%2Fb/c/d' }, [odd]],
+    ['the longest iss_sub of this issuer', { format: 'iss_sub', iss: origin, sub: subjectOf(longest) }, [longest]],
     ['iss_sub of another issuer', { format: 'iss_sub', iss: 'https://idp.example', sub: '00u1' }, [imported]],
-    ['iss_sub of nobody', { format: 'iss_sub', iss: 'https://idp.example', sub: '00u2' }, []],
+    ['iss_sub of an unknown subject', { format: 'iss_sub', iss: 'https://idp.example', sub: '00u2' }, []],
     ['opaque', { format: 'opaque', id: 'staff/alice' }, [alice]],
-    ['opaque, of nobody', { format: 'opaque', id: 'staff/bob' }, []],
+    ['opaque, of an unknown subject', { format: 'opaque', id: 'staff/bob' }, []],
     ['email', { format: 'email', email: 'alice@example.com' }, [mail, sameMail]],
-    ['email of nobody', { format: 'email', email: 'bob@example.com' }, []],
+    ['email of an unknown owner', { format: 'email', email: 'bob@example.com' }, []],
   ])('%s ends every token of its subject and nothing else: 204', async (_name, sub_id, ended) => {
     const pairs = await Promise.all(owners.map((owner) => issue(owner)))
 
     const { status, text } = await revokeGlobally({ sub_id })
 
     expect([status, text]).toEqual([204, ''])
-    expect(await survivors(pairs)).toEqual(owners.filter((owner) => !ended.includes(owner)))
+    expect(await activeOwners(pairs)).toEqual(owners.filter((owner) => !ended.includes(owner)))
     expect((await revokeGlobally({ sub_id })).status).toBe(204)
   })
 
-  test('it takes along what was refreshed, and the record says why', async () => {
+  test('successors end too, and the revocation has the reason', async () => {
     const pair = await issue()
     const { access_token, refresh_token } = (await refresh(refreshOf(pair))).body
 
@@ -731,50 +735,54 @@ describe('global revocation (draft-parecki-oauth-global-token-revocation)', () =
     expect(entry).toMatchObject({ selector: 'owner', ...alice, caller: 'client:admin', reason: 'session-revoked' })
   })
 
-  const good = { format: 'opaque', id: 'staff/alice' }
-  test.each<[name: string, body: unknown, said: string]>([
+  const validSubject = { format: 'opaque', id: 'staff/alice' }
+  test.each<[name: string, body: unknown, expected: string]>([
     ['no subject', {}, '`sub_id`'],
-    ['nothing', null, '`sub_id`'],
-    ['a list', [{ sub_id: good }], '`sub_id`'],
-    ['the subject under its old name', { subject: good }, '`sub_id`'],
+    ['null', null, '`sub_id`'],
+    ['a list', [{ sub_id: validSubject }], '`sub_id`'],
+    ['the subject under its old name', { subject: validSubject }, '`sub_id`'],
     ['a subject that is text', { sub_id: 'staff/alice' }, '`sub_id`'],
-    ['a subject that is a list', { sub_id: [good] }, '`sub_id`'],
-    ['a word that narrows it', { sub_id: good, client_id: 'login' }, 'nothing else'],
+    ['a subject that is a list', { sub_id: [validSubject] }, '`sub_id`'],
+    ['a member that would narrow the subject', { sub_id: validSubject, client_id: 'login' }, 'nothing else'],
     ['no format', { sub_id: { id: 'staff/alice' } }, 'iss_sub, opaque, email'],
     ['an unknown format', { sub_id: { format: 'uid', id: 'alice' } }, 'iss_sub, opaque, email'],
-    ['a format by its prototype', { sub_id: { format: 'constructor' } }, 'iss_sub, opaque, email'],
+    ['a format that every object has as a property', { sub_id: { format: 'constructor' } }, 'iss_sub, opaque, email'],
     ['account', { sub_id: { format: 'account', uri: 'acct:alice@staff' } }, 'iss_sub, opaque, email'],
     ['phone_number', { sub_id: { format: 'phone_number', phone_number: '+12065550100' } }, 'iss_sub'],
-    ['aliases', { sub_id: { format: 'aliases', identifiers: [good] } }, 'iss_sub'],
+    ['aliases', { sub_id: { format: 'aliases', identifiers: [validSubject] } }, 'iss_sub'],
     ['a member that is missing', { sub_id: { format: 'iss_sub', iss: origin } }, '`sub_id.sub`'],
     ['a member that is empty', { sub_id: { format: 'iss_sub', iss: 'x', sub: '' } }, '`sub_id.sub`'],
     ['a member that is null', { sub_id: { format: 'opaque', id: null } }, '`sub_id.id`'],
     ['a member that is a number', { sub_id: { format: 'opaque', id: 12 } }, '`sub_id.id`'],
-    ['a member that is not described', { sub_id: { ...good, realm: 'guests' } }, 'nothing else'],
-    ['a subject of ours that is none', { sub_id: { format: 'iss_sub', iss: origin, sub: 'alice' } }, 'introspection'],
+    ['an unknown member', { sub_id: { ...validSubject, realm: 'guests' } }, 'nothing else'],
+    [
+      'an invalid subject of this issuer',
+      { sub_id: { format: 'iss_sub', iss: origin, sub: 'alice' } },
+      'introspection',
+    ],
     ['a subject without a realm', { sub_id: { format: 'opaque', id: '/alice' } }, 'introspection'],
     ['a subject without a username', { sub_id: { format: 'opaque', id: 'staff/' } }, '`sub_id.id`'],
     ['a name that is too long', { sub_id: { format: 'iss_sub', iss: 'x', sub: 'n'.repeat(256) } }, '255'],
     ['a name with a NUL', { sub_id: { format: 'iss_sub', iss: 'x', sub: 'a\0' } }, '`sub_id.sub`'],
-    ['an address that is a mere name', { sub_id: { format: 'email', email: 'alice' } }, '`sub_id.email`'],
+    ['an address that is only a name', { sub_id: { format: 'email', email: 'alice' } }, '`sub_id.email`'],
     ['an address of a whole domain', { sub_id: { format: 'email', email: '@example.com' } }, '`sub_id.email`'],
-  ])('%s is malformed, and nothing ends: 400', async (_name, body, said) => {
+  ])('%s is malformed, and nothing ends: 400', async (_name, body, expected) => {
     const [pair, before] = [await issue(), await countRevocations()]
 
     const answer = await revokeGlobally(body)
 
     expect([answer.status, answer.body.error]).toEqual([400, 'invalid_request'])
-    expect(answer.body.error_description).toContain(said)
+    expect(answer.body.error_description).toContain(expected)
     expect([await activeOf(pair), await countRevocations()]).toEqual([[true, true], before])
   })
 
-  test('a body that is no JSON is malformed: 400', async () => {
+  test('a body that is not JSON is malformed: 400', async () => {
     const path = '/oauth2/global-token-revocation'
     const json = { authorization: asAdmin, 'content-type': 'application/json' }
     const init = { method: 'POST', headers: json, body: '{"sub_id"' }
 
     expect((await send(service.handler, path, init)).status).toBe(400)
-    expect((await revokeGlobally({ sub_id: good }, { ...json, 'content-type': 'text/plain' })).status).toBe(400)
+    expect((await revokeGlobally({ sub_id: validSubject }, { ...json, 'content-type': 'text/plain' })).status).toBe(400)
   })
 
   test.each<[name: string, status: number, error: string | undefined, headers: () => Promise<Headers>]>([
@@ -785,26 +793,31 @@ describe('global revocation (draft-parecki-oauth-global-token-revocation)', () =
       undefined,
       async () => asBearer((await grant('manage_token')).accessToken),
     ],
-    ['the owner themself', 204, undefined, async () => asBearer((await issue()).accessToken)],
-    ['nobody', 401, 'invalid_client', async () => ({})],
+    ['the owner', 204, undefined, async () => asBearer((await issue()).accessToken)],
+    ['an anonymous caller', 401, 'invalid_client', async () => ({})],
     ['a wrong secret', 401, 'invalid_client', async () => ({ authorization: basic('operator', 'wrong') })],
-    ['a token that nobody was given', 401, 'invalid_token', async () => asBearer(forged())],
+    ['a token that was never issued', 401, 'invalid_token', async () => asBearer(forged())],
     ['a client without the scope', 403, 'insufficient_scope', async () => as('gateway')],
-    ['the client that asked for it', 403, 'insufficient_scope', async () => as('login')],
-    ['an owner of the same name elsewhere', 403, 'insufficient_scope', async () => asBearer(await elsewhere())],
+    ['the client that the tokens were issued to', 403, 'insufficient_scope', async () => as('login')],
+    [
+      'an owner of the same name in another realm',
+      403,
+      'insufficient_scope',
+      async () => asBearer(await fromAnotherRealm()),
+    ],
   ])('%s is answered %i', async (_name, status, error, headers) => {
     const pair = await issue()
 
-    const answer = await revokeGlobally({ sub_id: good }, await headers())
+    const answer = await revokeGlobally({ sub_id: validSubject }, await headers())
 
     expect([answer.status, answer.body.error]).toEqual([status, error])
     expect(await activeOf(pair)).toEqual(status === 204 ? [false, false] : [true, true])
   })
 
-  const elsewhere = async () => (await issue({ realm: 'guests', username: 'alice' })).accessToken
+  const fromAnotherRealm = async () => (await issue({ realm: 'guests', username: 'alice' })).accessToken
 
-  test('a login that is made afterwards lives', async () => {
-    await revokeGlobally({ sub_id: good })
+  test('a later login stays live', async () => {
+    await revokeGlobally({ sub_id: validSubject })
 
     expect(await activeOf(await issue())).toEqual([true, true])
   })
@@ -820,7 +833,7 @@ describe('pages of other origins (CORS)', () => {
     )
 
   test.each(['/oauth2/revoke', '/oauth2/token', '/.well-known/oauth-authorization-server'])(
-    'may call %s, without credentials of the browser’s',
+    'may call %s, without the browser’s credentials',
     async (path) => {
       const { status, headers } = await preflight(path)
 
@@ -838,19 +851,19 @@ describe('pages of other origins (CORS)', () => {
     expect(headers.has('access-control-allow-origin')).toBe(false)
   })
 
-  test('read refusals as well', async () => {
+  test('can read refusals too', async () => {
     for (const { headers } of [await revoke({}), await refresh('x'), await revoke({}, as('nobody')), await metadata()])
       expect(headers.get('access-control-allow-origin')).toBe('*')
   })
 })
 
-test('what goes wrong inside is reported, and its caller reads server_error', async () => {
+test('an internal error is reported, and the caller gets server_error', async () => {
   const reports: unknown[] = []
-  const fault = new Error(`could not digest ${forged()}`)
+  const internalError = new Error(`could not digest ${forged()}`)
   const broken = {
     ...service.tokens,
-    authenticate: () => Promise.reject(fault),
-    invalidate: () => Promise.reject(fault),
+    authenticate: () => Promise.reject(internalError),
+    invalidate: () => Promise.reject(internalError),
   }
   const handler = createHandler({
     tokens: broken,
@@ -866,6 +879,6 @@ test('what goes wrong inside is reported, and its caller reads server_error', as
 
   for (const { status, body } of answers)
     expect([status, body]).toEqual([500, { error: 'server_error', error_description: 'Unexpected error.' }])
-  const event = { name: 'unexpected_error', error: fault }
+  const event = { name: 'unexpected_error', error: internalError }
   expect(reports).toEqual([event, event, event])
 })

@@ -1,18 +1,13 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { anonymous, type Caller } from '../../src/tokens/caller.ts'
 import type { InvalidationOptions, InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }
@@ -39,10 +34,10 @@ async function counts(target: InvalidationTarget, caller: Caller, options: Inval
 const isLive = async ({ accessToken }: IssuedPair) => (await service.tokens.introspect(accessToken, admin)).active
 const areLive = (...pairs: readonly IssuedPair[]) => Promise.all(pairs.map(isLive))
 
-describe('only what was issued to a client', () => {
+describe('the option issuedTo', () => {
   const issuedTo = 'gateway'
 
-  test('ends nothing of another client, neither the token nor its session', async () => {
+  test('refuses to end the token of another client, or its session', async () => {
     const login = await issue()
 
     for (const options of [{ issuedTo }, { issuedTo, wholeSession: true }, { issuedTo, dryRun: true }])
@@ -50,7 +45,7 @@ describe('only what was issued to a client', () => {
     expect(await areLive(login)).toEqual([true])
   })
 
-  test('ends its own, once', async () => {
+  test('ends a token of the client, once', async () => {
     const login = await issue()
 
     expect(await counts(accessOf(login), admin, { issuedTo: 'admin' })).toBe('1/0')
@@ -58,17 +53,17 @@ describe('only what was issued to a client', () => {
     expect(await counts(refreshOf(login), admin, { issuedTo: 'admin', wholeSession: true })).toBe('1/1')
   })
 
-  test('an unknown token is unknown to any client', async () => {
+  test('counts an unknown token as 0/0 for any client', async () => {
     expect(await counts({ kind: 'access-token', token: 'garbage' }, admin, { issuedTo })).toBe('0/0')
   })
 
-  test('means nothing for what was not issued to a client', async () => {
+  test('is refused for a sweep of an owner', async () => {
     await expect(counts(ofAlice, admin, { issuedTo })).rejects.toMatchObject({ code: 'ERR_BAD_INPUT' })
   })
 })
 
-describe('the whole session', () => {
-  test('goes with one of its tokens, whoever holds it, and counts every live half', async () => {
+describe('the option wholeSession', () => {
+  test('ends the session of a token for any caller that holds it, and counts every live half', async () => {
     const login = await issue()
     const refreshed = await refresh(login)
     const other = await issue()
@@ -77,7 +72,7 @@ describe('the whole session', () => {
     expect(await areLive(login, refreshed, other)).toEqual([false, false, true])
   })
 
-  test('goes with an expired access token, as a late logout has it', async () => {
+  test('ends the session of an expired access token, as a late logout needs', async () => {
     const login = await issue()
     service.clock.advance(1201)
 
@@ -88,7 +83,7 @@ describe('the whole session', () => {
     })
   })
 
-  test('ends once: 0/0 when repeated, and for a token that nobody knows', async () => {
+  test('ends a session once: it is 0/0 when repeated, and for an unknown token', async () => {
     const login = await issue()
     await counts(refreshOf(login), anonymous, { wholeSession: true })
 
@@ -96,7 +91,7 @@ describe('the whole session', () => {
     expect(await counts({ kind: 'access-token', token: 'unknown' }, anonymous, { wholeSession: true })).toBe('0/0')
   })
 
-  test('does not go with a token that was tampered with: its place is no secret', async () => {
+  test('does not end the session of a token that was tampered with: a pair’s key is not secret', async () => {
     const [login, other] = [await issue(), await issue()]
     const { accessToken: theirs } = other
     const forged = `${login.accessToken.slice(0, 22)}${theirs.slice(22)}`
@@ -116,14 +111,14 @@ describe('one session by its id', () => {
     expect(await areLive(laptop, phone)).toEqual([true, false])
   })
 
-  test('is unknown to others, and lives', async () => {
+  test('is unknown to another owner, and stays live', async () => {
     const [mine, other] = [await issue(), await issue(bob)]
 
     expect(await counts(session(mine), await callerOf(other))).toBe('0/0')
     expect(await areLive(mine)).toEqual([true])
   })
 
-  test('is ended by an administrator; one that there never was is nothing', async () => {
+  test('is ended by an administrator, and is 0/0 if it never existed', async () => {
     const login = await issue()
 
     expect(await counts(session(login), admin)).toBe('2/0')
@@ -131,7 +126,7 @@ describe('one session by its id', () => {
     expect(await counts({ kind: 'session', id: 0 }, admin)).toBe('0/0')
   })
 
-  test('needs to be somebody, and a client needs manage_token', async () => {
+  test('is refused to an anonymous caller, and to a client without manage_token', async () => {
     const login = await issue()
     const client: Caller = { kind: 'client', clientId: 'login', scopes: ['create_token'] }
 
@@ -141,8 +136,8 @@ describe('one session by its id', () => {
   })
 })
 
-describe('all others', () => {
-  test('end after a change of password, and this device stays', async () => {
+describe('the option keepCurrentSession', () => {
+  test('ends all other sessions of the owner, as after a change of password', async () => {
     const [laptop, phone, tablet] = [await issue(), await issue(), await issue()]
 
     expect(await counts(ofAlice, await callerOf(laptop), { keepCurrentSession: true })).toBe('4/0')
@@ -150,7 +145,7 @@ describe('all others', () => {
     expect(await isLive(await refresh(laptop))).toBe(true)
   })
 
-  test('end again with what came since, and the one kept is not counted as ended before', async () => {
+  test('ends later sessions when repeated, and does not count the kept session as ended before', async () => {
     const [laptop] = [await issue(), await issue()]
     const caller = await callerOf(laptop)
     await counts(ofAlice, caller, { keepCurrentSession: true })
@@ -161,22 +156,22 @@ describe('all others', () => {
     expect(await isLive(laptop)).toBe(false)
   })
 
-  test('end in a whole realm during an incident, but not who ends them', async () => {
+  test('ends all sessions of a realm except the caller’s, as during an incident', async () => {
     const others = [await issue(), await issue(bob)]
-    const rescuer = await service.tokens.issue(
+    const administrator = await service.tokens.issue(
       { owner: { realm: 'staff', username: 'eve' }, scopes: ['manage_token'] },
       admin,
     )
 
     const target: InvalidationTarget = { kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }
 
-    expect(await counts(target, await callerOf(rescuer), { keepCurrentSession: true })).toBe('4/0')
-    expect(await areLive(...others, rescuer)).toEqual([false, false, true])
+    expect(await counts(target, await callerOf(administrator), { keepCurrentSession: true })).toBe('4/0')
+    expect(await areLive(...others, administrator)).toEqual([false, false, true])
   })
 })
 
-describe('logins before an instant', () => {
-  test('end with all that was refreshed from them since; later ones live', async () => {
+describe('the option issuedBefore', () => {
+  test('ends earlier logins with all their successors, and no later login', async () => {
     const before = await issue()
     service.clock.advance(60)
     const instant = service.clock.now()
@@ -188,7 +183,7 @@ describe('logins before an instant', () => {
     expect(await counts(ofAlice, admin, { issuedBefore: instant })).toBe('0/0')
   })
 
-  test('end also when the first pair of the login has long been let go', async () => {
+  test('ends a login whose first pair has long expired', async () => {
     let pair = await issue()
     const login = service.clock.now()
     service.clock.advance(1)
@@ -201,7 +196,7 @@ describe('logins before an instant', () => {
     expect(await isLive(pair)).toBe(false)
   })
 
-  test('are none: nothing is ended and nothing is noted', async () => {
+  test('ends and records nothing if no login is earlier', async () => {
     const login = await issue()
 
     const answer = await service.tokens.invalidate(ofAlice, admin, { issuedBefore: new Date(0) })
@@ -211,7 +206,7 @@ describe('logins before an instant', () => {
     expect(await service.tokens.listRevocations({ limit: 10 }, admin)).toEqual([])
   })
 
-  test('are all there are, before an instant to come', async () => {
+  test('ends all logins if the instant is in the future, but none after the sweep', async () => {
     const login = await issue()
     const tomorrow = new Date(service.clock.now().getTime() + 86_400_000)
 
@@ -220,16 +215,16 @@ describe('logins before an instant', () => {
   })
 
   test.each([
-    ['none before the first instant', '0000-01-01T00:00:00Z', '0/0'],
-    ['all before the last', '9999-12-31T23:59:59-23:59', '2/0'],
-  ])('are, of what RFC 3339 can write, %s', async (_name, instant, expected) => {
+    ['no login before the first instant', '0000-01-01T00:00:00Z', '0/0'],
+    ['all logins before the last instant', '9999-12-31T23:59:59-23:59', '2/0'],
+  ])('ends, with an extreme of RFC 3339, %s', async (_name, instant, expected) => {
     await issue()
 
     expect(await counts(ofAlice, admin, { issuedBefore: new Date(instant) })).toBe(expected)
   })
 })
 
-describe('options that say nothing about the input are refused', () => {
+describe('options that do not fit the target are refused', () => {
   const token: InvalidationTarget = { kind: 'access-token', token: 'x' }
   const session: InvalidationTarget = { kind: 'session', id: 1 }
   test.each<[string, InvalidationTarget, InvalidationOptions, string]>([
@@ -250,8 +245,13 @@ describe('options that say nothing about the input are refused', () => {
     ],
     ['issuedBefore with a token', token, { issuedBefore: new Date() }, 'Expected `issuedBefore` only with'],
     ['issuedBefore with a session', session, { issuedBefore: new Date() }, 'Expected `issuedBefore` only with'],
-    ['issuedBefore that is no instant', ofAlice, { issuedBefore: new Date(Number.NaN) }, 'to be a valid `Date`'],
-    ['a comment beyond 500', ofAlice, { comment: 'x'.repeat(501) }, 'Expected `comment` to have at most 500'],
+    ['issuedBefore that is not an instant', ofAlice, { issuedBefore: new Date(Number.NaN) }, 'to be a valid `Date`'],
+    [
+      'a comment of more than 500 characters',
+      ofAlice,
+      { comment: 'x'.repeat(501) },
+      'Expected `comment` to have at most 500',
+    ],
     [
       'a comment with a token',
       ofAlice,
@@ -267,17 +267,15 @@ describe('options that say nothing about the input are refused', () => {
 })
 
 describe('a dry run', () => {
-  /** What a database holds, to the last byte; but for the sequence, which has gaps anyway. */
-  const everything = async () => {
+  /** All rows of the database, to the last byte. The sequence is left out, as it has gaps anyway. */
+  const readAllRows = async () => {
     const tables = ['token_pairs', 'spent_refresh_tokens', 'revocations']
     const rows = tables.map((table) => service.database.db.execute(sql.raw(`select * from ${table} order by 1, 2`)))
     return JSON.stringify(await Promise.all(rows))
   }
 
-  /**
-   * Counts what is covered pair by pair, from the view that holds the rule: slow, and too simple to be wrong.
-   */
-  async function countByHand(
+  /** Counts what a sweep covers pair by pair, from the view that states the rule: slow, but simple enough to trust. */
+  async function countPairByPair(
     scope: OwnerScope,
     { issuedBefore, spared }: { issuedBefore: Date | undefined; spared: number },
   ) {
@@ -300,7 +298,7 @@ describe('a dry run', () => {
   const owners = [alice, bob, { realm: 'shop', username: 'alice' }]
   const owner = fc.constantFrom(...owners)
   const scope = fc.oneof(
-    owner.map((one): OwnerScope => ({ kind: 'realm-user', ...one })),
+    owner.map((each): OwnerScope => ({ kind: 'realm-user', ...each })),
     owner.map(({ realm }): OwnerScope => ({ kind: 'realm', realm })),
     owner.map(({ username }): OwnerScope => ({ kind: 'username', username })),
   )
@@ -321,87 +319,93 @@ describe('a dry run', () => {
   )
   type Event = typeof event extends fc.Arbitrary<infer Value> ? Value : never
 
-  test('counts what the same invalidation then ends, which is what a count by hand says, and changes nothing', async () => {
+  test('counts what the same invalidation then ends, agrees with a count pair by pair, and changes nothing', async () => {
     const property = fc.asyncProperty(
       fc.array(event, { size: 'max', maxLength: 25 }),
       scope,
       options,
-      async (events, last, how) => {
+      async (events, lastScope, lastOptions) => {
         await service.clear()
-        const life: Life = { pairs: [], rescuer: await rescuerOf() }
-        for (const one of [...events, { kind: 'sweep', scope: last, options: how } as const]) await happen(one, life)
+        const logins: Logins = { pairs: [], administrator: await issueToAdministrator() }
+        const lastEvent = { kind: 'sweep', scope: lastScope, options: lastOptions } as const
+        for (const each of [...events, lastEvent]) await perform(each, logins)
       },
     )
 
     await fc.assert(property, { numRuns: 25 })
   })
 
-  interface Life {
+  interface Logins {
     readonly pairs: IssuedPair[]
-    readonly rescuer: IssuedPair
+    /** May sweep a realm. Its session is the one that `keepCurrentSession` spares. */
+    readonly administrator: IssuedPair
   }
 
-  const rescuerOf = () =>
+  const issueToAdministrator = () =>
     service.tokens.issue({ owner: { realm: 'staff', username: 'alice' }, scopes: ['manage_token'] }, admin)
 
-  async function happen(one: Event, { pairs, rescuer }: Life): Promise<void> {
+  async function perform(step: Event, { pairs, administrator }: Logins): Promise<void> {
     const pick = (which: number) => pairs[which % Math.max(1, pairs.length)]
-    switch (one.kind) {
+    switch (step.kind) {
       case 'issue':
-        pairs.push(await issue(one.owner))
+        pairs.push(await issue(step.owner))
         return
       case 'refresh': {
-        const answer = await service.tokens.refresh(pick(one.which)?.refresh?.token ?? 'none')
+        const answer = await service.tokens.refresh(pick(step.which)?.refresh?.token ?? 'none')
         if (answer.outcome === 'refreshed') pairs.push(answer.pair)
         return
       }
       case 'wait':
-        return service.clock.advance(one.seconds)
+        return service.clock.advance(step.seconds)
       case 'sweep':
-        return sweep(one, rescuer)
+        return sweep(step, administrator)
       default: {
-        const pair = pick(one.which)
+        const pair = pick(step.which)
         if (pair === undefined) return
         const targets = {
           'end access': accessOf(pair),
           'end refresh': refreshOf(pair),
           'end session': { kind: 'session', id: pair.session.id },
         } as const
-        await expectDryRun(targets[one.kind], admin, {})
+        await expectDryRun(targets[step.kind], admin, {})
       }
     }
   }
 
   async function sweep(
     { scope: covered, options: { keepCurrentSession, secondsAgo } }: Extract<Event, { kind: 'sweep' }>,
-    rescuer: IssuedPair,
+    administrator: IssuedPair,
   ) {
     const issuedBefore =
       secondsAgo === undefined ? undefined : new Date(service.clock.now().getTime() - secondsAgo * 1000)
-    const isAlive = keepCurrentSession && (await isLive(rescuer))
-    const how = { keepCurrentSession: isAlive, issuedBefore }
-    // A login at the very instant is not before it.
-    const byHand = await countByHand(covered, {
+    const isKept = keepCurrentSession && (await isLive(administrator))
+    const options = { keepCurrentSession: isKept, issuedBefore }
+    // A login at the instant itself is not before it.
+    const expected = await countPairByPair(covered, {
       issuedBefore,
-      spared: isAlive ? rescuer.session.id : 0,
+      spared: isKept ? administrator.session.id : 0,
     })
     const counted = await expectDryRun(
       { kind: 'owner', scope: covered },
-      isAlive ? await callerOf(rescuer) : admin,
-      how,
+      isKept ? await callerOf(administrator) : admin,
+      options,
     )
-    expect(counted).toBe(byHand)
+    expect(counted).toBe(expected)
   }
 
-  async function expectDryRun(target: InvalidationTarget, caller: Caller, how: InvalidationOptions): Promise<string> {
-    const before = await everything()
-    const dry = await counts(target, caller, { ...how, dryRun: true })
-    expect(await everything()).toBe(before)
-    expect(await counts(target, caller, how)).toBe(dry)
+  async function expectDryRun(
+    target: InvalidationTarget,
+    caller: Caller,
+    options: InvalidationOptions,
+  ): Promise<string> {
+    const before = await readAllRows()
+    const dry = await counts(target, caller, { ...options, dryRun: true })
+    expect(await readAllRows()).toBe(before)
+    expect(await counts(target, caller, options)).toBe(dry)
     return dry
   }
 
-  test('says nothing of what was noted, and needs the same rights', async () => {
+  test('answers no revision, and needs the same permission', async () => {
     const login = await issue()
 
     const { revision } = await service.tokens.invalidate(ofAlice, admin, { dryRun: true, reason: 'logout' })

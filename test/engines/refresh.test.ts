@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { lostRace, prepareRefresh } from '../../src/storage/refresh.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { RefreshAnswer, RefreshTerms, TermsNotMet } from '../../src/tokens/refresh.ts'
 import { mintSalt, mintSecrets, type PresentedToken, readToken } from '../../src/tokens/token.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const issue = (scopes: readonly string[] = []) => service.tokens.issue({ owner: alice, scopes }, admin)
@@ -25,7 +20,7 @@ function successorOf(answer: RefreshAnswer): IssuedPair {
   return answer.pair
 }
 
-test('a refresh token buys a pair with the same owner, scopes and session', async () => {
+test('a refresh token is exchanged for a pair with the same owner, scopes and session', async () => {
   const pair = await issue(['read', 'write'])
 
   const successor = successorOf(await refresh(pair))
@@ -36,7 +31,7 @@ test('a refresh token buys a pair with the same owner, scopes and session', asyn
   expect(await isActive(refreshTokenOf(successor))).toBe(true)
 })
 
-test('the old access token lives on to its own expiry; the spent refresh token is inactive at once', async () => {
+test('after a refresh the old access token stays active until it expires; the spent refresh token is inactive at once', async () => {
   const pair = await issue()
   await refresh(pair)
 
@@ -44,7 +39,7 @@ test('the old access token lives on to its own expiry; the spent refresh token i
   expect(await isActive(refreshTokenOf(pair))).toBe(false)
 })
 
-test('twenty at once, on two instances of the service, are handed the very same pair', async () => {
+test('twenty concurrent refreshes on each of two instances of the service all get the same pair', async () => {
   const pair = await issue()
   const other = service.another()
 
@@ -56,7 +51,7 @@ test('twenty at once, on two instances of the service, are handed the very same 
 })
 
 describe('within the grace window', () => {
-  test('a retry is handed the same pair, with the seconds that are left', async () => {
+  test('a retry gets the same pair, with the seconds that are left', async () => {
     const pair = await issue()
     const first = successorOf(await refresh(pair))
     service.clock.advance(29)
@@ -82,7 +77,7 @@ describe('within the grace window', () => {
 })
 
 describe('after the grace window', () => {
-  test('a reuse is refused and ends the whole session, on every branch', async () => {
+  test('a reuse is refused and ends the whole session, with every successor', async () => {
     const pair = await issue()
     const second = successorOf(await refresh(pair))
     const third = successorOf(await refresh(second))
@@ -91,12 +86,12 @@ describe('after the grace window', () => {
 
     expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'already-used' })
 
-    for (const dead of [pair, second, third]) expect(await isActive(dead.accessToken)).toBe(false)
+    for (const ended of [pair, second, third]) expect(await isActive(ended.accessToken)).toBe(false)
     expect(await refresh(third)).toEqual({ outcome: 'refused', reason: 'invalidated' })
     expect(await isActive(elsewhere.accessToken)).toBe(true)
   })
 
-  test('twenty reuses at once end the session in the name of the system, and count each half once', async () => {
+  test('twenty concurrent reuses end the session in the name of the system, and count each half once', async () => {
     const pair = await issue()
     await refresh(pair)
     service.clock.advance(60)
@@ -120,7 +115,7 @@ describe('after the grace window', () => {
 })
 
 describe('a refusal says why', () => {
-  test('expired: at the very millisecond', async () => {
+  test('expired: from the millisecond of the expiry on', async () => {
     const pair = await issue()
     service.clock.advance(86_400)
 
@@ -145,7 +140,7 @@ describe('a refusal says why', () => {
     expect(await refresh(pair)).toEqual({ outcome: 'refused', reason: 'invalid' })
   })
 
-  test('an ended access token does not keep its refresh token from buying', async () => {
+  test('an ended access token is no reason: its refresh token is exchanged', async () => {
     const pair = await issue()
     await service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
 
@@ -153,16 +148,16 @@ describe('a refusal says why', () => {
   })
 })
 
-test('forged tokens for the place of a genuine one, in the same batch and before it, do not keep it from buying', async () => {
+test('forged tokens with the key of a genuine one, even before it in the same batch, do not prevent its refresh', async () => {
   const pair = await issue()
   const genuine = readToken(refreshTokenOf(pair)) ?? expect.unreachable()
   const forged = readToken(mintSecrets().refreshToken(genuine, genuine.expiresAt)) ?? expect.unreachable()
-  const spending = (presented: PresentedToken) => {
+  const requestOf = (presented: PresentedToken) => {
     const half = { digest: new Uint8Array(24), expiresAt: genuine.expiresAt }
     return { presented, at: service.clock.now(), salt: mintSalt(), successor: { slot: 0, access: half, refresh: half } }
   }
 
-  const answers = await prepareRefresh(service.database)([spending(forged), spending(genuine), spending(forged)])
+  const answers = await prepareRefresh(service.database)([requestOf(forged), requestOf(genuine), requestOf(forged)])
 
   expect(answers.map((answer) => (answer === lostRace ? lostRace : answer.outcome))).toEqual([
     'unknown',
@@ -181,22 +176,22 @@ test('a refused refresh leaves no row', async () => {
   expect(await service.database.db.$count(revocations)).toBe(0)
 })
 
-test('whoever has the database and an old access token can not derive the successor', async () => {
+test('the successor cannot be derived from the database and an old access token', async () => {
   const pair = await issue()
   const successor = successorOf(await refresh(pair))
   const [spent] = await service.database.db.select().from(spentRefreshTokens)
   if (spent === undefined) throw new Error('nothing was spent')
 
-  const thief = readToken(pair.accessToken)?.deriveSuccessor(spent.salt)
-  const owner = readToken(refreshTokenOf(pair))?.deriveSuccessor(spent.salt)
+  const fromAccessToken = readToken(pair.accessToken)?.deriveSuccessor(spent.salt)
+  const fromRefreshToken = readToken(refreshTokenOf(pair))?.deriveSuccessor(spent.salt)
 
   const key = { slot: spent.successorSlot, id: spent.successorId }
   const expiresAt = readToken(successor.accessToken)?.expiresAt ?? new Date(0)
-  expect(owner?.accessToken(key, expiresAt)).toBe(successor.accessToken)
-  expect(thief?.accessToken(key, expiresAt)).not.toBe(successor.accessToken)
+  expect(fromRefreshToken?.accessToken(key, expiresAt)).toBe(successor.accessToken)
+  expect(fromAccessToken?.accessToken(key, expiresAt)).not.toBe(successor.accessToken)
 })
 
-test('refreshes and owner-wide revocations at once: nothing of the session stays alive, each half counts once', async () => {
+test('concurrent refreshes and sweeps leave no token of the owner live, and count each half once', async () => {
   for (let round = 0; round < 10; round++) {
     await service.clear()
     const pairs = await Promise.all(Array.from({ length: 5 }, () => issue()))
@@ -210,8 +205,8 @@ test('refreshes and owner-wide revocations at once: nothing of the session stays
 
     const successors = refreshed.flatMap((answer) => (answer.outcome === 'refreshed' ? [answer.pair] : []))
     for (const pair of [...pairs, ...successors]) expect(await isActive(pair.accessToken)).toBe(false)
-    const handedOut = 2 * (pairs.length + successors.length)
-    expect(swept.reduce((sum, { invalidated }) => sum + invalidated, 0)).toBe(handedOut)
+    const issued = 2 * (pairs.length + successors.length)
+    expect(swept.reduce((sum, { invalidated }) => sum + invalidated, 0)).toBe(issued)
   }
 })
 
@@ -227,14 +222,14 @@ describe('on terms', () => {
     expect(await onTerms(pair, { issuedTo: 'admin' })).toMatchObject({ outcome: 'refreshed' })
   })
 
-  test('more scopes than were granted spend nothing; fewer buy what was granted', async () => {
+  test('a token is not spent for more scopes than granted; for fewer scopes it is, and keeps the granted ones', async () => {
     const pair = await issue(['read', 'write'])
 
     expect(await onTerms(pair, { scopes: ['read', 'delete'] })).toEqual(notMet('beyond-grant'))
     expect(await onTerms(pair, { scopes: ['read'] })).toMatchObject({ pair: { scopes: ['read', 'write'] } })
   })
 
-  test('what is wrong with the token comes before what is wrong with the terms', async () => {
+  test('a fault of the token is answered before a fault of the terms', async () => {
     const [invalidated, expired] = [await issue(), await issue()]
     await service.tokens.invalidate({ kind: 'refresh-token', token: refreshTokenOf(invalidated) }, admin)
 
@@ -244,14 +239,14 @@ describe('on terms', () => {
     expect(await service.tokens.refreshOnTerms('garbage', { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
   })
 
-  test('whose token it is stays untold to who only knows its place', async () => {
+  test('a forged token with the key of a genuine one does not reveal which client holds it', async () => {
     const genuine = readToken(refreshTokenOf(await issue())) ?? expect.unreachable()
     const forged = mintSecrets().refreshToken(genuine, genuine.expiresAt)
 
     expect(await service.tokens.refreshOnTerms(forged, { issuedTo: 'gateway' })).toMatchObject({ reason: 'invalid' })
   })
 
-  test('of twenty on the right terms all are handed the very same pair', async () => {
+  test('twenty concurrent refreshes that meet the terms all get the same pair', async () => {
     const pair = await issue(['read'])
 
     const answers = await twenty(() => onTerms(pair, { issuedTo: 'admin', scopes: ['read'] }))

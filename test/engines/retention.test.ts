@@ -1,21 +1,17 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, openTestService, type TestService } from '../support/service.ts'
+import { admin, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const hour = 3600
 const issue = () => service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
-const empty = (revocationDays = 0) => emptyExpired(service.database, { revocationDays, clock: service.clock.now })
+const deleteExpired = (revocationDays = 0) =>
+  emptyExpired(service.database, { revocationDays, clock: service.clock.now })
 const end = (pair: IssuedPair) => service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
 const endAll = () => service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
 const isActive = async (pair: IssuedPair) => (await service.tokens.introspect(pair.refresh?.token ?? '', admin)).active
@@ -28,7 +24,7 @@ async function rows() {
   }
 }
 
-test('a slot leaves whole once every pair in it is past use, and what is alive stays', async () => {
+test('a slot is emptied once no pair in it can be used any more, and live pairs stay', async () => {
   const old = await issue()
   await service.tokens.refresh(old.refresh?.token ?? '')
   service.clock.advance(12 * hour)
@@ -36,20 +32,20 @@ test('a slot leaves whole once every pair in it is past use, and what is alive s
   expect(await rows()).toEqual({ pairs: 3, spent: 1, revocations: 0 })
 
   service.clock.advance(12 * hour)
-  expect((await empty()).slots).toEqual([])
+  expect((await deleteExpired()).slots).toEqual([])
   service.clock.advance(hour)
-  expect((await empty()).slots).toHaveLength(1)
+  expect((await deleteExpired()).slots).toHaveLength(1)
 
   expect(await rows()).toEqual({ pairs: 1, spent: 0, revocations: 0 })
   expect(await isActive(young)).toBe(true)
 })
 
-test('with a login each hour for three days, never more than 30 hours of pairs are kept, and none that is alive is lost', async () => {
+test('with a login each hour for three days at most 30 hours of pairs are kept, and no live pair is lost', async () => {
   const live: IssuedPair[] = []
   for (let passed = 0; passed < 72; passed++) {
     live.push(await issue())
     if (live.length > 24) live.shift()
-    await empty()
+    await deleteExpired()
     service.clock.advance(hour)
   }
   service.clock.advance(-hour)
@@ -58,30 +54,30 @@ test('with a login each hour for three days, never more than 30 hours of pairs a
   for (const pair of live) expect(await isActive(pair)).toBe(true)
 })
 
-test('a revocation is kept as long as a token that it covers may be alive, and its days are over', async () => {
+test('a revocation is kept until no token that it covers can be live, and until its days are over', async () => {
   const pair = await issue()
   await end(pair)
   await endAll()
   service.clock.advance(23 * hour)
-  await empty()
+  await deleteExpired()
   expect(await rows()).toEqual({ pairs: 1, spent: 0, revocations: 2 })
   expect(await isActive(pair)).toBe(false)
 
   service.clock.advance(2 * hour)
-  await empty(7)
+  await deleteExpired(7)
   expect(await rows()).toEqual({ pairs: 0, spent: 0, revocations: 2 })
   service.clock.advance(7 * 24 * hour)
-  expect((await empty(7)).revocations).toBe(2)
+  expect((await deleteExpired(7)).revocations).toBe(2)
 
   expect(await rows()).toEqual({ pairs: 0, spent: 0, revocations: 0 })
 })
 
-test('an old revocation stays while an older pair does, and goes while younger ones live', async () => {
+test('an old revocation stays as long as an older pair, and is deleted even if younger pairs are live', async () => {
   const long = service.another({ refreshTokenSeconds: 10 * 24 * hour })
   const old = await long.issue({ owner: { realm: 'staff', username: 'bob' } }, admin)
   await endAll()
   service.clock.advance(2 * 24 * hour)
-  await empty()
+  await deleteExpired()
   expect(await isActive(old)).toBe(false)
   expect((await rows()).revocations).toBe(1)
 
@@ -89,13 +85,13 @@ test('an old revocation stays while an older pair does, and goes while younger o
   const young = await issue()
   service.clock.advance(2 * 24 * hour)
   const younger = await issue()
-  await empty()
+  await deleteExpired()
 
   expect((await rows()).revocations).toBe(0)
   expect([await isActive(old), await isActive(young), await isActive(younger)]).toEqual([false, false, true])
 })
 
-test('counts that could not be recorded are answered all the same, and the log is completed later', async () => {
+test('counts that could not be recorded are still answered, and the log is completed later', async () => {
   const { db } = service.database
   await issue()
   await db.execute(sql`create function cut() returns trigger language plpgsql as 'begin raise sqlstate ''57P01''; end'`)
@@ -116,7 +112,7 @@ test('counts that could not be recorded are answered all the same, and the log i
   expect(await log()).toEqual([2, 2])
 })
 
-test('more than one bite leaves in one go', async () => {
+test('one run deletes more revocations than one batch has', async () => {
   const values = Array.from({ length: 11_000 }, (_, index) => ({
     revision: index + 1,
     selector: 'access_token' as const,
@@ -127,13 +123,13 @@ test('more than one bite leaves in one go', async () => {
   for (let start = 0; start < values.length; start += 1000)
     await service.database.db.insert(revocations).values(values.slice(start, start + 1000))
 
-  expect((await empty()).revocations).toBe(11_000)
+  expect((await deleteExpired()).revocations).toBe(11_000)
 })
 
-test('a token that was forgotten is unknown: 0/0', async () => {
+test('a deleted token is unknown: 0/0', async () => {
   const pair = await issue()
   service.clock.advance(30 * hour)
-  await empty()
+  await deleteExpired()
 
   expect(await end(pair)).toMatchObject({ invalidated: 0, previouslyInvalidated: 0 })
 })

@@ -1,17 +1,13 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createLogger, logEvents } from '../../src/telemetry.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import { basic, post, postJson } from '../support/oauth.ts'
-import { admin, adminSecret, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, adminSecret, asAdmin, ask, useTestService } from '../support/service.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-afterAll(() => service.close())
+const service = useTestService({ keepsRows: true })
 
-/** Every table of ours, found by asking: one that is added later is looked through as well. */
+/** All rows of all tables as text. The catalog names the tables, so that one that is added later is included. */
 async function dump(): Promise<string> {
   const tables = await select<{ name: string }>(
     sql`select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`,
@@ -31,13 +27,13 @@ function select<Row>(query: ReturnType<typeof sql>): Promise<Row[]> {
   return db.execute(query).then((result: any) => result.rows)
 }
 
-/** The secret's forms: as the token has it, and as Postgres prints bytes. */
+/** The forms of a token's secret: as in the token, and as Postgres prints bytes. */
 function formsOf(token: string): readonly string[] {
   const secret = Buffer.from(token.slice(4), 'base64url').subarray(14, 38)
   return [token, token.slice(4), secret.toString('hex'), secret.toString('base64'), secret.toString('base64url')]
 }
 
-test('no token and no client secret is in any row, log line or error, whatever was done with it', async () => {
+test('after every kind of operation no row, log line or error contains a token or a client secret', async () => {
   const lines: string[] = []
   const logger = createLogger((line) => lines.push(line))
   const pair = await service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
@@ -70,15 +66,15 @@ test('no token and no client secret is in any row, log line or error, whatever w
   expect(everything.includes(adminSecret)).toBe(false)
 })
 
-test('nor in any of what OAuth’s routes answer but a new pair, wherever it stood in the request', async () => {
+test('no OAuth route repeats a token or a secret from any place of a request, and only a refresh answers tokens', async () => {
   const lines: string[] = []
   const logger = createLogger((line) => lines.push(line))
   const pair = await service.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
-  const dead = await service.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
-  await service.tokens.invalidate({ kind: 'access-token', token: dead.accessToken }, anonymous, { wholeSession: true })
+  const ended = await service.tokens.issue({ owner: { realm: 'oauth', username: 'alice' } }, admin)
+  await service.tokens.invalidate({ kind: 'access-token', token: ended.accessToken }, anonymous, { wholeSession: true })
   const byAdmin = { authorization: asAdmin }
-  const secrets = [pair, dead].flatMap(({ accessToken, refresh }) => [accessToken, refresh?.token ?? ''])
-  const inAForm = (secret: string) => [
+  const secrets = [pair, ended].flatMap(({ accessToken, refresh }) => [accessToken, refresh?.token ?? ''])
+  const formsWith = (secret: string) => [
     { token: secret },
     { token: `${secret}"` },
     { token: '', token_type_hint: secret },
@@ -89,9 +85,9 @@ test('nor in any of what OAuth’s routes answer but a new pair, wherever it sto
     { client_id: secret, client_secret: secret, token: 'x' },
     { client_id: secret, token: 'x' },
     { client_assertion: secret, token: 'x' },
-    { client_id: 'admin', client_secret: adminSecret, token: dead.accessToken },
+    { client_id: 'admin', client_secret: adminSecret, token: ended.accessToken },
   ]
-  const inASubject = (secret: string) => [
+  const subjectsWith = (secret: string) => [
     { sub_id: secret },
     { [secret]: 1 },
     { sub_id: { format: secret } },
@@ -108,11 +104,11 @@ test('nor in any of what OAuth’s routes answer but a new pair, wherever it sto
       { authorization: basic(secret, secret) },
     ]) {
       for (const path of ['/oauth2/introspect', '/oauth2/token', '/oauth2/revoke'])
-        for (const form of inAForm(secret)) {
+        for (const form of formsWith(secret)) {
           const { status, text } = await post(service.handler, path, form, headers)
           if (path !== '/oauth2/token' || status !== 200) texts.push(text)
         }
-      for (const body of inASubject(secret))
+      for (const body of subjectsWith(secret))
         texts.push((await postJson(service.handler, '/oauth2/global-token-revocation', body, headers)).text)
     }
   service.reports.forEach(logEvents(logger))
@@ -124,7 +120,7 @@ test('nor in any of what OAuth’s routes answer but a new pair, wherever it sto
   expect(everything.includes(adminSecret)).toBe(false)
 })
 
-test('the log takes out what looks like a token, wherever it stands', () => {
+test('the log replaces what looks like a token, wherever it is', () => {
   const lines: string[] = []
   const token = `ita_${'A'.repeat(56)}`
 

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { anonymous, type Caller } from '../../src/tokens/caller.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 import { statementsOf } from '../support/statements.ts'
 
-let service: TestService
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
-afterAll(() => service.close())
+const service = useTestService()
 
 const alice = { realm: 'staff', username: 'alice' }
 const bob = { realm: 'staff', username: 'bob' }
@@ -41,7 +36,7 @@ describe('the list of devices', () => {
     expect(await listed(laptop)).toEqual(idsOf(phone, laptop))
   })
 
-  test('shows what was said of the device, through every refresh, and when', async () => {
+  test('shows the description of the device, and the times of the session, after every refresh', async () => {
     const laptop = await issue()
     const loginAt = service.clock.now()
     service.clock.advance(600)
@@ -73,7 +68,7 @@ describe('the list of devices', () => {
     })
   })
 
-  test('what was not said of a device is null', async () => {
+  test('shows null for what is unknown of a device', async () => {
     const pair = await service.tokens.issue({ owner: alice }, admin)
     const query = '{ mySessions { nodes { lastRefreshedAt device { label userAgent ipAddress } } } }'
 
@@ -84,7 +79,7 @@ describe('the list of devices', () => {
     })
   })
 
-  test('leaves out sessions that are over, unless asked', async () => {
+  test('leaves out ended sessions, unless the request includes them', async () => {
     const [kept, ended, swept] = [await issue(), await issue(), await issue(bob)]
     await end(ended)
     await service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...bob } }, admin)
@@ -96,7 +91,7 @@ describe('the list of devices', () => {
     expect(await listed(again, true)).toEqual(idsOf(again, swept))
   })
 
-  test('a session whose tokens were ended one by one, or expired, is over', async () => {
+  test('leaves out a session whose tokens were ended one by one, or have expired', async () => {
     const kept = await issue()
     const byHalves = await issue()
     await service.tokens.invalidate({ kind: 'access-token', token: byHalves.accessToken }, anonymous)
@@ -108,7 +103,7 @@ describe('the list of devices', () => {
     expect(await listed(await refresh(kept))).toEqual(idsOf(kept))
   })
 
-  test('a session that lives on by its successor is live, also when its first tokens are long over', async () => {
+  test('shows a session with a live successor, even if its first tokens have long expired', async () => {
     let pair = await issue()
     for (let hours = 0; hours < 40; hours += 20) {
       service.clock.advance(20 * 3600)
@@ -118,7 +113,7 @@ describe('the list of devices', () => {
     expect(await listed(pair)).toEqual(idsOf(pair))
   })
 
-  test('an older access token that is still good keeps a session live', async () => {
+  test('shows a session with an older access token that is still valid', async () => {
     const laptop = await issue()
     const { accessToken, refresh: successor } = await refresh(laptop)
     await service.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
@@ -129,7 +124,7 @@ describe('the list of devices', () => {
     expect(await listed(await issue())).not.toContain(laptop.session.id)
   })
 
-  test('one that was refreshed many times is not read once for each pair and each time that it is asked for', async () => {
+  test('a session with many pairs is not read for each pair, or each time that a request names it', async () => {
     let pair = await issue()
     for (let times = 0; times < 100; times++) pair = await refresh(pair)
     const query = 'query ($keys: [_Any!]!) { _entities(representations: $keys) { ... on TokenSession { id isLive } } }'
@@ -141,19 +136,19 @@ describe('the list of devices', () => {
       expect(data._entities.at(-1)).toEqual({ id: String(pair.session.id), isLive: true })
     })
 
-    // The caller's, and those of the 1000 in batches of 256, which name a session once.
+    // One for the caller, and one for each batch of 256 of the 1000, which names the session once.
     expect(statements).toHaveLength(1 + 4)
     for (const { parameters } of statements.slice(1)) expect(parameters[0]).toEqual([pair.session.id])
   })
 
-  test('the session that a sweep spared is still listed, among all that it ended', async () => {
+  test('shows the session that a sweep spared, and none that it ended', async () => {
     const [kept, ...others] = [await issue(), await issue(), await issue()]
     const scope = { kind: 'realm', realm: 'staff' } as const
-    const incident = await service.tokens.authenticate({
+    const administrator = await service.tokens.authenticate({
       kind: 'bearer',
       token: (await service.tokens.issue({ owner: bob, scopes: ['manage_token'] }, admin)).accessToken,
     })
-    await service.tokens.invalidate({ kind: 'owner', scope }, incident, { keepCurrentSession: true })
+    await service.tokens.invalidate({ kind: 'owner', scope }, administrator, { keepCurrentSession: true })
     const later = await issue()
 
     const live = await service.tokens.listSessions({ scope, limit: 10 }, admin)
@@ -166,7 +161,7 @@ describe('the list of devices', () => {
   })
 })
 
-test('the device that logged the others out is all that its owner sees, and what came since', async () => {
+test('after an owner has ended all other sessions, the list has the current one and later ones', async () => {
   const [laptop] = [await issue(), await issue(), await issue()]
   const scope = { kind: 'realm-user', ...alice } as const
   await service.tokens.invalidate({ kind: 'owner', scope }, await callerOf(laptop), { keepCurrentSession: true })
@@ -198,21 +193,21 @@ describe('pages', () => {
     }
   }
 
-  test('follow each other without a gap or a double, whatever is added and ended meanwhile', async () => {
+  test('follow each other without gaps or repeats while sessions are added and ended', async () => {
     const pairs: IssuedPair[] = []
     for (let count = 0; count < 12; count++) pairs.push(await issue())
     const [first] = pairs
-    const there = idsOf(...pairs).reverse()
+    const expected = idsOf(...pairs).reverse()
 
     const read = await readAll(first ?? (await issue()), 5, async () => {
       await issue()
       await end(await issue())
     })
 
-    expect(read).toEqual(there.map(String))
+    expect(read).toEqual(expected.map(String))
   })
 
-  test('go on over long stretches of sessions that are over', async () => {
+  test('continue over many ended sessions', async () => {
     const pairs: IssuedPair[] = []
     for (let count = 0; count < 30; count++) pairs.push(await issue())
     await Promise.all(pairs.slice(2, 28).map(end))
@@ -226,9 +221,9 @@ describe('pages', () => {
 
   test.each([
     ['of another list', 'revocation'],
-    ['made up', 'AAAAAAAAAAAAAA'],
-    ['of a number', '17'],
-    ['empty', ''],
+    ['that is made up', 'AAAAAAAAAAAAAA'],
+    ['that is a number', '17'],
+    ['that is empty', ''],
   ])('refuse a cursor %s', async (_name, cursor) => {
     const pair = await issue()
     const foreign = '{ revocations { edges { cursor } } }'
@@ -243,18 +238,18 @@ describe('pages', () => {
     ])
   })
 
-  test.each([0, -1, 101, 2_000_000_000])('refuse %i entries', async (first) => {
+  test.each([0, -1, 101, 2_000_000_000])('refuse a size of %i', async (first) => {
     const { errors } = await ask(service.handler, page, { authorization: bearer(await issue()), variables: { first } })
 
     expect(errors).toMatchObject([{ message: `Expected \`first\` to be 1 to 100, got ${first}.` }])
   })
 })
 
-describe('who may see sessions', () => {
+describe('permission to list sessions', () => {
   const others = `query ($owner: TokenOwnerInput!) { tokenSessions(filter: { owner: $owner }) { nodes { username } } }`
   const scopes = [{ realmName: 'staff' }, { username: 'alice' }, { realmUser: { realmName: 'staff', username: 'bob' } }]
 
-  test.each(scopes)('an administrator those of %j', async (owner) => {
+  test.each(scopes)('an administrator may list those of %j', async (owner) => {
     await issue()
     await issue(bob)
 
@@ -263,7 +258,7 @@ describe('who may see sessions', () => {
     expect(data.tokenSessions.nodes).toHaveLength('realmName' in owner ? 2 : 1)
   })
 
-  test.each(scopes)('an owner not those of %j', async (owner) => {
+  test.each(scopes)('an owner may not list those of %j', async (owner) => {
     const { errors } = await ask(service.handler, others, {
       authorization: bearer(await issue()),
       variables: { owner },
@@ -272,7 +267,7 @@ describe('who may see sessions', () => {
     expect(errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
   })
 
-  test('an owner their own, also by name', async () => {
+  test('an owner may list their own, also by name', async () => {
     const owner = { realmUser: { realmName: 'staff', username: 'alice' } }
 
     const { data } = await ask(service.handler, others, { authorization: bearer(await issue()), variables: { owner } })
@@ -280,7 +275,7 @@ describe('who may see sessions', () => {
     expect(data).toEqual({ tokenSessions: { nodes: [{ username: 'alice' }] } })
   })
 
-  test('nobody without credentials; and a client has no sessions of its own', async () => {
+  test('a caller needs credentials, and a client has no sessions of its own', async () => {
     const anonymously = await ask(service.handler, '{ mySessions { nodes { id } } }')
     const asClient = await ask(service.handler, '{ mySessions { nodes { id } } }', { authorization: asAdmin })
 
@@ -288,7 +283,7 @@ describe('who may see sessions', () => {
     expect(asClient.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }])
   })
 
-  test('an entity is null for whoever may not see it, as one that is unknown', async () => {
+  test('an entity that the caller may not see is null, as an unknown one is', async () => {
     const [mine, other] = [await issue(), await issue(bob)]
     const query = `query ($representations: [_Any!]!) { _entities(representations: $representations) {
       ... on TokenSession { id username } } }`
@@ -301,17 +296,17 @@ describe('who may see sessions', () => {
   })
 })
 
-describe('what is said of a device', () => {
+describe('the description of a device', () => {
   const create = `mutation ($device: TokenDeviceInput) {
     createTokenPair(input: { realmName: "staff", username: "alice", device: $device }) {
       session { device { label userAgent ipAddress } } } }`
-  const told = async (given: unknown) => {
+  const createWith = async (given: unknown) => {
     const answer = await ask(service.handler, create, { authorization: asAdmin, variables: { device: given } })
     return answer.errors?.[0]?.message ?? answer.data.createTokenPair.session.device
   }
 
-  test('a browser’s endless name is cut, not refused, and not through a character', async () => {
-    const { userAgent } = await told({ userAgent: `${'x'.repeat(511)}😀${'y'.repeat(1000)}` })
+  test('a user agent that is too long is cut between characters, and not refused', async () => {
+    const { userAgent } = await createWith({ userAgent: `${'x'.repeat(511)}😀${'y'.repeat(1000)}` })
 
     expect(userAgent).toBe('x'.repeat(511))
   })
@@ -330,10 +325,10 @@ describe('what is said of a device', () => {
     [{ ipAddress: `fe80::1%${'x'.repeat(100)}` }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
     [{ ipAddress: '1.2.3' }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
   ])('%j is refused', async (given, message) => {
-    expect(await told(given)).toBe(message)
+    expect(await createWith(given)).toBe(message)
   })
 
   test.each(['192.0.2.1', '2001:db8::1'])('%s is an address', async (ipAddress) => {
-    expect(await told({ ipAddress })).toEqual({ label: null, userAgent: null, ipAddress })
+    expect(await createWith({ ipAddress })).toEqual({ label: null, userAgent: null, ipAddress })
   })
 })

@@ -1,21 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { emptyExpired } from '../../src/storage/retention.ts'
 import { type ClientStore, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { type EventStream, subscribe } from '../support/event-stream.ts'
-import { admin, asAdmin, ask, openTestService, type TestService } from '../support/service.ts'
+import { admin, asAdmin, ask, type TestService, useTestService } from '../support/service.ts'
 
-let service: TestService
+const service = useTestService()
 const open: EventStream[] = []
-beforeAll(async () => {
-  service = await openTestService()
-})
-beforeEach(() => service.clear())
 afterEach(async () => {
   for (const stream of open.splice(0)) await stream.close()
 })
-afterAll(() => service.close())
 
 const alice = { realm: 'staff', username: 'alice' }
 const issue = (owner = alice, scopes: readonly string[] = []) => service.tokens.issue({ owner, scopes }, admin)
@@ -45,7 +40,7 @@ const follow = (after?: string, authorization = asAdmin) =>
     `subscription { revocationFeed${after === undefined ? '' : `(after: "${after}")`} { cursor hasGap revocations { id } } }`,
     authorization,
   )
-/** All ids up to the newest in the log. */
+/** Reads all ids up to the newest in the log. */
 async function readIds(stream: EventStream): Promise<readonly string[]> {
   const ids: string[] = []
   for (const last = String(await newest()); ids.at(-1) !== last; )
@@ -64,7 +59,7 @@ describe('tokenInvalidated', () => {
     expect(await stream.next()).toBe('complete')
   })
 
-  test('fires for the session, however often it was refreshed', async () => {
+  test('fires for every pair of an ended session', async () => {
     const pair = await issue()
     const refreshed = await service.tokens.refresh(pair.refresh?.token ?? '')
     const streams = [await watch(pair), await watch(refreshed.outcome === 'refreshed' ? refreshed.pair : pair)]
@@ -78,7 +73,7 @@ describe('tokenInvalidated', () => {
     { kind: 'realm-user', ...alice },
     { kind: 'realm', realm: 'staff' },
     { kind: 'username', username: 'alice' },
-  ] as const)('fires for all logins of the owner, named as $kind', async (scope) => {
+  ] as const)('fires for all sessions of the owner that a sweep covers, by $kind', async (scope) => {
     const streams = [await watch(await issue()), await watch(await issue())]
 
     await invalidate({ kind: 'owner', scope })
@@ -86,7 +81,7 @@ describe('tokenInvalidated', () => {
     for (const stream of streams) expect((await stream.next()).data.tokenInvalidated.id).toBe(String(await newest()))
   })
 
-  test('does not fire for others: another token, session, owner, a session that is spared, a login that came after', async () => {
+  test('does not fire for another token, session or owner, a spared session, or a later login', async () => {
     const spared = await issue()
     const caller = await service.tokens.authenticate({ kind: 'bearer', token: spared.accessToken })
     const bob = await issue({ realm: 'staff', username: 'bob' })
@@ -100,10 +95,10 @@ describe('tokenInvalidated', () => {
     const later = await issue()
     streams.push(await watch(later))
 
-    // Their own ends are the first that they hear of.
-    for (const [place, pair] of [spared, bob, namesake, later].entries()) {
+    // The first event of each stream is about its own token.
+    for (const [index, pair] of [spared, bob, namesake, later].entries()) {
       await endAccess(pair)
-      expect((await streams[place]?.next())?.data.tokenInvalidated.id).toBe(String(await newest()))
+      expect((await streams[index]?.next())?.data.tokenInvalidated.id).toBe(String(await newest()))
     }
   })
 
@@ -126,7 +121,7 @@ describe('tokenInvalidated', () => {
     expect(await stream.next()).toBe('complete')
   })
 
-  test('is refused without a token, to a client, and with a token that has ended', async () => {
+  test('is refused without a token, to a client, and with an ended token', async () => {
     const ended = await issue()
     await endAccess(ended)
     const query = 'subscription { tokenInvalidated { id } }'
@@ -142,7 +137,7 @@ describe('tokenInvalidated', () => {
 })
 
 describe('revocationFeed', () => {
-  test('begins with what is kept, then goes on live', async () => {
+  test('begins with the revocations that are kept, and continues with new ones', async () => {
     const pairs = [await issue(), await issue(), await issue()]
     for (const pair of pairs.slice(0, 2)) await endAccess(pair)
     const stream = await follow()
@@ -156,7 +151,7 @@ describe('revocationFeed', () => {
     expect([...kept, ...live]).toEqual(whole.map(({ revision }) => String(revision)).toReversed())
   })
 
-  test('goes on from a cursor after a cut, here and on another instance', async () => {
+  test('continues from a cursor after a disconnect, on the same instance and on another', async () => {
     const first = await follow()
     await endAccess(await issue())
     const { cursor } = (await first.next()).data.revocationFeed
@@ -175,7 +170,7 @@ describe('revocationFeed', () => {
     ).toEqual([missed, String(await newest())])
   })
 
-  test('an empty first event tells whoever has missed nothing that they are connected', async () => {
+  test('begins with an empty event for a follower that has missed nothing', async () => {
     const { cursor } = (await (await follow()).next()).data.revocationFeed
 
     expect((await (await follow(cursor)).next()).data.revocationFeed).toEqual({
@@ -185,7 +180,7 @@ describe('revocationFeed', () => {
     })
   })
 
-  test('says so when something after the cursor was forgotten', async () => {
+  test('reports a gap when a revocation after the cursor was deleted', async () => {
     const { cursor } = (await (await follow()).next()).data.revocationFeed
     await endAccess(await issue())
     service.clock.advance(3 * 86_400)
@@ -197,7 +192,7 @@ describe('revocationFeed', () => {
     expect(event).toMatchObject({ hasGap: true, revocations: [{ id: String(await newest()) }] })
   })
 
-  test('is refused without manage_token, and with a cursor that is none, before the stream begins', async () => {
+  test('is refused without manage_token, and with an invalid cursor, before the stream begins', async () => {
     const code = async (stream: EventStream) => [(await stream.next()).errors?.[0].extensions.code, await stream.next()]
 
     expect(await code(await follow(undefined, bearer(await issue())))).toEqual(['FORBIDDEN', 'complete'])
@@ -210,14 +205,14 @@ describe('revocationFeed', () => {
     expect(service.reports).toEqual([])
   })
 
-  test('an administrator’s stream ends with the token that gave the right to it', async () => {
+  test('ends with the token of an administrator that authorized it', async () => {
     const pair = await issue(alice, ['manage_token'])
     const stream = await follow(undefined, bearer(pair))
     await stream.next()
 
     await endOwner()
 
-    // The end of its own token may be the last that it reads.
+    // The revocation of its own token may be its last event.
     const last = await stream.next()
     expect(last === 'complete' ? last : await stream.next()).toBe('complete')
   })
@@ -226,7 +221,7 @@ describe('revocationFeed', () => {
     ['is disabled', (clients) => clients.disableClient('guard')],
     ['has another secret', (clients) => clients.replaceClient({ ...guard, secretDigest: digestClientSecret('other') })],
     ['has lost the scope', (clients) => clients.putClient({ ...guard, scopes: ['create_token'] })],
-  ])('a client that %s is told nothing more, nor is a session that it made', async (_, change) => {
+  ])('sends no more to a client that %s, nor to a session that this client created', async (_, change) => {
     const clients = createClientStore(service.database)
     await clients.putClient(guard)
     const pair = await service.tokens.issue(
@@ -236,7 +231,7 @@ describe('revocationFeed', () => {
     const streams = [await follow(undefined, asGuard), await follow(undefined, bearer(pair))]
     const administrator = await follow()
     for (const stream of [...streams, administrator]) await stream.next()
-    // Whose scopes are as they were is told.
+    // As long as the scopes are unchanged, each stream gets events.
     await endAccess(await issue())
     for (const stream of [...streams, administrator]) expect(await readIds(stream)).toHaveLength(1)
 
@@ -249,7 +244,7 @@ describe('revocationFeed', () => {
 })
 
 describe('the stream', () => {
-  test('is plain server-sent events that nobody keeps or holds back', async () => {
+  test('is plain server-sent events that no proxy caches or buffers', async () => {
     const stream = await follow()
 
     expect(
@@ -263,7 +258,7 @@ describe('the stream', () => {
     })
   })
 
-  test('a subscription by a caller who takes no stream is refused', async () => {
+  test('is refused to a caller that does not accept one', async () => {
     const answer = await ask(service.handler, 'subscription { revocationFeed { cursor } }', { authorization: asAdmin })
 
     expect(answer).toMatchObject({ status: 406, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
@@ -273,14 +268,14 @@ describe('the stream', () => {
     'subscription { tokenInvalidated @skip(if: true) { id } }',
     'subscription { ... @include(if: false) { tokenInvalidated { id } } }',
     'subscription { ...Root } fragment Root on Subscription { tokenInvalidated @skip(if: true) { id } }',
-  ])('%s has nothing to listen to, and is refused', async (query) => {
+  ])('is refused for %s, which selects no field', async (query) => {
     const stream = await listen(query, bearer(await issue()))
 
     expect(await stream.next()).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
     expect(service.reports).toEqual([])
   })
 
-  test('all end when the service stops, and what comes after that completes at once', async () => {
+  test('ends when the service stops, and a later one completes at once', async () => {
     const pair = await issue()
     const [page, feed] = [await watch(pair), await follow()]
     await feed.next()

@@ -2,7 +2,10 @@ import { desc } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
-import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { ClientCaller } from '../../src/tokens/caller.ts'
+import type { SweepScope } from '../../src/tokens/coverage.ts'
+import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { admin, type TestService } from '../support/service.ts'
 import { accessTokenSeconds, graceSeconds, type Half, type Life, type Pair, refreshTokenSeconds } from './life.ts'
@@ -11,25 +14,34 @@ type Command = fc.AsyncCommand<Life, TestService>
 
 const realms = ['staff', 'guests'] as const
 const usernames = ['alice', 'bob'] as const
+const clients = ['web', 'app'] as const
 
-/** All commands; some are directed, as chance alone would hardly ever come to them. */
+/** All commands. Some set up a situation on purpose, since random commands alone would almost never reach it. */
 export function commandArbitraries(): fc.Arbitrary<Command>[] {
   const owner = fc.record({ realm: fc.constantFrom(...realms), username: fc.constantFrom(...usernames) })
-  const scope: fc.Arbitrary<OwnerScope> = fc.oneof(
+  const client = fc.constantFrom(...clients)
+  const scope: fc.Arbitrary<SweepScope> = fc.oneof(
     owner.map(({ realm }) => ({ kind: 'realm', realm }) as const),
     owner.map(({ username }) => ({ kind: 'username', username }) as const),
     owner.map((each) => ({ kind: 'realm-user', ...each }) as const),
+    client.map((clientId) => ({ kind: 'client', clientId }) as const),
+    fc.constant({ kind: 'everything' } as const),
   )
   const nth = fc.nat(1000)
   const half = fc.constantFrom<Half>('access', 'refresh')
   const weighted: readonly (readonly [weight: number, command: fc.Arbitrary<Command>])[] = [
-    [9, fc.tuple(owner, fc.boolean(), fc.boolean()).map(([each, one, other]) => issue(each, one && other))],
+    [
+      9,
+      fc
+        .tuple(owner, client, fc.boolean(), fc.boolean())
+        .map(([each, by, one, other]) => issue(each, by, one && other)),
+    ],
     [5, nth.map(refreshNewest)],
     [1, nth.map(refreshAny)],
     [4, fc.tuple(nth, half).map(([n, which]) => invalidateHalf(n, which))],
     [2, fc.tuple(nth, half).map(([n, which]) => introspect(n, which))],
     [5, scope.map(sweep)],
-    [2, fc.tuple(nth, half, fc.boolean()).map(([n, which, isByName]) => sweepUsedUp(n, which, isByName))],
+    [2, fc.tuple(nth, half, fc.boolean()).map(([n, which, isByName]) => sweepInactive(n, which, isByName))],
     [2, fc.tuple(nth, fc.integer({ min: 0, max: graceSeconds - 1 })).map(([n, seconds]) => replayInside(n, seconds))],
     [2, fc.tuple(nth, fc.constantFrom(0, 1, 300)).map(([n, seconds]) => replayOutside(n, seconds))],
     [1, fc.tuple(nth, fc.constantFrom(0, 1, 300)).map(([n, seconds]) => refreshExpired(n, seconds))],
@@ -38,12 +50,12 @@ export function commandArbitraries(): fc.Arbitrary<Command>[] {
   return weighted.flatMap(([weight, command]) => Array.from({ length: weight }, () => command))
 }
 
-/** Forgets all tokens, so that a run begins with an empty log. Faster than truncating, for so few rows. */
+/** Deletes all tokens, so that a run begins with an empty log. For so few rows this is faster than `truncate`. */
 export async function forgetAll({ database: { db } }: TestService): Promise<void> {
   for (const table of [revocations, spentRefreshTokens, tokenPairs]) await db.delete(table)
 }
 
-/** Every half is as alive as the model has it. */
+/** Compares every half with the model: both agree on whether it is active. */
 export async function compareAll(life: Life, service: TestService): Promise<void> {
   await Promise.all(
     life.pairs.flatMap((pair) =>
@@ -52,12 +64,13 @@ export async function compareAll(life: Life, service: TestService): Promise<void
   )
 }
 
-function issue(owner: Owner, withoutRefreshToken: boolean): Command {
-  return command(`issue to ${owner.realm}/${owner.username}${withoutRefreshToken ? ', access only' : ''}`, {
+function issue(owner: Owner, client: string, withoutRefreshToken: boolean): Command {
+  const caller: ClientCaller = { kind: 'client', clientId: client, scopes: ['create_token'] }
+  return command(`${client} issues to ${owner.realm}/${owner.username}${withoutRefreshToken ? ', access only' : ''}`, {
     run: async (life, service) => {
-      const tokens = await service.tokens.issue({ owner, withoutRefreshToken }, admin)
+      const tokens = await service.tokens.issue({ owner, withoutRefreshToken }, caller)
       assertLifetimes(service, tokens)
-      life.add(tokens)
+      life.add(tokens, client)
     },
   })
 }
@@ -70,7 +83,7 @@ function refreshAny(nth: number): Command {
   return onPair(`refresh any ${nth}`, nth, ({ pairs }) => pairs, refresh)
 }
 
-/** An ancestor whose successor may be an ancestor itself by now. */
+/** Refreshes with a spent token within the grace window. Its successor may be spent as well by now. */
 function replayInside(nth: number, seconds: number): Command {
   return onPair(`replay ${nth} within the window after ${seconds} s`, nth, spendable, async (life, service, pair) => {
     if (pair.spent === undefined) await refresh(life, service, pair)
@@ -120,17 +133,17 @@ function introspect(nth: number, half: Half): Command {
   )
 }
 
-function sweep(scope: OwnerScope): Command {
+function sweep(scope: SweepScope): Command {
   return command(`sweep ${Object.values(scope).join(' ')}`, {
     run: (life, service) => sweepScope(life, service, scope),
   })
 }
 
-/** A pair without a live half is covered by a sweep and not ended by it: named alone, its halves still count as new. */
-function sweepUsedUp(nth: number, half: Half, isByName: boolean): Command {
-  const way = isByName ? 'named' : 'expired'
+/** A pair without a live half is covered by a sweep but not counted: ended singly later, its halves count as new. */
+function sweepInactive(nth: number, half: Half, isByName: boolean): Command {
+  const cause = isByName ? 'invalidated' : 'expired'
   return onPair(
-    `sweep ${nth} when its access token is ${way}, name ${half}`,
+    `sweep ${nth} when its access token is ${cause}, then invalidate ${half}`,
     nth,
     uncovered,
     async (life, service, pair) => {
@@ -159,10 +172,14 @@ async function invalidate(life: Life, service: TestService, pair: Pair, half: Ha
   await compareHalf(life, service, pair, half)
 }
 
-async function sweepScope(life: Life, service: TestService, scope: OwnerScope): Promise<void> {
+async function sweepScope(life: Life, service: TestService, scope: SweepScope): Promise<void> {
   const expected = life.sweep(scope)
-  expect(await service.tokens.invalidate({ kind: 'owner', scope }, admin)).toMatchObject({ ...expected, errors: [] })
-  expect(await lastRecorded(service)).toEqual(expected)
+  expect(await service.tokens.invalidate(targetOf(scope), admin)).toMatchObject({ ...expected, errors: [] })
+  expect(await newestCounts(service)).toEqual(expected)
+}
+
+function targetOf(scope: SweepScope): InvalidationTarget {
+  return scope.kind === 'client' || scope.kind === 'everything' ? scope : { kind: 'owner', scope }
 }
 
 async function refresh(life: Life, service: TestService, pair: Pair): Promise<void> {
@@ -174,7 +191,7 @@ async function refresh(life: Life, service: TestService, pair: Pair): Promise<vo
       expect(life.pairs.map(({ tokens }) => tokens.accessToken)).not.toContain(answer.pair.accessToken)
       expect(answer.pair).toMatchObject({ session: pair.tokens.session, scopes: pair.tokens.scopes })
       assertLifetimes(service, answer.pair)
-      return life.add(answer.pair, pair)
+      return life.add(answer.pair, pair.client, pair)
     case 'replay': {
       const { tokens, expiresAt } = prediction.successor
       const expiresInSeconds = Math.max(0, (expiresAt.access - life.now()) / 1000)
@@ -182,7 +199,7 @@ async function refresh(life: Life, service: TestService, pair: Pair): Promise<vo
     }
     case 'refused':
       expect(answer).toEqual({ outcome: 'refused', reason: prediction.reason })
-      if (prediction.ended !== undefined) expect(await lastRecorded(service)).toEqual(prediction.ended)
+      if (prediction.ended !== undefined) expect(await newestCounts(service)).toEqual(prediction.ended)
       return
     default:
       return prediction satisfies never
@@ -200,7 +217,7 @@ async function compareHalf(life: Life, service: TestService, pair: Pair, half: H
   expect({ half, active }).toEqual({ half, active: life.isLive(pair, half) })
 }
 
-async function lastRecorded(service: TestService): Promise<unknown> {
+async function newestCounts(service: TestService): Promise<unknown> {
   const { invalidated, previouslyInvalidated } = revocations
   const newest = service.database.db.select({ invalidated, previouslyInvalidated }).from(revocations)
   return (await newest.orderBy(desc(revocations.revision)).limit(1))[0]
@@ -211,7 +228,7 @@ function pass(life: Life, service: TestService, seconds: number): void {
   service.clock.advance(seconds)
 }
 
-/** Pairs whose refresh token was, or could now be, spent: what a replay needs. */
+/** Pairs whose refresh token is spent, or can be spent now: a replay needs one of them. */
 function spendable({ pairs, isLive }: Life): readonly Pair[] {
   return pairs.filter((pair) => pair.spent !== undefined || isLive(pair, 'refresh'))
 }

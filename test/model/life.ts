@@ -1,30 +1,30 @@
-import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
-import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { InvalidationCounts, SweepScope } from '../../src/tokens/coverage.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { RefreshRefusal } from '../../src/tokens/refresh.ts'
 
 /**
- * A token's life as design.md §4 tells it, without a database: what every verb must answer next.
+ * The model: the life of all pairs without a database. It predicts the answer of every verb.
  *
- * It knows no revisions and no log. Whatever was there when a sweep came is covered by it, once and for good.
+ * It has no revisions and no log. A sweep covers the pairs that exist at that moment, permanently.
  */
 export interface Life {
   readonly pairs: readonly Pair[]
   /** Milliseconds since the start. */
   now(): number
   advance(seconds: number): void
-  /** A pair that was handed out now: by an issue, or by spending `ancestor`. */
-  add(tokens: IssuedPair, ancestor?: Pair): void
+  /** Adds a pair that was issued now: for a new session, or for the refresh token of `ancestor`. */
+  add(tokens: IssuedPair, client: string, ancestor?: Pair): void
   isLive(pair: Pair, half: Half): boolean
-  /** What spending its refresh token must answer; a reuse ends the session, and counts so many halves. */
+  /** Predicts the answer to a refresh. A reuse ends the session: `ended` is what it must count. */
   refresh(pair: Pair): RefreshPrediction
   invalidate(pair: Pair, half: Half): InvalidationCounts
-  sweep(scope: OwnerScope): InvalidationCounts
+  sweep(scope: SweepScope): InvalidationCounts
 }
 
 export type Half = 'access' | 'refresh'
 
-export type RefreshPrediction =
+type RefreshPrediction =
   | { readonly outcome: 'new' }
   | { readonly outcome: 'replay'; readonly successor: Pair }
   | { readonly outcome: 'refused'; readonly reason: RefreshRefusal; readonly ended?: InvalidationCounts }
@@ -32,13 +32,15 @@ export type RefreshPrediction =
 export interface Pair {
   readonly tokens: IssuedPair
   readonly owner: Owner
-  /** The session's number. */
+  /** The client that created its session. */
+  readonly client: string
+  /** The id of its session. */
   readonly session: number
   readonly expiresAt: Readonly<Record<Half, number>>
   readonly hasRefresh: boolean
-  /** Halves that were invalidated by name. */
-  readonly named: Set<Half>
-  /** Set by the first sweep that covered it: whether it had a live half then, so that it was counted. */
+  /** Halves that were invalidated singly, by their token. */
+  readonly single: Set<Half>
+  /** Set by the first sweep that covered it: whether it had a live half then, and so was counted. */
   cover: { readonly wasLive: boolean } | undefined
   spent: { readonly successor: Pair; readonly at: number } | undefined
 }
@@ -51,20 +53,23 @@ export function createLife(): Life {
   const pairs: Pair[] = []
   let now = 0
 
-  const isOpen = (pair: Pair, half: Half) =>
-    (half === 'access' || pair.hasRefresh) && !pair.named.has(half) && pair.expiresAt[half] > now
-  const isInvalidated = (pair: Pair, half: Half) => pair.named.has(half) || pair.cover !== undefined
+  const isUsable = (pair: Pair, half: Half) =>
+    (half === 'access' || pair.hasRefresh) && !pair.single.has(half) && pair.expiresAt[half] > now
+  const isInvalidated = (pair: Pair, half: Half) => pair.single.has(half) || pair.cover !== undefined
 
-  /** A live pair counts both halves, each as new or previous; one that is not live, or was covered before, nothing. */
+  /**
+   * Counts both halves of a live pair, each as newly or previously invalidated. A pair that is not live, or was covered
+   * before, counts as nothing.
+   */
   function cover(covered: readonly Pair[]): InvalidationCounts {
     const fresh = covered.filter((pair) => pair.cover === undefined)
     let [invalidated, previouslyInvalidated] = [0, 0]
     for (const pair of fresh) {
-      const wasLive = isOpen(pair, 'access') || isOpen(pair, 'refresh')
+      const wasLive = isUsable(pair, 'access') || isUsable(pair, 'refresh')
       pair.cover = { wasLive }
       if (!wasLive) continue
-      previouslyInvalidated += pair.named.size
-      invalidated += (pair.hasRefresh ? 2 : 1) - pair.named.size
+      previouslyInvalidated += pair.single.size
+      invalidated += (pair.hasRefresh ? 2 : 1) - pair.single.size
     }
     return { invalidated, previouslyInvalidated }
   }
@@ -75,14 +80,15 @@ export function createLife(): Life {
     advance: (seconds) => {
       now += seconds * 1000
     },
-    add: (tokens, ancestor) => {
+    add: (tokens, client, ancestor) => {
       const pair: Pair = {
         tokens,
         owner: tokens.session.owner,
+        client,
         session: tokens.session.id,
         expiresAt: { access: now + accessTokenSeconds * 1000, refresh: now + refreshTokenSeconds * 1000 },
         hasRefresh: tokens.refresh !== undefined,
-        named: new Set(),
+        single: new Set(),
         cover: undefined,
         spent: undefined,
       }
@@ -90,7 +96,7 @@ export function createLife(): Life {
       if (ancestor !== undefined) ancestor.spent = { successor: pair, at: now }
     },
     isLive: (pair, half) =>
-      isOpen(pair, half) && pair.cover === undefined && (half === 'access' || pair.spent === undefined),
+      isUsable(pair, half) && pair.cover === undefined && (half === 'access' || pair.spent === undefined),
     refresh: (pair) => {
       if (!pair.hasRefresh) return { outcome: 'refused', reason: 'invalid' }
       if (pair.expiresAt.refresh <= now) return { outcome: 'refused', reason: 'expired' }
@@ -102,15 +108,15 @@ export function createLife(): Life {
     },
     invalidate: (pair, half) => {
       if (half === 'refresh' && !pair.hasRefresh) return { invalidated: 0, previouslyInvalidated: 0 }
-      if (pair.named.has(half) || pair.cover?.wasLive === true) return { invalidated: 0, previouslyInvalidated: 1 }
-      pair.named.add(half)
+      if (pair.single.has(half) || pair.cover?.wasLive === true) return { invalidated: 0, previouslyInvalidated: 1 }
+      pair.single.add(half)
       return { invalidated: 1, previouslyInvalidated: 0 }
     },
-    sweep: (scope) => cover(pairs.filter(({ owner }) => isIn(scope, owner))),
+    sweep: (scope) => cover(pairs.filter((pair) => isIn(scope, pair))),
   }
 }
 
-function isIn(scope: OwnerScope, { realm, username }: Owner): boolean {
+function isIn(scope: SweepScope, { owner: { realm, username }, client }: Pair): boolean {
   switch (scope.kind) {
     case 'realm':
       return scope.realm === realm
@@ -118,6 +124,10 @@ function isIn(scope: OwnerScope, { realm, username }: Owner): boolean {
       return scope.username === username
     case 'realm-user':
       return scope.realm === realm && scope.username === username
+    case 'client':
+      return scope.clientId === client
+    case 'everything':
+      return true
     default:
       return scope satisfies never
   }

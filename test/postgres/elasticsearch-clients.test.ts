@@ -1,7 +1,7 @@
 import { Client as Client6 } from 'elasticsearch-6'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ServiceEvent } from '../../src/events/events.ts'
-import { createHandler } from '../../src/http/handler.ts'
+import { createRoutes } from '../../src/http/routes.ts'
 import { type RunningServer, startServer } from '../../src/server/server.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { revocations } from '../../src/storage/schema.ts'
@@ -26,9 +26,8 @@ beforeAll(async () => {
   const emit = (event: ServiceEvent) => reports.push(event)
   const authenticatePassword = async (username: string, password: string) =>
     username === 'alice' && password === 'open sesame' ? { ...alice, scopes: ['read'] } : undefined
-  const handler = createHandler({ tokens, emit, authenticatePassword, assertReady: database.ping })
-  const fastPath = { accepts: () => false, answer: async () => undefined }
-  server = await startServer({ handler, fastPath, emit, port: 0, host: '127.0.0.1' })
+  const routes = createRoutes({ tokens, emit, authenticatePassword, assertReady: database.ping })
+  server = await startServer({ routes, emit, port: 0, host: '127.0.0.1' })
 })
 beforeEach(() => service.clear())
 afterAll(async () => {
@@ -59,16 +58,16 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     opened.push(client)
     return client
   }
-  /** What 6.x reads beside the counts. */
-  const answered = (invalidated: number, previously: number) => ({
+  /** The answer: the counts, and for 6.x also `created`. */
+  const answerOf = (invalidated: number, previously: number) => ({
     ...(version === 6 && { created: invalidated > 0 }),
     ...counts(invalidated, previously),
   })
-  const ok = (invalidated: number, previously: number) => ({ statusCode: 200, body: answered(invalidated, previously) })
+  const ok = (invalidated: number, previously: number) => ({ statusCode: 200, body: answerOf(invalidated, previously) })
   const refusal = (statusCode: number, body: unknown) => ({ statusCode, body })
-  const failureOf = async (asked: Promise<ClientAnswer>) => {
-    const error = await asked.then(
-      () => expect.unreachable('the client was answered'),
+  const failureOf = async (request: Promise<ClientAnswer>) => {
+    const error = await request.then(
+      () => expect.unreachable('the client was answered without an error'),
       (reason: unknown) => reason,
     )
     expect(error).toBeInstanceOf(ResponseError)
@@ -77,7 +76,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
   }
 
   describe.each([{ compression: false }, { compression: true }])('with $compression compression', ({ compression }) => {
-    test('token: the access token alone, counted as new and then as previous', async () => {
+    test('token: ends the access token alone, counted as newly and then as previously invalidated', async () => {
       const client = open({ compression })
       const pair = await issue()
 
@@ -86,7 +85,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       expect([await isActive(pair.accessToken), await isActive(refreshTokenOf(pair))]).toEqual([false, true])
     })
 
-    test('refresh_token: the refresh token alone, spent or not', async () => {
+    test('refresh_token: ends the refresh token alone, spent or not', async () => {
       const client = open({ compression })
       const pair = await issue()
       const spent = await issue(bob)
@@ -98,7 +97,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       expect(await isActive(pair.accessToken)).toBe(true)
     })
 
-    test('realm_name: both halves of all in it, and again nothing', async () => {
+    test('realm_name: ends both halves of all pairs in the realm, and the second time none', async () => {
       const client = open({ compression })
       const [half] = [await issue(), await issue(bob), await issue(guest)]
       await service.tokens.invalidate({ kind: 'access-token', token: half.accessToken }, admin)
@@ -107,7 +106,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       expect(await client.invalidateToken({ realm_name: 'staff' })).toMatchObject(ok(0, 0))
     })
 
-    test('username: in all realms, and both: in one', async () => {
+    test('username: ends tokens in all realms, and with realm_name in that one', async () => {
       const client = open({ compression })
       await Promise.all([issue(), issue(bob), issue(guest)])
 
@@ -116,17 +115,17 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       expect(await client.invalidateToken({ username: 'alice' })).toMatchObject(ok(0, 0))
     })
 
-    test('an unknown token is thrown as 404 with the counts, an unknown realm is not', async () => {
+    test('an unknown token is thrown as 404 with the counts; an unknown realm is no error', async () => {
       const client = open({ compression })
 
-      expect(await failureOf(client.invalidateToken({ token: 'garbage' }))).toMatchObject(refusal(404, answered(0, 0)))
+      expect(await failureOf(client.invalidateToken({ token: 'garbage' }))).toMatchObject(refusal(404, answerOf(0, 0)))
       expect(await failureOf(client.invalidateToken({ refresh_token: (await issue()).accessToken }))).toMatchObject(
-        refusal(404, answered(0, 0)),
+        refusal(404, answerOf(0, 0)),
       )
       expect(await client.invalidateToken({ realm_name: 'nowhere' })).toMatchObject(ok(0, 0))
     })
 
-    test('what contradicts itself is thrown as 400 in Elasticsearch’s own words', async () => {
+    test('contradictory parameters are thrown as 400 with Elasticsearch’s own messages', async () => {
       const client = open({ compression })
       const invalid = (reason: string) => ({ error: { type: 'action_request_validation_exception', reason } })
 
@@ -156,7 +155,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       )
     })
 
-    test('an unknown parameter is thrown as 400, wherever the client puts it', async () => {
+    test('an unknown parameter is thrown as 400, whether the client puts it in the body or in the query string', async () => {
       const failure = await failureOf(open({ compression }).invalidateToken({ realm_name: 'staff', realm: 'guests' }))
 
       expect(failure.statusCode).toBe(400)
@@ -164,14 +163,14 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     })
   })
 
-  test('whoever expects that a token may be gone ignores 404 and reads the counts', async () => {
+  test('a caller that expects unknown tokens can ignore 404 and read the counts', async () => {
     expect(await open().invalidateToken({ token: 'garbage' }, { ignore: [404] })).toMatchObject({
       statusCode: 404,
-      body: answered(0, 0),
+      body: answerOf(0, 0),
     })
   })
 
-  test('a call without a selector comes without a body: it is thrown as 400, or does not leave the client', async () => {
+  test('a call without a selector has no body: it is thrown as 400, or the client does not send it', async () => {
     const ask = () => open().invalidateToken(undefined)
 
     if (version <= 7) await expect(ask()).rejects.toBeInstanceOf(ConfigurationError)
@@ -181,7 +180,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       )
   })
 
-  test('the message of an error is one that people can act on', async () => {
+  test('the message of an error says what to correct', async () => {
     const { message } = await failureOf(open().invalidateToken({ username: '', realm_name: ' ' }))
 
     expect(message).toContain(
@@ -191,7 +190,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     )
   })
 
-  test('credentials that are missing or wrong are thrown as 401, an access token’s end as “token expired”', async () => {
+  test('missing or wrong credentials are thrown as 401, and an access token that has ended as “token expired”', async () => {
     const [expired, ended] = [await issue(), await issue()]
     await service.tokens.invalidate({ kind: 'access-token', token: ended.accessToken }, admin)
     service.clock.advance(1201)
@@ -210,7 +209,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
       expect(await ask({ bearer: accessToken })).toMatchObject(reason('token expired'))
   })
 
-  test('without manage_token it is thrown as 403, also for one’s own tokens', async () => {
+  test('without manage_token an invalidation is thrown as 403, also of the caller’s own tokens', async () => {
     const { accessToken } = await issue()
     const secretDigest = digestClientSecret('x'.repeat(32))
     const scopes = ['introspect_token', 'create_token']
@@ -221,7 +220,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     expect(await isActive(accessToken)).toBe(true)
   })
 
-  test('an answer that is lost on the way is asked for again by the client, and says that it is done', async () => {
+  test('when an answer is lost, the client repeats its request and is answered that the token was invalidated before', async () => {
     const proxy = await startProxy(server.origin)
     const client = open({ node: proxy.url.replace(/\/$/, '') })
     const { accessToken } = await issue()
@@ -235,7 +234,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     proxy.close()
   })
 
-  test('getToken: a password buys a pair, its refresh token the next, and authenticate says whose it is', async () => {
+  test('getToken: a password is exchanged for a pair, its refresh token for the next, and authenticate names the owner', async () => {
     const client = open()
     const login = { grant_type: 'password', username: 'alice', password: 'open sesame' }
 
@@ -253,7 +252,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     })
   })
 
-  test('getToken: a wrong password is 401, a dead refresh token 400 with the text that Kibana looks for', async () => {
+  test('getToken: a wrong password is 401, an invalidated refresh token 400 with the text that Kibana looks for', async () => {
     const client = open()
     const pair = await issue()
     await client.invalidateToken({ refresh_token: refreshTokenOf(pair) })
@@ -267,7 +266,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
     )
   })
 
-  test('getToken: client_credentials is a token for the caller, without a refresh token, and can end it', async () => {
+  test('getToken: client_credentials gives the caller a token of its own, without a refresh token, that can end itself', async () => {
     const granted = (await open({ auth: asAdminByKey }).getToken({ grant_type: 'client_credentials' }))
       .body as GrantBody
     const own = open({ auth: { bearer: granted.access_token } })
@@ -279,18 +278,23 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
   })
 })
 
-test('what client 6 packs into a DELETE has no length: it is refused, and nothing ends; its packed POST is read', async () => {
+test('client 6 compresses a DELETE without a length, which is refused without effect; its compressed POST is read', async () => {
   const { accessToken } = await issue()
   const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
-  const packing = new Client6({ node: server.origin, compression: 'gzip', headers: { authorization }, maxRetries: 0 })
+  const compressing = new Client6({
+    node: server.origin,
+    compression: 'gzip',
+    headers: { authorization },
+    maxRetries: 0,
+  })
 
-  const ending = packing.xpack.security.invalidateToken({ body: { token: accessToken } })
-  const granting = packing.xpack.security.getToken({ body: { grant_type: 'client_credentials' } })
+  const ending = compressing.xpack.security.invalidateToken({ body: { token: accessToken } })
+  const granting = compressing.xpack.security.getToken({ body: { grant_type: 'client_credentials' } })
 
   await expect(ending).rejects.toMatchObject({ statusCode: 400 })
   expect(await granting).toMatchObject({ statusCode: 200, body: { type: 'Bearer' } })
   expect(await isActive(accessToken)).toBe(true)
-  packing.close()
+  compressing.close()
 })
 
 interface GrantBody {

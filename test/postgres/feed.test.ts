@@ -13,7 +13,7 @@ import { admin, openTestService, type TestService } from '../support/service.ts'
 let service: TestService
 let url: string
 let clients: pg.Client[]
-// One for each test: a hint may come up to 20 ms after its commit, and these count hints.
+// Each test has its own service: a notification may arrive up to 20 ms after its commit, and these tests count them.
 beforeEach(async () => {
   service = await openTestService()
   url = service.url ?? expect.unreachable()
@@ -32,7 +32,7 @@ async function connect(): Promise<pg.Client> {
   return client
 }
 
-/** Takes its revision first and commits some time later, as a stuck or distant writer does. */
+/** Takes its revision first and commits some time later, as a slow or distant writer does. */
 async function appendSlowly(client: pg.Client, pairId: number): Promise<number> {
   await client.query('begin')
   const { rows } = await client.query("select nextval('revision')::int as revision")
@@ -46,7 +46,7 @@ async function appendSlowly(client: pg.Client, pairId: number): Promise<number> 
   return rows[0].revision
 }
 
-/** What is wrong: it goes by the number. */
+/** The wrong way to read the log: it continues after the highest revision that it has seen. */
 async function readNaively(client: pg.Client, seen: number[]): Promise<void> {
   const { rows } = await client.query('select revision::int from revocations where revision > $1 order by revision', [
     seen.at(-1) ?? 0,
@@ -54,7 +54,7 @@ async function readNaively(client: pg.Client, seen: number[]): Promise<void> {
   seen.push(...rows.map(({ revision }) => revision))
 }
 
-test('while eight write at once a reader by revision misses rows, and a follower has each of them once', async () => {
+test('while eight clients write concurrently, a reader by revision misses rows, and a follower gets each row once', async () => {
   const log = createRevocationLog(service.database)
   const stream = await createSubscriptions({
     log,
@@ -105,26 +105,26 @@ test('while eight write at once a reader by revision misses rows, and a follower
   console.info(`a reader by revision missed ${appended.length - naive.length} of ${appended.length} rows`)
 })
 
-test('what a process invalidates just before it goes is told to the others', async () => {
+test('a notification that a process sends just before it closes reaches the others', async () => {
   const listener = await connect()
-  let told = 0
+  let notifications = 0
   listener.on('notification', () => {
-    told++
+    notifications++
   })
   await listener.query('listen revocations')
 
   for (let round = 1; round <= 3; round++) {
-    const leaving = await openDatabase({ kind: 'postgres', url, directUrl: url })
-    leaving.notifications.notify()
-    await leaving.close()
+    const closing = await openDatabase({ kind: 'postgres', url, directUrl: url })
+    closing.notifications.notify()
+    await closing.close()
 
-    await expect.poll(() => told).toBe(round)
+    await expect.poll(() => notifications).toBe(round)
   }
 })
 
-test('a cursor from before a transaction that is days old has a gap once that was forgotten, and not while it is under way', async () => {
+test('a cursor from before a days-old transaction has a gap once its row is deleted, and not while it is running', async () => {
   const log = createRevocationLog(service.database)
-  const forget = () => emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
+  const deleteExpired = () => emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
   const append = (client: pg.Client, pairId: number) =>
     client.query(
       `insert into revocations (revision, selector, pair_id, at, caller)
@@ -138,22 +138,22 @@ test('a cursor from before a transaction that is days old has a gap once that wa
   await append(young, 1_001)
   const xid = 'select xid::text from revocations where pair_id = $1'
   const [running, seen] = [(await old.query(xid, [1_000])).rows[0].xid, (await young.query(xid, [1_001])).rows[0].xid]
-  // By hand, because the other tests' transactions on this server would be in it.
+  // The cursor is built by hand: one from the log would include the transactions of other tests on this server.
   const [format, cluster] = Buffer.from(await log.position(), 'base64url')
     .toString()
     .split(' ')
   const snapshot = `${running}:${BigInt(seen) + 1n}:${running}`
   const cursor = Buffer.from(`${format} ${cluster} ${snapshot}`).toString('base64url')
 
-  expect((await forget()).revocations).toBeGreaterThan(0)
+  expect((await deleteExpired()).revocations).toBeGreaterThan(0)
   expect(await hasGap()).toBe(false)
 
   await old.query('commit')
-  expect((await forget()).revocations).toBe(1)
+  expect((await deleteExpired()).revocations).toBe(1)
   expect(await hasGap()).toBe(true)
 })
 
-test('a listener whose connection dies without a word notices, listens again, and wakes for what it did not hear', async () => {
+test('a listener whose connection dies silently notices it, listens again, and signals what it may have missed', async () => {
   const proxy = await startProxy(url)
   const events: string[] = []
   const until = async (count: number, event: string) => {
@@ -163,25 +163,25 @@ test('a listener whose connection dies without a word notices, listens again, an
     directUrl: proxy.url,
     ownPayload: 'own',
     heartbeatMs: 1_000,
-    onChange: () => events.push('woken'),
+    onChange: () => events.push('changed'),
     emit: ({ name }) => events.push(name),
   })
-  await until(1, 'woken')
+  await until(1, 'changed')
 
   proxy.cut()
   await until(1, 'listen_connection_lost')
-  const heard = events.length
+  const eventsBefore = events.length
   proxy.heal()
-  await until(heard, 'woken')
-  const reported = events.filter((event) => event !== 'woken')
+  await until(eventsBefore, 'changed')
+  const reported = events.filter((event) => event !== 'changed')
   expect(reported).toEqual(['listen_connection_lost', 'listen_connection_restored'])
 
   await stop()
   proxy.close()
 })
 
-test('a listener hears others and not itself, and stops without leaving its connection behind', async () => {
-  let woken = 0
+test('a listener reports the notifications of others and not its own, and closes its connection when it stops', async () => {
+  let changes = 0
   const client = await connect()
   const listening = async () =>
     (
@@ -193,15 +193,15 @@ test('a listener hears others and not itself, and stops without leaving its conn
     directUrl: url,
     ownPayload: 'own',
     heartbeatMs: 60_000,
-    onChange: () => woken++,
+    onChange: () => changes++,
     emit: ({ name }) => expect.unreachable(name),
   })
-  while (woken === 0) await sleep(5)
+  while (changes === 0) await sleep(5)
 
   await client.query("select pg_notify('revocations', 'own')")
   await client.query("select pg_notify('revocations', 'other')")
-  while (woken === 1) await sleep(5)
-  expect([woken, await listening()]).toEqual([2, 1])
+  while (changes === 1) await sleep(5)
+  expect([changes, await listening()]).toEqual([2, 1])
 
   await stop()
   while ((await listening()) !== 0) await sleep(5)

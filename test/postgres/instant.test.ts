@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { until } from '../../scripts/lib/processes.ts'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
-import { until } from '../support/processes.ts'
 import { admin, openTestService, type TestService } from '../support/service.ts'
 
 let service: TestService
@@ -26,10 +26,10 @@ const isWaiting = async () => {
   return rowCount === 1
 }
 
-test('a sweep of logins before an instant to come spares who logs in after it, while the sweep waits its turn', async () => {
+test('a sweep with a future instant spares logins after that instant, also when the sweep waits for a lock meanwhile', async () => {
   const before = await issue()
   const inASecond = new Date(service.clock.now().getTime() + 1000)
-  // A username's sweep stands before it. Logins of the realm do not wait for that: they overtake.
+  // The lock of a username's sweep blocks the sweep of the realm. Logins in the realm do not wait for that lock.
   await other.query("begin; select lock_scope(null, 'bob')")
 
   const sweep = service.tokens.invalidate(ofStaff, admin, { issuedBefore: inASecond })

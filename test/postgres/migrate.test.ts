@@ -9,12 +9,12 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { openDatabase } from '../../src/storage/engine/open.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { clients, tokenPairs } from '../../src/storage/schema.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 
 let postgres: RunningPostgres
 beforeAll(async () => {
@@ -24,7 +24,7 @@ afterAll(() => postgres.stop())
 
 const open = (url: string) => openDatabase({ kind: 'postgres', url, directUrl: url })
 
-test('twenty that start at once on an empty database all start, and one of them makes the admin', async () => {
+test('twenty processes that start concurrently on an empty database all start, and one of them creates the admin', async () => {
   const url = await postgres.createDatabase('twenty')
 
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(url)))
@@ -39,7 +39,7 @@ test('twenty that start at once on an empty database all start, and one of them 
   await Promise.all(opened.map((database) => database.close()))
 })
 
-test('a second start does no harm', async () => {
+test('a second start applies no migration and keeps the data', async () => {
   const url = await postgres.createDatabase('second')
   const first = await open(url)
   await first.db.execute(
@@ -54,10 +54,11 @@ test('a second start does no harm', async () => {
   await second.close()
 })
 
-test('the migrations are what the tables in src/storage say: drizzle-kit has nothing to add', async () => {
+test('the migrations match the tables in src/storage: drizzle-kit has nothing to add', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-drizzle-'))
   try {
-    // drizzle-kit puts "./" before the folder, so it must be relative. A copy: what drizzle-kit would add must not be added by a test.
+    // A copy, so that the test never adds a migration to the real folder. drizzle-kit puts "./" before the path of the
+    // folder, so the path must be relative.
     await cp('drizzle', folder, { recursive: true })
     const flags = ['--dialect=postgresql', '--schema=src/storage/schema.ts', `--out=${relative('.', folder)}`]
 
@@ -69,7 +70,7 @@ test('the migrations are what the tables in src/storage say: drizzle-kit has not
   }
 })
 
-/** Puts rows into the tables as they were three migrations ago, with the digests of 24 bytes that they had. */
+/** Puts rows into the tables as the first three migrations make them, with digests of 24 bytes as they had then. */
 async function fillOldTables(
   url: string,
   { accessDigest, refreshDigest }: Record<'accessDigest' | 'refreshDigest', Buffer>,
@@ -99,7 +100,7 @@ async function fillOldTables(
   }
 }
 
-test('tokens that are out, and what was revoked of them, outlive an upgrade', async () => {
+test('issued tokens and their revocations survive an upgrade', async () => {
   const url = await postgres.createDatabase('upgrade')
   const secret = randomBytes(24)
   const digest = (kind: string) => createHash('sha256').update(kind).update(secret).digest().subarray(0, 24)

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import type { ServiceEvent } from '../../src/events/events.ts'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
@@ -10,7 +11,6 @@ import { createTokenStore } from '../../src/storage/token-store.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
 import { post, postJson } from '../support/oauth.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { adminSecret, asAdmin, ask } from '../support/service.ts'
 
 let postgres: RunningPostgres
@@ -46,7 +46,7 @@ const invalidate = (token: string) =>
 const ready = async () => (await handler(new Request('http://localhost/ready'))).status
 const health = async () => (await handler(new Request('http://localhost/health'))).status
 
-test('while the database is down every verb says SERVICE_UNAVAILABLE, never 401; when it is back all goes on by itself', async () => {
+test('while the database is down every verb answers 503, never 401; when it is back, the service recovers by itself', async () => {
   const { accessToken, refreshToken } = (await ask(handler, create, { authorization: asAdmin })).data.createTokenPair
   expect(await ready()).toBe(200)
 
@@ -106,7 +106,7 @@ test('while the database is down every verb says SERVICE_UNAVAILABLE, never 401;
   expect((await post(handler, '/oauth2/token', refresh)).status).toBe(200)
 })
 
-test('a connection that is lost in the middle of a count is one refusal, and all goes on', async () => {
+test('a connection that is lost during a count fails only that count, as SERVICE_UNAVAILABLE', async () => {
   await ask(handler, create, { authorization: asAdmin })
   const [holder, observer] = [new pg.Client({ connectionString: url }), new pg.Client({ connectionString: url })]
   await Promise.all([holder.connect(), observer.connect()])
@@ -116,12 +116,12 @@ test('a connection that is lost in the middle of a count is one refusal, and all
   const before = await count()
   expect(before.data.invalidateToken.invalidatedTokens).toBeGreaterThan(0)
 
-  // More at once than there are connections for it, all held up by somebody who has the table to himself.
+  // More concurrent counts than there are connections for them, all blocked by another client's lock on the table.
   await holder.query('begin; lock table token_pairs')
   const counts = Array.from({ length: 6 }, count)
-  const heldUp = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%token_pairs%'"
+  const blocked = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%token_pairs%'"
   let pids: readonly number[] = []
-  while (pids.length < 3) pids = (await observer.query(heldUp)).rows.map(({ pid }) => pid)
+  while (pids.length < 3) pids = (await observer.query(blocked)).rows.map(({ pid }) => pid)
   await observer.query('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids])
   await holder.query('commit')
 

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { SweepScope } from '../../src/tokens/coverage.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
 import type { Random } from './random.ts'
-import type { IssuedPair, OwnerSweep, RaceTarget, SessionSweep, Subject } from './subject.ts'
+import type { IssuedPair, Login, RaceTarget, SessionSweep, Subject, Sweep } from './subject.ts'
 
 export type Subjects = readonly [Subject, ...Subject[]]
 
 export interface Names {
   readonly realms: readonly [string, string]
   readonly usernames: readonly [string, string]
+  readonly clients: readonly [string, string]
 }
 
 /** Every operation of a concurrent phase is delayed by less than this: the time of a few commits. */
@@ -30,10 +32,10 @@ export async function runConcurrently(
   const anySubject = () => random.pick(subjects)
   const choose = createChooser(random, names)
 
-  const logins = await Promise.all(times(random.between(3, 6), () => within(loginsMs, () => login(choose.owner()))))
+  const logins = await Promise.all(times(random.between(3, 6), () => within(loginsMs, () => login(choose.login()))))
   await Promise.all([
     ...logins.flatMap((pair) => (pair === undefined ? [] : [exercise(pair)])),
-    ...times(random.between(1, 3), () => later(async () => maybeExercise(await login(choose.owner())))),
+    ...times(random.between(1, 3), () => later(async () => maybeExercise(await login(choose.login())))),
     ...choose.scopes().map((scope) => later(() => sweep(scope))),
   ])
   return issuedPairs
@@ -43,8 +45,8 @@ export async function runConcurrently(
     return pair
   }
 
-  async function login(owner: Owner): Promise<IssuedPair | undefined> {
-    const pair = collect(await anySubject().issue(owner))
+  async function login(request: Login): Promise<IssuedPair | undefined> {
+    const pair = collect(await anySubject().issue(request))
     instants.push(new Date())
     return pair
   }
@@ -57,15 +59,15 @@ export async function runConcurrently(
    * Sweeps, and tests the answer at once: sessions from before it have ended, and a session that it spared or that
    * begins now is valid.
    */
-  async function sweep(scope: OwnerScope): Promise<void> {
+  async function sweep(scope: SweepScope): Promise<void> {
     const caller = random.below(2) === 0 ? undefined : anyPair()
     await anySubject().invalidate(choose.sweep(scope, caller, instants))
-    const { realm, username } = { ...choose.owner(), ...scope }
+    const loggingIn = choose.loginIn(scope)
     await Promise.all([
       introspect(anyPair()),
       introspect(caller),
       caller && random.below(2) === 0 && exercise(caller),
-      random.below(2) === 0 && login({ realm, username }).then(maybeExercise),
+      random.below(2) === 0 && login(loggingIn).then(maybeExercise),
     ])
   }
 
@@ -103,29 +105,40 @@ export async function runConcurrently(
   }
 }
 
-/** Chooses owners and targets. */
-function createChooser(random: Random, { realms, usernames }: Names) {
+/** Chooses logins and targets. */
+function createChooser(random: Random, { realms, usernames, clients }: Names) {
   const owner = (): Owner => ({ realm: random.pick(realms), username: random.pick(usernames) })
-  const kinds: readonly [() => OwnerScope, ...(() => OwnerScope)[]] = [
+  const ofOwners: readonly [() => SweepScope, ...(() => SweepScope)[]] = [
     () => ({ kind: 'realm', realm: random.pick(realms) }),
     () => ({ kind: 'username', username: random.pick(usernames) }),
     () => ({ kind: 'realm-user', ...owner() }),
   ]
+  const ofClient = (): SweepScope => ({ kind: 'client', clientId: random.pick(clients) })
+  const ofEverything = (): SweepScope => ({ kind: 'everything' })
+  const login = (): Login => ({ ...owner(), client: random.pick(clients) })
 
   return {
-    owner,
-    /** Each kind of scope once, and up to three more. */
-    scopes: (): readonly OwnerScope[] => [
-      ...kinds.map((scope) => scope()),
-      ...times(random.below(4), () => random.pick(kinds)()),
+    login,
+    /** A login that the scope covers. */
+    loginIn: (scope: SweepScope): Login =>
+      scope.kind === 'client' ? { ...owner(), client: scope.clientId } : { ...login(), ...namesOf(scope) },
+    /**
+     * Each kind of owners' scope once and up to three more, in every second round a client, in every fourth everything:
+     * more often, and no session would be left for the others.
+     */
+    scopes: (): readonly SweepScope[] => [
+      ...ofOwners.map((scope) => scope()),
+      ...times(random.below(4), () => random.pick(ofOwners)()),
+      ...times(random.below(2), ofClient),
+      ...times(random.below(4) === 0 ? 1 : 0, ofEverything),
     ],
     session: (pair: IssuedPair): SessionSweep => ({
       kind: 'session',
       pair,
       by: random.pick(['id', 'access', 'refresh']),
     }),
-    sweep: (scope: OwnerScope, caller: IssuedPair | undefined, instants: readonly [Date, ...Date[]]): OwnerSweep => ({
-      kind: 'owner',
+    sweep: (scope: SweepScope, caller: IssuedPair | undefined, instants: readonly [Date, ...Date[]]): Sweep => ({
+      kind: 'sweep',
       scope,
       keeping: caller?.access,
       issuedBefore:
@@ -133,6 +146,19 @@ function createChooser(random: Random, { realms, usernames }: Names) {
           ? undefined
           : random.pick([random.pick(instants), new Date(Date.now() + random.below(aheadMs))]),
     }),
+  }
+}
+
+function namesOf(scope: SweepScope): Partial<Owner> {
+  switch (scope.kind) {
+    case 'realm':
+      return { realm: scope.realm }
+    case 'username':
+      return { username: scope.username }
+    case 'realm-user':
+      return { realm: scope.realm, username: scope.username }
+    default:
+      return {}
   }
 }
 

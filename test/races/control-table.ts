@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
-import type { OwnerScope } from '../../src/tokens/owner.ts'
+import type { SweepScope } from '../../src/tokens/coverage.ts'
 import type { IssuedPair, RaceTarget, Subject } from './subject.ts'
 
 /** The table of both controls: each row is a pair with a flag for each half, its session and the time of its login. */
@@ -8,7 +8,7 @@ export async function createControlTable(databaseUrl: string): Promise<void> {
   await withPool(databaseUrl, async (pool) => {
     await pool.query(`create table control_pairs (
       id bigserial primary key, session text not null, login_at timestamptz not null,
-      realm text not null, username text not null,
+      realm text not null, username text not null, client text not null,
       access text not null unique, refresh text not null unique,
       access_ended boolean not null default false, refresh_ended boolean not null default false,
       successor_access text, successor_refresh text)`)
@@ -35,6 +35,7 @@ export interface Row {
   readonly login_at: Date
   readonly realm: string
   readonly username: string
+  readonly client: string
   readonly access_ended: boolean
   readonly refresh_ended: boolean
   readonly successor_access: string | null
@@ -44,7 +45,7 @@ export interface Row {
 /** The condition for the rows that a sweep covers. Its parameters are those of `coverageValues`. */
 export const isCovered = `($1::text is null or realm = $1) and ($2::text is null or username = $2)
   and ($3::text is null or session = $3) and ($4::text is null or session <> $4)
-  and ($5::timestamptz is null or login_at < $5)`
+  and ($5::timestamptz is null or login_at < $5) and ($6::text is null or client = $6)`
 
 /**
  * The parameters of `isCovered` for this target. Undefined: the caller's session has ended. A separate statement checks
@@ -52,18 +53,26 @@ export const isCovered = `($1::text is null or realm = $1) and ($2::text is null
  */
 export async function coverageValues(
   pool: pg.Pool,
-  target: Extract<RaceTarget, { readonly kind: 'session' | 'owner' }>,
+  target: Extract<RaceTarget, { readonly kind: 'session' | 'sweep' }>,
 ): Promise<readonly unknown[] | undefined> {
-  if (target.kind === 'session') return [null, null, target.pair.session, null, null]
+  if (target.kind === 'session') return [null, null, target.pair.session, null, null, null]
   const { keeping, issuedBefore = null } = target
-  if (keeping === undefined) return [...scopeValues(target.scope), null, null, issuedBefore]
+  if (keeping === undefined) return [...namesOf(target.scope), null, null, issuedBefore, clientOf(target.scope)]
   const callersSession = 'select session from control_pairs where access = $1 and not access_ended'
   const session = (await pool.query<Row>(callersSession, [keeping])).rows[0]?.session
-  return session === undefined ? undefined : [...scopeValues(target.scope), null, session, issuedBefore]
+  return session === undefined
+    ? undefined
+    : [...namesOf(target.scope), null, session, issuedBefore, clientOf(target.scope)]
 }
 
-function scopeValues(scope: OwnerScope): readonly (string | null)[] {
-  return [scope.kind === 'username' ? null : scope.realm, scope.kind === 'realm' ? null : scope.username]
+function namesOf(scope: SweepScope): readonly (string | null)[] {
+  const hasRealm = scope.kind === 'realm' || scope.kind === 'realm-user'
+  const hasUsername = scope.kind === 'username' || scope.kind === 'realm-user'
+  return [hasRealm ? scope.realm : null, hasUsername ? scope.username : null]
+}
+
+function clientOf(scope: SweepScope): string | null {
+  return scope.kind === 'client' ? scope.clientId : null
 }
 
 export function mint(): Omit<IssuedPair, 'session'> {
@@ -73,11 +82,11 @@ export function mint(): Omit<IssuedPair, 'session'> {
 /** The methods that both controls share: each is one statement, in which no race is possible. */
 export function createShared(pool: pg.Pool): Pick<Subject, 'issue' | 'isActive'> {
   return {
-    issue: async ({ realm, username }) => {
+    issue: async ({ realm, username, client }) => {
       const pair = { ...mint(), session: randomUUID() }
       await pool.query(
-        'insert into control_pairs (realm, username, access, refresh, session, login_at) values ($1, $2, $3, $4, $5, $6)',
-        [realm, username, pair.access, pair.refresh, pair.session, new Date()],
+        'insert into control_pairs (realm, username, client, access, refresh, session, login_at) values ($1, $2, $3, $4, $5, $6, $7)',
+        [realm, username, client, pair.access, pair.refresh, pair.session, new Date()],
       )
       return pair
     },

@@ -12,7 +12,7 @@ import type { IssuedPair, RaceTarget, Subject } from './subject.ts'
  */
 export const controls = { naive: createNaive, careful: createCareful } as const
 
-type SweepTarget = Extract<RaceTarget, { readonly kind: 'session' | 'owner' }>
+type SweepTarget = Extract<RaceTarget, { readonly kind: 'session' | 'sweep' }>
 
 function createNaive(pool: pg.Pool): Subject {
   const find = async (half: 'access' | 'refresh', token: string) =>
@@ -43,13 +43,13 @@ function createNaive(pool: pg.Pool): Subject {
     refresh: async (refreshToken) => {
       const row = await find('refresh', refreshToken)
       if (row === undefined || row.refresh_ended) return undefined
-      const { id, session, login_at, realm, username, successor_access, successor_refresh } = row
+      const { id, session, login_at, realm, username, client, successor_access, successor_refresh } = row
       if (successor_access !== null && successor_refresh !== null)
         return { access: successor_access, refresh: successor_refresh, session }
       const { access, refresh } = mint()
       await pool.query(
-        'insert into control_pairs (realm, username, access, refresh, session, login_at) values ($1, $2, $3, $4, $5, $6)',
-        [realm, username, access, refresh, session, login_at],
+        'insert into control_pairs (realm, username, client, access, refresh, session, login_at) values ($1, $2, $3, $4, $5, $6, $7)',
+        [realm, username, client, access, refresh, session, login_at],
       )
       await pool.query('update control_pairs set successor_access = $1, successor_refresh = $2 where id = $3', [
         access,
@@ -59,7 +59,7 @@ function createNaive(pool: pg.Pool): Subject {
       return { access, refresh, session }
     },
     invalidate: async (target) => {
-      if (target.kind === 'session' || target.kind === 'owner') return endCovered(target)
+      if (target.kind === 'session' || target.kind === 'sweep') return endCovered(target)
       return endHalf(target.kind === 'access-token' ? 'access' : 'refresh', target.token)
     },
   }
@@ -99,9 +99,9 @@ function createCareful(pool: pg.Pool): Subject {
         `with spent as (
            update control_pairs set successor_access = $2, successor_refresh = $3
            where refresh = $1 and not refresh_ended and successor_access is null
-           returning realm, username, session, login_at)
-         insert into control_pairs (realm, username, access, refresh, session, login_at)
-         select realm, username, $2, $3, session, login_at from spent returning access, refresh, session`,
+           returning realm, username, client, session, login_at)
+         insert into control_pairs (realm, username, client, access, refresh, session, login_at)
+         select realm, username, client, $2, $3, session, login_at from spent returning access, refresh, session`,
         [refreshToken, access, refresh],
       )
       if (rows[0] !== undefined) return rows[0]
@@ -113,7 +113,7 @@ function createCareful(pool: pg.Pool): Subject {
       return replayed.rows[0]
     },
     invalidate: async (target) => {
-      if (target.kind === 'session' || target.kind === 'owner') return endCovered(target)
+      if (target.kind === 'session' || target.kind === 'sweep') return endCovered(target)
       return endHalf(target.kind === 'access-token' ? 'access' : 'refresh', target.token)
     },
   }

@@ -1,9 +1,23 @@
-import type { OwnerScope } from '../../src/tokens/owner.ts'
-import { type RunningService, startProcess } from '../support/process.ts'
+import type { SweepScope } from '../../src/tokens/coverage.ts'
+import { type RunningService, runCommand, startProcess } from '../support/process.ts'
 import type { IssuedPair, RaceTarget, SessionSweep, Subject } from './subject.ts'
 
 const adminSecret = 'a-secret-for-races-of-32-characters'
-const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
+const clientSecret = 'a-secret-for-a-client-of-the-races'
+const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
+const authorization = basic('admin', adminSecret)
+
+/** The login services of the races: each session is created by one of them. */
+export const clients = ['races-web', 'races-app'] as const
+
+/** Adds the clients to the database that the services already serve. */
+export async function addClients(databaseUrl: string): Promise<void> {
+  for (const id of clients) {
+    const args = ['client', 'create', id, '--scope', 'create_token', '--scope', 'manage_token', '--secret-stdin']
+    const { code, stderr } = await runCommand(args, { DATABASE_URL: databaseUrl }, clientSecret)
+    if (code !== 0) throw new Error(`client create ended with ${code}: ${stderr}`)
+  }
+}
 
 /** A service process, and the methods that call it over HTTP. */
 export interface HttpSubject extends Subject {
@@ -53,9 +67,10 @@ interface GraphqlCall {
 
 function createHttpSubject(url: string): Subject {
   return {
-    issue: async ({ realm, username }) => {
+    issue: async ({ realm, username, client }) => {
       const input = { realmName: realm, username, scopes: ['manage_token'] }
-      return issuedPair(await send<PairAnswer>(url, { query: documents.issue, variables: { input } }))
+      const as = basic(client, clientSecret)
+      return issuedPair(await send<PairAnswer>(url, { query: documents.issue, variables: { input }, as }))
     },
     refresh: async (refreshToken) => {
       const call = { query: documents.refresh, variables: { input: { refreshToken } } }
@@ -109,7 +124,7 @@ function issuedPair({ accessToken, refreshToken, session }: PairAnswer): IssuedP
 }
 
 function keepsSession(target: RaceTarget): boolean {
-  return target.kind === 'owner' && target.keeping !== undefined
+  return target.kind === 'sweep' && target.keeping !== undefined
 }
 
 function requestOf(target: RaceTarget): Pick<GraphqlCall, 'variables' | 'as'> {
@@ -120,10 +135,10 @@ function requestOf(target: RaceTarget): Pick<GraphqlCall, 'variables' | 'as'> {
       return { variables: { input: { refreshToken: target.token } } }
     case 'session':
       return sessionRequest(target)
-    case 'owner': {
+    case 'sweep': {
       const { scope, keeping, issuedBefore } = target
       const options = { keepCurrentSession: keeping !== undefined, issuedBefore }
-      const variables = { input: { owner: ownerOf(scope) }, options }
+      const variables = { input: inputOf(scope), options }
       return keeping === undefined ? { variables } : { variables, as: `Bearer ${keeping}` }
     }
     default:
@@ -137,14 +152,18 @@ function sessionRequest({ pair, by }: SessionSweep): Pick<GraphqlCall, 'variable
   return { variables: { input, options: { wholeSession: true } }, as: null }
 }
 
-function ownerOf(scope: OwnerScope): unknown {
+function inputOf(scope: SweepScope): unknown {
   switch (scope.kind) {
     case 'realm':
-      return { realmName: scope.realm }
+      return { owner: { realmName: scope.realm } }
     case 'username':
-      return { username: scope.username }
+      return { owner: { username: scope.username } }
     case 'realm-user':
-      return { realmUser: { realmName: scope.realm, username: scope.username } }
+      return { owner: { realmUser: { realmName: scope.realm, username: scope.username } } }
+    case 'client':
+      return { client: scope.clientId }
+    case 'everything':
+      return { everything: true }
     default:
       return scope satisfies never
   }

@@ -1,6 +1,5 @@
 import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
-import type { Owner } from '../../src/tokens/owner.ts'
-import type { IssuedPair, RaceTarget, Subject } from './subject.ts'
+import type { IssuedPair, Login, RaceTarget, Subject } from './subject.ts'
 
 /**
  * When an operation was sent and when its answer arrived, in ticks of one counter in this one thread. So "A was
@@ -16,7 +15,7 @@ interface Span {
   readonly answeredAt: number
 }
 
-export type Issued = Span & { readonly kind: 'issue'; readonly owner: Owner; readonly pair: IssuedPair }
+export type Issued = Span & { readonly kind: 'issue'; readonly login: Login; readonly pair: IssuedPair }
 export type Refreshed = Span & {
   readonly kind: 'refresh'
   readonly token: string
@@ -29,7 +28,7 @@ export type Invalidated = Span & {
   readonly counts: InvalidationCounts | undefined
 }
 export type Introspected = Span & { readonly kind: 'introspect'; readonly token: string; readonly isActive: boolean }
-export type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Subject; readonly message: string }
+type Failed = Span & { readonly kind: 'failure'; readonly verb: keyof Subject; readonly message: string }
 export type Entry = Issued | Refreshed | Invalidated | Introspected | Failed
 
 /** The record of one round: every operation, with its answer and the time that it took. */
@@ -66,11 +65,11 @@ export function createJournal(): Journal {
     entries,
     now: () => tick,
     observe: (subject) => ({
-      issue: (owner) =>
+      issue: (login) =>
         record(
           'issue',
-          () => subject.issue(owner),
-          (pair, span) => ({ kind: 'issue', owner, pair, ...span }),
+          () => subject.issue(login),
+          (pair, span) => ({ kind: 'issue', login, pair, ...span }),
         ),
       refresh: (token) =>
         record(

@@ -7,7 +7,7 @@ export interface Options {
   readonly against: 'service' | 'unlocked' | 'naive' | 'careful'
 }
 
-export const usage = 'npm run races -- [--rounds 1000] [--seed 1] [--against service|unlocked|naive|careful]'
+const usage = 'npm run races -- [--rounds 1000] [--seed 1] [--against service|unlocked|naive|careful]'
 
 /** @throws Error for an unknown option or value */
 export function readOptions(args: readonly string[]): Options {

@@ -1,7 +1,6 @@
-import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
-import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { InvalidationCounts, SweepScope } from '../../src/tokens/coverage.ts'
 import type { Entry, Introspected, Invalidated, Issued, Refreshed } from './journal.ts'
-import type { OwnerSweep, RaceTarget, SessionSweep } from './subject.ts'
+import type { Login, RaceTarget, SessionSweep, Sweep } from './subject.ts'
 
 /** One half that was issued. */
 export interface Half {
@@ -18,7 +17,7 @@ export interface RoundRecord {
   readonly halves: ReadonlyMap<string, Half>
   readonly logins: readonly Issued[]
   readonly refreshes: readonly Refreshed[]
-  /** Sweeps of a session or of owners, without the refused ones. */
+  /** Sweeps of all kinds, without the refused ones. */
   readonly sweeps: readonly Swept[]
   readonly invalidations: readonly Invalidated[]
   /**
@@ -28,14 +27,14 @@ export interface RoundRecord {
   readonly observations: readonly Observation[]
 }
 
-export interface Observation {
+interface Observation {
   readonly half: Half
   readonly isValid: boolean
   readonly by: Introspected | Refreshed | Invalidated
 }
 
 /** A sweep that was carried out: it ended whole sessions. */
-export type Swept = Invalidated & { readonly target: SessionSweep | OwnerSweep; readonly counts: InvalidationCounts }
+export type Swept = Invalidated & { readonly target: SessionSweep | Sweep; readonly counts: InvalidationCounts }
 
 export function readRecord(entries: readonly Entry[]): RoundRecord {
   const ofKind = <Kind extends Entry['kind']>(kind: Kind) =>
@@ -60,12 +59,12 @@ export function readRecord(entries: readonly Entry[]): RoundRecord {
 function shownBy(by: Observation['by']): { readonly token: string; readonly isValid: boolean } | undefined {
   if (by.kind === 'introspect') return { token: by.token, isValid: by.isActive }
   if (by.kind === 'refresh') return { token: by.token, isValid: by.pair !== undefined }
-  const token = by.target.kind === 'owner' ? by.target.keeping : undefined
+  const token = by.target.kind === 'sweep' ? by.target.keeping : undefined
   return token === undefined ? undefined : { token, isValid: by.counts !== undefined }
 }
 
 function isSwept(entry: Invalidated): entry is Swept {
-  return entry.counts !== undefined && (entry.target.kind === 'owner' || entry.target.kind === 'session')
+  return entry.counts !== undefined && (entry.target.kind === 'sweep' || entry.target.kind === 'session')
 }
 
 /** Entries are in the order of their answers, so the entry that issued a pair comes before any refresh of it. */
@@ -89,14 +88,18 @@ function traceHalves(entries: readonly Entry[]): ReadonlyMap<string, Half> {
   }
 }
 
-function coversOwner(scope: OwnerScope, owner: Owner): boolean {
+function coversLogin(scope: SweepScope, login: Login): boolean {
   switch (scope.kind) {
     case 'realm':
-      return scope.realm === owner.realm
+      return scope.realm === login.realm
     case 'username':
-      return scope.username === owner.username
+      return scope.username === login.username
     case 'realm-user':
-      return scope.realm === owner.realm && scope.username === owner.username
+      return scope.realm === login.realm && scope.username === login.username
+    case 'client':
+      return scope.clientId === login.client
+    case 'everything':
+      return true
     default:
       return scope satisfies never
   }
@@ -106,7 +109,7 @@ function coversOwner(scope: OwnerScope, owner: Owner): boolean {
 export function mustEnd(record: RoundRecord, sweep: Swept, { login }: Half): boolean {
   const { target } = sweep
   const isBeforeInstant =
-    target.kind !== 'owner' || target.issuedBefore === undefined || login.answeredAt < target.issuedBefore.getTime()
+    target.kind !== 'sweep' || target.issuedBefore === undefined || login.answeredAt < target.issuedBefore.getTime()
   return covers(record, target, login) && login.answered < sweep.sent && isBeforeInstant
 }
 
@@ -120,17 +123,17 @@ export function mustEnd(record: RoundRecord, sweep: Swept, { login }: Half): boo
 export function mayEnd(record: RoundRecord, sweep: Swept, { login }: Half): boolean {
   const { target } = sweep
   if (!covers(record, target, login) || sweep.answered < login.sent) return false
-  if (target.kind !== 'owner' || target.issuedBefore === undefined) return true
+  if (target.kind !== 'sweep' || target.issuedBefore === undefined) return true
   const instant = target.issuedBefore.getTime()
   return record.logins.some(
-    (other) => coversOwner(target.scope, other.owner) && other.sentAt < instant && other.answered > login.sent,
+    (other) => coversLogin(target.scope, other.login) && other.sentAt < instant && other.answered > login.sent,
   )
 }
 
-function covers({ halves }: RoundRecord, target: SessionSweep | OwnerSweep, login: Issued): boolean {
+function covers({ halves }: RoundRecord, target: SessionSweep | Sweep, login: Issued): boolean {
   if (target.kind === 'session') return halves.get(target.pair.access)?.login === login
   const spared = target.keeping === undefined ? undefined : halves.get(target.keeping)?.login
-  return coversOwner(target.scope, login.owner) && spared !== login
+  return coversLogin(target.scope, login.login) && spared !== login
 }
 
 export function names({ target }: Invalidated, { token }: Half): boolean {
@@ -143,7 +146,7 @@ export function describeTarget(target: RaceTarget, { halves }: RoundRecord): str
   switch (target.kind) {
     case 'session':
       return `the session of ${nameOf(target.pair.access)}, by ${target.by},`
-    case 'owner': {
+    case 'sweep': {
       const { scope, keeping, issuedBefore } = target
       const spared = keeping === undefined ? '' : ` but the session of ${nameOf(keeping)}`
       return `${JSON.stringify(scope)}${issuedBefore ? ` before ${issuedBefore.toISOString()}` : ''}${spared}`

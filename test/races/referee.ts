@@ -63,7 +63,7 @@ function findMiscounts({ halves, invalidations }: RoundRecord): readonly string[
 function findDoubleEnds(record: RoundRecord): readonly string[] {
   const ended = new Set<string>()
   return record.invalidations.flatMap(({ target, counts }) => {
-    if (target.kind === 'owner' || target.kind === 'session') return []
+    if (target.kind === 'sweep' || target.kind === 'session') return []
     const answer = `${counts?.invalidated}/${counts?.previouslyInvalidated}`
     const isAgain = answer === '1/0' && ended.has(target.token)
     if (answer === '1/0') ended.add(target.token)

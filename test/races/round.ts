@@ -1,4 +1,5 @@
 import { alreadyRecorded, runConcurrently, type Subjects } from './concurrent-phase.ts'
+import { clients } from './http.ts'
 import { createJournal } from './journal.ts'
 import type { Random } from './random.ts'
 import { judge, type Violation } from './referee.ts'
@@ -31,14 +32,14 @@ export async function playRound(subjects: Subjects, random: Random, names: strin
   const realms = [`${names} staff`, `${names} guests`] as const
   const usernames = [`${names} alice`, `${names} bob`] as const
 
-  const issuedPairs = await runConcurrently(observed, random, { realms, usernames })
+  const issuedPairs = await runConcurrently(observed, random, { realms, usernames, clients })
   const quiet = { from: journal.now(), to: 0 }
   await introspectAll(observed, random, issuedPairs)
   quiet.to = journal.now()
   for (const realm of realms)
     await random
       .pick(observed)
-      .invalidate({ kind: 'owner', scope: { kind: 'realm', realm } })
+      .invalidate({ kind: 'sweep', scope: { kind: 'realm', realm } })
       .catch(alreadyRecorded)
   await introspectAll(observed, random, issuedPairs)
 

@@ -1,7 +1,7 @@
-import { startPostgres } from '../support/postgres.ts'
+import { startPostgres } from '../../scripts/lib/postgres.ts'
 import { createControlTable, withPool } from './control-table.ts'
 import { controls } from './controls.ts'
-import { startSubject } from './http.ts'
+import { addClients, startSubject } from './http.ts'
 import type { Options } from './options.ts'
 import { createRandom } from './random.ts'
 import type { Rule, Violation } from './referee.ts'
@@ -54,6 +54,7 @@ async function raceServices(url: string, options: Options, callbacks: Callbacks)
   // Both start at the same time, so they race for the migrations, too.
   const subjects = await Promise.all([startSubject(url), startSubject(url)])
   try {
+    await addClients(url)
     if (options.against === 'unlocked') await withPool(url, (pool) => pool.query(removeLocks))
     return await race(subjects, options, callbacks)
   } finally {

@@ -1,11 +1,11 @@
-import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
+import type { InvalidationCounts, SweepScope } from '../../src/tokens/coverage.ts'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
-import type { Owner, OwnerScope } from '../../src/tokens/owner.ts'
+import type { Owner } from '../../src/tokens/owner.ts'
 
 /** What an invalidation in the races ends. */
-export type RaceTarget = HalfTarget | SessionSweep | OwnerSweep
+export type RaceTarget = HalfTarget | SessionSweep | Sweep
 
-export type HalfTarget = Extract<InvalidationTarget, { readonly kind: 'access-token' | 'refresh-token' }>
+type HalfTarget = Extract<InvalidationTarget, { readonly kind: 'access-token' | 'refresh-token' }>
 
 /**
  * Ends the session of this pair: named by its id by an administrator, or by one of its tokens by a caller who sends no
@@ -17,9 +17,15 @@ export interface SessionSweep {
   readonly by: 'id' | 'access' | 'refresh'
 }
 
-export interface OwnerSweep {
-  readonly kind: 'owner'
-  readonly scope: OwnerScope
+/** Who logs in, and by which client. */
+export interface Login extends Owner {
+  readonly client: string
+}
+
+/** Ends the sessions of owners, of a client, or all. */
+export interface Sweep {
+  readonly kind: 'sweep'
+  readonly scope: SweepScope
   /** The access token of the caller, whose own session is spared. Without it the caller is an administrator. */
   readonly keeping?: string | undefined
   /** Only logins made before it. */
@@ -40,8 +46,8 @@ export interface IssuedPair {
  * break nothing on purpose.
  */
 export interface Subject {
-  /** The new session may sweep any owner, so that a session of any owner can be the one that is spared. */
-  issue(owner: Owner): Promise<IssuedPair>
+  /** The new session may make every sweep, so that any session can be the one that is spared. */
+  issue(login: Login): Promise<IssuedPair>
   /** Undefined: refused. */
   refresh(refreshToken: string): Promise<IssuedPair | undefined>
   /** Undefined: refused, since the caller's session has ended. */

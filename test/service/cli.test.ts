@@ -5,8 +5,8 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { subscribe } from '../support/event-stream.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type CommandEnd, type RunningService, runCommand, spawnBin, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres
@@ -22,14 +22,14 @@ afterAll(async () => {
   await postgres.stop()
 })
 
-/** All that commands printed that may not show a secret. */
+/** The output of all commands that must not print a secret. */
 const printed: string[] = []
 async function command(args: readonly string[], input?: string): Promise<CommandEnd> {
   const end = await runCommand(args, { DATABASE_URL: url }, input)
   printed.push(end.stdout, end.stderr)
   return end
 }
-/** The one JSON document that a command prints. */
+/** Runs a command and reads the one JSON document that it prints. */
 async function read(args: readonly string[], input?: string) {
   const { code, stdout, stderr } = await command([...args, '--json'], input)
   expect([code, stderr]).toEqual([0, ''])
@@ -80,7 +80,7 @@ describe('help', () => {
     'restored',
   ]
 
-  test('is there for the commands that the README has', async () => {
+  test('exists for the commands that the README lists', async () => {
     const readme = await readFile('README.md', 'utf8')
     const [section = ''] = /## At the command line.*?\n## /s.exec(readme) ?? []
 
@@ -98,7 +98,7 @@ describe('help', () => {
     )
   })
 
-  test('that was not asked for is on stderr, and wrong usage', async () => {
+  test('that was not asked for is on stderr, with the exit code of wrong usage', async () => {
     for (const args of [[], ['client']]) {
       const { code, stdout, stderr } = await command(args)
 
@@ -108,7 +108,7 @@ describe('help', () => {
   })
 })
 
-test('migrate says what it applied, and that there was nothing to apply', async () => {
+test('migrate prints what it applied, or that the database is up to date', async () => {
   const DATABASE_URL = await postgres.createDatabase('cli_migrate')
   const { entries } = JSON.parse(await readFile('drizzle/meta/_journal.json', 'utf8'))
   const applied = entries.map(({ tag }: { readonly tag: string }) => tag)
@@ -144,10 +144,10 @@ test('serve --json prints one line once it is ready, and nothing when it stops',
 })
 
 describe('a client', () => {
-  test('is created once, however many try: its secret is printed, and good at once', async () => {
+  test('is created by only one of two concurrent commands; its secret is printed and works at once', async () => {
     const create = ['client', 'create', 'login', '--scope', 'create_token', '--scope', 'introspect_token']
 
-    // Not by `command`: this is where a secret is to be printed.
+    // Not by `command`, since this command must print a secret.
     const ends = await Promise.all([1, 2].map(() => runCommand(create, { DATABASE_URL: url })))
 
     expect(ends.map(({ code }) => code).toSorted()).toEqual([0, 1])
@@ -165,7 +165,7 @@ describe('a client', () => {
     await issue('alice', authorization)
   })
 
-  test('that is disabled is unknown from its next request on, and its tokens live on; replaced, it is back', async () => {
+  test('that is disabled is refused from its next request on, while the tokens it issued stay valid; --replace enables it', async () => {
     const args = ['client', 'create', '--scope', 'create_token', '--scope', 'manage_token', 'gateway', '--json']
     const created = JSON.parse((await runCommand(args, { DATABASE_URL: url })).stdout)
     expect(created).toEqual({
@@ -203,7 +203,7 @@ describe('a client', () => {
     secrets.push(created.secret, authorization, replaced.secret, replaced.authorization)
   })
 
-  test('that is disabled or replaced keeps no token of its own; others live on', async () => {
+  test('that is disabled or replaced loses its own tokens; those of other clients stay valid', async () => {
     const create = ['client', 'create', 'robot', '--scope', 'create_token', '--scope', 'manage_token', '--json']
     const own = async (authorization: string): Promise<string> => {
       const headers = { 'content-type': 'application/json', authorization }
@@ -232,10 +232,10 @@ describe('a client', () => {
   })
 
   test.each([
-    ['nobody reads', '| true; exit "$' + '{PIPESTATUS[0]}"'],
+    ['is printed to a closed pipe', '| true; exit "$' + '{PIPESTATUS[0]}"'],
     ['is printed to a closed output', '>&-'],
     ['does not fit on the disk', '>/dev/full'],
-  ])('whose secret %s is not passed off as one that can be used', (what, where) => {
+  ])('whose secret %s is reported as lost, with the way to replace it', (what, where) => {
     const id = what.replaceAll(' ', '-')
     const script = `node dist/cli.js client create ${id} --scope introspect_token ${where}`
 
@@ -250,7 +250,7 @@ describe('a client', () => {
     ])
   })
 
-  test('is given a secret by standard input, which is not printed', async () => {
+  test('gets its secret from standard input, and it is not printed', async () => {
     const secret = 'a-secret-of-more-than-32-characters-for-a-script'
     secrets.push(secret, btoa(`script:${secret}`))
     const create = ['client', 'create', 'script', '--scope', 'introspect_token', '--secret-stdin']
@@ -269,7 +269,7 @@ describe('a client', () => {
     expect((await command(['client', 'list'])).stdout).toMatch(/^script +introspect_token +\d{4}-\S+Z$/m)
   })
 
-  test('that is not there is neither disabled nor replaced', async () => {
+  test('that does not exist is neither disabled nor replaced', async () => {
     const ends = await Promise.all([
       command(['client', 'disable', 'nobody']),
       command(['client', 'create', 'nobody', '--scope', 'create_token', '--replace']),
@@ -297,15 +297,15 @@ describe('invalidate', () => {
     expect(await isActive(refreshToken)).toBe(false)
   })
 
-  test('tells the pages and processes that follow, before it ends', async () => {
+  test('notifies subscribed pages and other processes before it exits', async () => {
     const { accessToken } = await issue('alice')
     const query = 'subscription { tokenInvalidated { invalidatedBy } }'
     const page = await subscribe(fetch, { url: service.url, query, authorization: `Bearer ${accessToken}` })
     const listener = new pg.Client({ connectionString: url })
     await listener.connect()
-    let told = 0
+    let notifications = 0
     listener.on('notification', () => {
-      told++
+      notifications++
     })
     await listener.query('listen revocations')
 
@@ -313,11 +313,11 @@ describe('invalidate', () => {
 
     expect((await page.next()).data).toEqual({ tokenInvalidated: { invalidatedBy: null } })
     await listener.query('select')
-    expect(told).toBe(1)
+    expect(notifications).toBe(1)
     await Promise.all([page.close(), listener.end()])
   })
 
-  test('ends a login by its token or its id, and an owner’s before an instant; a dry run ends nothing', async () => {
+  test('ends a session by its token or id, and an owner’s sessions from before an instant; a dry run ends nothing', async () => {
     const [one, other] = [await issue('bob'), await issue('bob')]
     const past = invalidate('--realm', 'staff', '--username', 'bob', '--issued-before', '2020-01-01T00:00:00+01:00')
     const owner = invalidate('--realm', 'staff', '--username', 'bob')
@@ -326,13 +326,13 @@ describe('invalidate', () => {
     expect(await read([...owner, '--dry-run'])).toEqual({ ...counts(4, 0), revocation: null, dryRun: true })
     expect(await isActive(one.accessToken)).toBe(true)
     expect(await read(invalidate('--token-stdin', '--whole-session'), one.accessToken)).toMatchObject(counts(2, 0))
-    // Known, but over: nothing new to end is no error.
+    // The session is known but has ended already: having nothing left to end is not an error.
     expect(await read(invalidate('--token-stdin', '--whole-session'), one.accessToken)).toMatchObject(counts(0, 0))
     expect(await read(invalidate('--session', other.sessionId))).toMatchObject(counts(2, 0))
     expect(await read(owner)).toMatchObject(counts(0, 0))
   })
 
-  test('does not know a token or a session that is none of this service', async () => {
+  test('exits with 3 for a token or session that this service did not issue', async () => {
     const unknown = `${(await issue('alice')).accessToken.slice(0, -1)}!`
 
     const ends = await Promise.all([
@@ -356,7 +356,7 @@ describe('invalidate', () => {
   })
 })
 
-test('the record has who it was, why and how many; it is filtered, and read on from an id', async () => {
+test('revocations lists who ended which tokens, why and how many; it can be filtered, and continued from an id', async () => {
   await issue('carol')
   const swept = await read(
     invalidate('--username', 'carol', '--reason', 'CREDENTIAL_COMPROMISE', '--comment', 'Phishing of 21 November'),
@@ -398,7 +398,7 @@ test('the record has who it was, why and how many; it is filtered, and read on f
   expect(page.stdout.split('\n').slice(3)).toEqual(['', `Older ones: --before ${carols.id}`, ''])
 })
 
-test('whoever reads along may go away in the middle', () => {
+test('a command keeps its exit code when the reader of its output goes away', () => {
   const statuses = 'echo "$' + '{PIPESTATUS[0]}"'
   const script = `node dist/cli.js revocations --json | true; ${statuses}; node dist/cli.js nonsense 2>&1 >&- | true; ${statuses}`
 
@@ -410,7 +410,7 @@ test('whoever reads along may go away in the middle', () => {
   expect([stdout, stderr]).toEqual(['0\n2\n', ''])
 })
 
-test('an answer that does not fit on the disk is one sentence, and no success', () => {
+test('output that does not fit on the disk is reported in one sentence, with exit code 1', () => {
   const { status, stderr } = spawnSync('bash', ['--norc', '-c', 'node dist/cli.js client list >/dev/full'], {
     env: { PATH: process.env['PATH'], DATABASE_URL: url },
     encoding: 'utf8',
@@ -419,7 +419,7 @@ test('an answer that does not fit on the disk is one sentence, and no success', 
   expect([status, stderr]).toEqual([1, expect.stringMatching(/^The answer can't be written .* ENOSPC: .*\n$/)])
 })
 
-test('wrong usage is told before a database is opened, and a token on the command line is not repeated', async () => {
+test('wrong usage is reported before a database is opened, and a token on the command line is not printed', async () => {
   const nowhere = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' }
   const token = `ita_${'A'.repeat(56)}`
 
@@ -441,7 +441,7 @@ test('wrong usage is told before a database is opened, and a token on the comman
   expect(JSON.parse(empty ?? '').error).toMatchObject({ code: 'ERR_USAGE' })
 })
 
-test('a database that is not there, or refuses us, and wrong settings end a command in one sentence', async () => {
+test('a database that is unreachable or refuses access, and wrong settings, are reported in one sentence', async () => {
   const administrator = new pg.Client({ connectionString: url })
   await administrator.connect()
   await administrator.query('create role intern login')
@@ -475,11 +475,11 @@ test('a database that is not there, or refuses us, and wrong settings end a comm
     refused('The server does not support SSL connections'),
     { code: 'ERR_CONFIGURATION', message: expect.stringContaining('DATABASE_URL must look like postgres://') },
   ])
-  const people = await runCommand(['migrate'], down)
-  expect(people.stderr).toMatch(/^The database is not available; try again in a moment\. \(ECONNREFUSED: [^\n]*\)\n$/)
+  const asText = await runCommand(['migrate'], down)
+  expect(asText.stderr).toMatch(/^The database is not available; try again in a moment\. \(ECONNREFUSED: [^\n]*\)\n$/)
 })
 
-test('a command makes no embedded database, and says what is wrong with a folder', async () => {
+test('invalidate creates no embedded database, and an unusable folder is reported in one sentence', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-folder-'))
   const none = { DATA_DIR: join(folder, 'none') }
   const damaged = { DATA_DIR: join(folder, 'damaged') }
@@ -504,7 +504,7 @@ test('a command makes no embedded database, and says what is wrong with a folder
   ])
 })
 
-test('on the embedded database the commands wait for no service, and work where none runs', async () => {
+test('on the embedded database commands are refused while a service runs, and work when none runs', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-cli-'))
   const environment = { DATA_DIR: join(folder, 'data') }
   const running = await startProcess(environment)
@@ -534,9 +534,9 @@ test('on the embedded database the commands wait for no service, and work where 
 
 const hasScript = spawnSync('script', ['--version']).stdout?.includes('util-linux') ?? false
 
-test.skipIf(!hasScript /* it is of util-linux */)('at a terminal a token is asked for and not shown', async () => {
+test.skipIf(!hasScript /* it is in util-linux */)('at a terminal a token is asked for and not shown', async () => {
   const { accessToken } = await issue('dave')
-  // The terminal shows what is typed until it is asked not to: so it is typed once it was asked for.
+  // The terminal shows input until the command turns that off, so the token is typed only after the prompt.
   const typed = `mkfifo keys; script -qefc "${process.execPath} ${process.cwd()}/dist/cli.js invalidate --token-stdin" out <keys >/dev/null &
     exec 3>keys; until grep -q 'not shown' out 2>/dev/null; do sleep 0.05; done; sleep 0.2; cat >&3; wait $!; echo "ended $?"; cat out`
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-tty-'))
@@ -556,10 +556,10 @@ test.skipIf(!hasScript /* it is of util-linux */)('at a terminal a token is aske
   expect(shown).not.toContain(accessToken.slice(0, 12))
 })
 
-test('no command has printed a token or a secret, but for the one time when it made it', () => {
-  const everything = printed.join('\n')
+test('no command prints a token or a secret, except the one that creates it', () => {
+  const output = printed.join('\n')
 
   expect(printed.length).toBeGreaterThan(30)
   expect(secrets.length).toBeGreaterThan(15)
-  expect(secrets.filter((secret) => everything.includes(secret))).toEqual([])
+  expect(secrets.filter((secret) => output.includes(secret))).toEqual([])
 })

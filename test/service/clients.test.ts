@@ -5,41 +5,43 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { createLogin, type Login, type LoginEnd, type Pair } from '../../examples/frontend/login.ts'
 import { createPage, type Page } from '../../examples/frontend/page.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { type Details, type Frontend, first, frontends, logIn } from '../support/frontends.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
 const secret = 'a-secret-for-tests-of-32-characters'
 
 let postgres: RunningPostgres
 let service: RunningService
-/** On the same database; its access tokens expire after a second. */
-let hasty: RunningService
+/** Another service on the same database; its access tokens expire after a second. */
+let shortLived: RunningService
 let expired: Pair[]
-/** What `npm run example:frontend` prints; it runs meanwhile. */
-let walk: Promise<{ readonly stdout: string }>
+/** The output of `npm run example:frontend`, which runs during the other tests. */
+let exampleRun: Promise<{ readonly stdout: string }>
 beforeAll(async () => {
   postgres = await startPostgres()
   const environment = { DATABASE_URL: await postgres.createDatabase('clients'), ADMIN_SECRET: secret }
-  walk = walkThrough(await postgres.createDatabase('walk'))
-  ;[service, hasty] = await Promise.all([
+  exampleRun = runExample(await postgres.createDatabase('example'))
+  ;[service, shortLived] = await Promise.all([
     // Without a grace window a refresh token that is spent twice ends its session.
     startProcess({ ...environment, REFRESH_GRACE_SECONDS: '0' }),
     startProcess({ ...environment, ACCESS_TOKEN_SECONDS: '1' }),
   ])
-  const issued = Array.from({ length: 6 * frontends.length }, (_, index) => issue({ username: `late-${index}` }, hasty))
+  const issued = Array.from({ length: 6 * frontends.length }, (_, index) =>
+    issue({ username: `late-${index}` }, shortLived),
+  )
   expired = await Promise.all(issued)
   await new Promise((resolve) => setTimeout(resolve, 1050))
 })
 afterAll(async () => {
-  await Promise.allSettled([walk, service.end(), hasty.end()])
+  await Promise.allSettled([exampleRun, service.end(), shortLived.end()])
   await postgres.stop()
 })
 afterEach(() => {
   vi.restoreAllMocks()
 })
 
-function walkThrough(database: string): typeof walk {
+function runExample(database: string): typeof exampleRun {
   const [program = '', ...args] = packageJson.scripts['example:frontend'].split(' ')
   const env = { PATH: process.env['PATH'], DATABASE_URL: database }
   return promisify(execFile)(`node_modules/.bin/${program}`, args, { env })
@@ -49,11 +51,11 @@ const issue = (details: Details, at = service) => logIn(at.url, `admin:${secret}
 
 let names = 0
 const newName = () => `alice-${names++}`
-const spent = () => expired.pop() ?? expect.unreachable()
+const takeExpired = () => expired.pop() ?? expect.unreachable()
 
 const isRefresh = (init: RequestInit | undefined) => String(init?.body).includes('RefreshPair')
 
-/** Answers a function that tells how many refresh tokens were sent since. */
+/** Returns a function that counts the refresh requests sent since this call. */
 function countRefreshes(): () => number {
   const sent = vi.spyOn(globalThis, 'fetch')
   return () => sent.mock.calls.filter(([, init]) => isRefresh(init)).length
@@ -62,7 +64,7 @@ function countRefreshes(): () => number {
 interface Tab extends Frontend {
   readonly login: Login
   readonly page: Page
-  /** Why it was logged out, each time. */
+  /** The reason for each time that it was logged out. */
   readonly ends: readonly LoginEnd[]
 }
 
@@ -91,7 +93,7 @@ describe.each(frontends)('with %s', (_name, connect) => {
   type Devices = Awaited<ReturnType<typeof openDevices>>
   const all = ['laptop', 'phone', 'tablet'] as const
 
-  /** Those that still get an answer. Each must see the same: the list of those that do. */
+  /** The devices that still get an answer. Each of them must see the same list: exactly these devices. */
   async function working(devices: Devices): Promise<readonly string[]> {
     const lists = await Promise.all(all.map((name) => labels(devices[name]).catch(() => undefined)))
     const names = all.filter((_name, index) => lists[index] !== undefined)
@@ -119,7 +121,7 @@ describe.each(frontends)('with %s', (_name, connect) => {
     ['another device', async (tab) => tab.page.logOutDevice(await idOf('phone', tab)), ['laptop', 'tablet']],
     ['the other devices', ({ page }) => page.logOutOthers(), ['laptop']],
     ['everywhere', ({ page }) => page.logOutEverywhere(), []],
-  ])('logging out %s ends that and nothing else', async (_which, logOut, left) => {
+  ])('logging out %s ends those sessions and no others', async (_which, logOut, left) => {
     const [devices, others] = [await openDevices(), await openDevices()]
 
     const ended = await logOut(devices.laptop)
@@ -133,7 +135,7 @@ describe.each(frontends)('with %s', (_name, connect) => {
       expect(devices[name].ends).toEqual(['INVALIDATED'])
   })
 
-  test('an administrator counts a realm, then ends it, and stays logged in', async () => {
+  test('an administrator counts the tokens of a realm, ends them, and stays logged in', async () => {
     const realmName = newName()
     const devices = await openDevices(realmName)
     const admin = open(await issue({ realmName, username: 'root', scopes: ['manage_token'] }))
@@ -149,7 +151,7 @@ describe.each(frontends)('with %s', (_name, connect) => {
     expect(await labels(admin)).toHaveLength(1)
   })
 
-  test('a list on the screen is one shorter after another device was logged out', async () => {
+  test('after another device is logged out, the list on the screen no longer shows it', async () => {
     const { laptop } = await openDevices()
     const show = vi.fn()
     const unwatch = laptop.watch(show)
@@ -161,7 +163,7 @@ describe.each(frontends)('with %s', (_name, connect) => {
     unwatch()
   })
 
-  test('a logout empties the cache, and who logs in next sees what is theirs', async () => {
+  test('a logout empties the cache, and the next owner sees only their own sessions', async () => {
     const { laptop } = await openDevices()
     await labels(laptop)
     expect(laptop.cached()).toHaveLength(3)
@@ -169,12 +171,12 @@ describe.each(frontends)('with %s', (_name, connect) => {
     await laptop.page.logOut()
 
     expect(laptop.cached()).toBeUndefined()
-    laptop.login.begin(await issue({ username: newName(), device: { label: 'theirs' } }))
-    expect(await labels(laptop)).toEqual(['theirs'])
+    laptop.login.begin(await issue({ username: newName(), device: { label: 'next' } }))
+    expect(await labels(laptop)).toEqual(['next'])
   })
 
-  test('eight requests that an expired token failed are answered after one refresh', async () => {
-    const tab = open(spent())
+  test('eight requests that fail with an expired token are answered after one refresh', async () => {
+    const tab = open(takeExpired())
     const refreshes = countRefreshes()
 
     const pages = await Promise.all(Array.from({ length: 8 }, (_, index) => tab.page.devices(index + 1)))
@@ -184,10 +186,10 @@ describe.each(frontends)('with %s', (_name, connect) => {
     expect(tab.ends).toEqual([])
   })
 
-  test('a 401 that is not GraphQL, as a proxy answers, is renewed too', async () => {
+  test('a 401 that is not GraphQL, as a proxy answers it, leads to a refresh too', async () => {
     const tab = open(await issue({ username: newName() }))
     const refreshes = countRefreshes()
-    vi.mocked(fetch).mockResolvedValueOnce(new Response('Who are you?', { status: 401 }))
+    vi.mocked(fetch).mockResolvedValueOnce(new Response('Unauthorized', { status: 401 }))
 
     const shown = await labels(tab)
 
@@ -195,8 +197,8 @@ describe.each(frontends)('with %s', (_name, connect) => {
     expect(refreshes()).toBe(1)
   })
 
-  test('a page whose token has expired logs out with it, without a refresh', async () => {
-    const pair = spent()
+  test('a page logs out with an expired access token, without a refresh', async () => {
+    const pair = takeExpired()
     const refreshes = countRefreshes()
 
     const ended = await open(pair).page.logOut()
@@ -208,19 +210,19 @@ describe.each(frontends)('with %s', (_name, connect) => {
     expect(copy.ends).toEqual(['INVALIDATED'])
   })
 
-  test('a logout while a refresh is under way stays one', async () => {
-    const tab = open(spent())
+  test('a logout during a refresh stays a logout', async () => {
+    const tab = open(takeExpired())
 
     await Promise.allSettled([labels(tab), tab.page.logOut(), labels(tab)])
 
-    // The service may have ended the session before it saw the refresh: then its word came first.
+    // If the service ended the session before the refresh arrived, the refusal may reach the page first.
     expect(['LOGGED_OUT', 'INVALIDATED'].map((why) => [why])).toContainEqual(tab.ends)
     expect(tab.login.accessToken()).toBeUndefined()
   })
 
-  test('a request that the last owner made is never repeated for the next', async () => {
-    const tab = open(spent())
-    const next = await issue({ username: newName(), device: { label: 'theirs' } })
+  test('a request of the previous owner is never repeated with the token of the next', async () => {
+    const tab = open(takeExpired())
+    const next = await issue({ username: newName(), device: { label: 'next' } })
     const send = globalThis.fetch
     vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) => {
       if (isRefresh(init)) tab.login.begin(next)
@@ -230,11 +232,11 @@ describe.each(frontends)('with %s', (_name, connect) => {
     await expect(labels(tab)).rejects.toThrow()
 
     expect(tab.ends).toEqual(['LOGGED_OUT'])
-    expect(await labels(tab)).toEqual(['theirs'])
+    expect(await labels(tab)).toEqual(['next'])
   })
 
-  test('a refresh token that was spent before logs the page out, and whoever spent it', async () => {
-    const pair = spent()
+  test('a refresh token that was spent before logs out the page and also the client that spent it', async () => {
+    const pair = takeExpired()
     const [thief, tab] = [open(pair), open(pair)]
     await labels(thief)
 
@@ -245,8 +247,8 @@ describe.each(frontends)('with %s', (_name, connect) => {
     expect(thief.ends).toEqual(['INVALIDATED'])
   })
 
-  test('a service that is not available costs no token', async () => {
-    const tab = open(spent())
+  test('a page keeps its tokens while the service is not available', async () => {
+    const tab = open(takeExpired())
     const send = globalThis.fetch
     vi.spyOn(globalThis, 'fetch').mockImplementation(async (url, init) =>
       isRefresh(init) ? unavailable() : send(url, init),
@@ -260,7 +262,7 @@ describe.each(frontends)('with %s', (_name, connect) => {
   })
 
   test.each([{}, { token: 'x', session: '1' }])(
-    'an input of %j, where one field is due, is an error to show',
+    'an input of %j, where exactly one field is required, is an error that the page can show',
     async (input) => {
       const { laptop } = await openDevices()
       const mutation = parse(
@@ -275,8 +277,8 @@ describe.each(frontends)('with %s', (_name, connect) => {
   )
 })
 
-test('the example walks through all of it with both clients', async () => {
-  const { stdout } = await walk
+test('the example runs all of these steps with both clients', async () => {
+  const { stdout } = await exampleRun
 
   const steps = `
 logged in                 phone, tablet, laptop (here)
@@ -289,7 +291,7 @@ the login form is shown   LOGGED_OUT
   expect(stdout).toBe(`\nApollo Client${steps}\nurql${steps}`)
 })
 
-/** As the service answers while its database does not: a fake, because the other tests need the database. */
+/** The service's answer while its database is down: a fake, because the other tests need the database. */
 function unavailable(): Response {
   const error = { message: 'The database is not available.', extensions: { code: 'SERVICE_UNAVAILABLE' } }
   const headers = { 'content-type': 'application/graphql-response+json' }

@@ -2,16 +2,15 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
-/** What no fetch would send. */
 let postgres: RunningPostgres
 let service: RunningService
 let origin: string
 beforeAll(async () => {
   postgres = await startPostgres()
-  service = await startProcess({ DATABASE_URL: await postgres.createDatabase('doors') })
+  service = await startProcess({ DATABASE_URL: await postgres.createDatabase('entry_points') })
   origin = new URL(service.url).origin
 })
 afterAll(async () => {
@@ -19,6 +18,7 @@ afterAll(async () => {
   await postgres.stop()
 })
 
+/** Opens a raw socket, for requests that `fetch` would not send. */
 const open = () => connect(Number(new URL(origin).port), '127.0.0.1')
 
 async function get(target: string, ...hosts: readonly string[]): Promise<string | undefined> {
@@ -28,7 +28,7 @@ async function get(target: string, ...hosts: readonly string[]): Promise<string 
   return /^HTTP\/1\.1 (\d+)/.exec(await text(socket))?.[1]
 }
 
-test.each(['a', 'tokens.example:80', '127.0.0.1:4000', '[::1]:4000'])('Host: %s is a host', async (host) => {
+test.each(['a', 'tokens.example:80', '127.0.0.1:4000', '[::1]:4000'])('Host: %s is accepted', async (host) => {
   expect(await get('/health', host)).toBe('200')
 })
 
@@ -44,15 +44,15 @@ test.each([
   '256.256.256.256',
   'localhost:99999',
   '[::::]',
-])('Host: %s is none, and chooses no route', async (host) => {
+])('Host: %s is invalid, and is answered 400 before a route is chosen', async (host) => {
   expect(await get('/nothing', host)).toBe('400')
 })
 
-test('of two hosts neither counts', async () => {
+test('a request with two Host headers is answered 400', async () => {
   expect(await get('/health', 'a', 'b')).toBe('400')
 })
 
-test('a target in absolute form is taken, and its authority counts', async () => {
+test('a request target in absolute form is accepted, unless its authority is invalid', async () => {
   expect(await get('http://tokens.example/health', 'tokens.example')).toBe('200')
   expect(await get('http://tokens.example', 'tokens.example')).toBe('200')
   expect(await get('http://tokens.example?pretty', 'tokens.example')).toBe('200')
@@ -60,13 +60,13 @@ test('a target in absolute form is taken, and its authority counts', async () =>
 })
 
 test.each(['/x/../health', '/x/%2e%2e/health', '/x\\..\\health', '//health', '/./health', '*'])(
-  'a path that would have to be resolved leads nowhere: %s',
+  'a path that would have to be resolved is answered 400: %s',
   async (target) => {
     expect(await get(target, 'a')).toBe('400')
   },
 )
 
-test('an answer in parts has one account of its length', async () => {
+test('a multipart answer states its length in only one way', async () => {
   const headers = { 'content-type': 'application/json', accept: 'multipart/mixed' }
 
   const answer = await fetch(service.url, { method: 'POST', headers, body: '{"query":"{ __typename }"}' })
@@ -74,7 +74,7 @@ test('an answer in parts has one account of its length', async () => {
   expect(await answer.text()).toContain('{"data":{"__typename":"Query"}}')
 })
 
-test.each([20, 300])('too long a body that comes in %i pieces is told so', async (count) => {
+test.each([20, 300])('a body that is too long and arrives in %i pieces is answered 413', async (count) => {
   const body = new ReadableStream({
     start(controller) {
       for (let piece = 0; piece < count; piece++) controller.enqueue(new Uint8Array(10_000).fill(32))
@@ -83,7 +83,7 @@ test.each([20, 300])('too long a body that comes in %i pieces is told so', async
   })
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
 
-  // Node wants `duplex` where a body is a stream; its types do not know it.
+  // Node requires `duplex` for a body that is a stream, but its types do not have it.
   const init = { method: 'POST', headers, body, duplex: 'half' }
   const { status } = await fetch(`${origin}/oauth2/revoke`, init)
 
@@ -91,7 +91,7 @@ test.each([20, 300])('too long a body that comes in %i pieces is told so', async
 })
 
 test.each(['/oauth2/revoke', '/_security/oauth2/token', '/graphql'])(
-  'a body to %s that breaks off is no fault of ours',
+  'a body to %s that breaks off is not reported as an unexpected error',
   async (path) => {
     const socket = open()
     const type = path === '/oauth2/revoke' ? 'application/x-www-form-urlencoded' : 'application/json; charset=utf-8'

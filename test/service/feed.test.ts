@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { type EventStream, readEvents, subscribe } from '../support/event-stream.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 import { startProxy, type TcpProxy } from '../support/proxy.ts'
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
   proxy = await startProxy(url)
   monitor = new pg.Client({ connectionString: url })
   await monitor.connect()
-  // The first listens by way of the proxy, and reads its log directly.
+  // The first process listens through the proxy, and reads the log directly.
   one = await startProcess({ DATABASE_URL: url, DATABASE_DIRECT_URL: proxy.url })
   other = await startProcess({ DATABASE_URL: url })
 })
@@ -55,8 +55,8 @@ async function readIds(stream: EventStream, count: number): Promise<readonly str
     ids.push(...(await stream.next()).data.revocationFeed.revocations.map(({ id }: { readonly id: string }) => id))
   return ids
 }
-/** The first process's connection that listens, once there is one other than `old`. */
-async function listenerOf(old?: number): Promise<number> {
+/** The server process id of a listening connection, as soon as there is one other than `old`. */
+async function listenerPid(old?: number): Promise<number> {
   for (;;) {
     const { rows } = await monitor.query(
       "select pid from pg_stat_activity where application_name = 'invalidate-token listener' and query not like 'SET%'",
@@ -66,84 +66,86 @@ async function listenerOf(old?: number): Promise<number> {
     await sleep(20)
   }
 }
-const logged = async () =>
+const revisions = async () =>
   (await monitor.query('select revision::text from revocations order by revocations.revision')).rows.map(
     ({ revision }) => revision,
   )
 
-test('a page on one process learns what was invalidated on the other, also after its LISTEN was cut, aloud or without a word', async () => {
+test('a page on one process is notified of invalidations on another, also after its LISTEN was terminated or silently cut', async () => {
   const feed = await follow(one)
   await feed.next()
-  const before = (await logged()).length
-  const tell = async (how: string, afterwards = () => {}) => {
+  const before = (await revisions()).length
+  const expectNotified = async (situation: string, afterwards = () => {}) => {
     const token = await issue()
     const page = await watch(token)
     await invalidateOnOther(token)
     afterwards()
     const answeredAt = performance.now()
     const event = await page.next()
-    console.info(`${how}: heard ${(performance.now() - answeredAt).toFixed(1)} ms after the invalidation was answered`)
-    expect(event.data.tokenInvalidated.id).toBe((await logged()).at(-1))
+    console.info(
+      `${situation}: notified ${(performance.now() - answeredAt).toFixed(1)} ms after the invalidation was answered`,
+    )
+    expect(event.data.tokenInvalidated.id).toBe((await revisions()).at(-1))
     expect(await page.next()).toBe('complete')
   }
-  const first = await listenerOf()
-  for (let n = 1; n <= 5; n++) await tell(`listening, ${n}`)
+  const first = await listenerPid()
+  for (let n = 1; n <= 5; n++) await expectNotified(`listening, ${n}`)
 
   await monitor.query('select pg_terminate_backend($1)', [first])
-  await tell('terminated')
-  const second = await listenerOf(first)
-  await tell('listening again')
+  await expectNotified('terminated')
+  const second = await listenerPid(first)
+  await expectNotified('listening again')
 
   proxy.cut()
-  await tell('cut without a word', proxy.heal)
-  await listenerOf(second)
-  await tell('listening once more')
+  await expectNotified('silently cut', proxy.heal)
+  await listenerPid(second)
+  await expectNotified('listening once more')
 
-  expect(await readIds(feed, before + 9)).toEqual(await logged())
+  expect(await readIds(feed, before + 9)).toEqual(await revisions())
   await feed.close()
   expect(one.output()).toContain('an idle database connection broke')
 })
 
-test('a guard goes on from its cursor on another process, and on one that has only just started', async () => {
+test('a guard continues from its cursor on another process, also on one that has just started', async () => {
   const feed = await follow(one)
-  await readIds(feed, (await logged()).length)
+  await readIds(feed, (await revisions()).length)
   await invalidateOnOther(await issue())
   const { cursor } = (await feed.next()).data.revocationFeed
   await feed.close()
   for (let n = 0; n < 3; n++) await invalidateOnOther(await issue())
-  const missed = (await logged()).slice(-3)
+  const missed = (await revisions()).slice(-3)
 
   const second = await follow(other, cursor)
   expect(await readIds(second, 3)).toEqual(missed)
   await second.close()
   const third = await startProcess({ DATABASE_URL: url })
-  const [page, rest] = [await watch(await issue(), third), await follow(third, cursor)]
-  expect(await readIds(rest, 3)).toEqual(missed)
+  const [page, feedOnThird] = [await watch(await issue(), third), await follow(third, cursor)]
+  expect(await readIds(feedOnThird, 3)).toEqual(missed)
 
-  // And at a stop streams complete, without waiting for the deadline of 10 s.
+  // When the process stops, its streams complete, and it does not wait for the deadline of 10 s.
   const ended = third.end('SIGTERM')
-  for (const stream of [page, rest]) expect(await stream.next()).toBe('complete')
+  for (const stream of [page, feedOnThird]) expect(await stream.next()).toBe('complete')
   const completedAt = performance.now()
   expect(await ended).toBe(0)
   expect(performance.now() - completedAt).toBeLessThan(9_000)
 })
 
-test('a subscription that takes any type is streamed as well, and listening ends with the last who hangs up', async () => {
+test('a subscription that accepts any media type is streamed too, and the LISTEN ends when the last client disconnects', async () => {
   const body = JSON.stringify({ query: 'subscription { revocationFeed { cursor } }' })
   const headers = { 'content-type': 'application/json', authorization: one.authorization ?? '', accept: '*/*' }
   const anyType = readEvents(await fetch(one.url, { method: 'POST', headers, body }))
   const streams = [anyType, await follow(one), await watch(await issue())]
   expect((await anyType.next()).data.revocationFeed.cursor).toEqual(expect.any(String))
-  await listenerOf()
-  // Some hang up before anything is answered.
-  const hangUpAfter = async (ms: number, accept: string) => {
+  await listenerPid()
+  // Some clients disconnect before anything is answered.
+  const disconnectAfter = async (ms: number, accept: string) => {
     const signal = AbortSignal.timeout(ms)
     const response = await fetch(one.url, { method: 'POST', headers: { ...headers, accept }, body, signal })
     await response.text()
   }
   const afterMs = Array.from({ length: 40 }, (_, n) => n)
-  const hungUp = afterMs.flatMap((ms) => [hangUpAfter(ms, '*/*'), hangUpAfter(ms, 'text/event-stream')])
-  expect((await Promise.allSettled(hungUp)).every(({ status }) => status === 'rejected')).toBe(true)
+  const disconnected = afterMs.flatMap((ms) => [disconnectAfter(ms, '*/*'), disconnectAfter(ms, 'text/event-stream')])
+  expect((await Promise.allSettled(disconnected)).every(({ status }) => status === 'rejected')).toBe(true)
 
   for (const stream of streams) await stream.close()
 

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import {
   chromiumPath,
   type OpenPage,
@@ -10,7 +11,6 @@ import {
   writeHeaders,
   writeQuery,
 } from '../support/graphiql.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres
@@ -27,8 +27,8 @@ const counts = (invalidatedTokens: number, previouslyInvalidatedTokens: number) 
   data: { invalidateToken: { invalidatedTokens, previouslyInvalidatedTokens } },
 })
 
-// Reason for the skip: a browser is no npm package; .ci/run installs Debian's, so CI never skips.
-describe.skipIf(!isInstalled)('in a browser with no internet', () => {
+// Reason for the skip: a browser is not an npm package. .ci/run installs Debian's, so CI never skips.
+describe.skipIf(!isInstalled)('GraphiQL in a browser without internet', () => {
   beforeAll(async () => {
     postgres = await startPostgres()
     service = await startProcess({ DATABASE_URL: await postgres.createDatabase('graphiql') })
@@ -40,7 +40,7 @@ describe.skipIf(!isInstalled)('in a browser with no internet', () => {
     await postgres.stop()
   })
 
-  test('a newcomer creates a pair, invalidates it and reads the counts', async () => {
+  test('lets a new user create a pair, invalidate its access token and read the counts', async () => {
     const { page } = graphiql
     await openTab(page, 'CreatePair')
     await writeHeaders(page, JSON.stringify({ Authorization: service.authorization }))
@@ -61,7 +61,7 @@ describe.skipIf(!isInstalled)('in a browser with no internet', () => {
     expect(graphiql.complaints).toEqual([])
   })
 
-  test('the page comes compressed and is asked for once', async () => {
+  test('is sent compressed, and only once to a browser that caches it', async () => {
     const ask = (headers: Readonly<Record<string, string>>) =>
       fetch(service.url, { headers: { accept: 'text/html', ...headers } })
 

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { followLogin } from '../../examples/frontend/live.ts'
 import { createLogin, type LoginEnd } from '../../examples/frontend/login.ts'
 import { createPage } from '../../examples/frontend/page.ts'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { frontends, logIn } from '../support/frontends.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
 const secret = 'a-secret-for-tests-of-32-characters'
 
 let postgres: RunningPostgres
-/** Its access tokens expire after a second. */
+/** The access tokens of this service expire after a second. */
 let service: RunningService
 beforeAll(async () => {
   postgres = await startPostgres()
@@ -21,17 +21,17 @@ afterAll(async () => {
   await postgres.stop()
 })
 
-describe.each(frontends)('with %s a page that listens', (name, connect) => {
+describe.each(frontends)('with %s, a page that subscribes', (name, connect) => {
   async function open() {
     const login = createLogin()
     login.begin(await logIn(service.url, `admin:${secret}`, { username: name }))
     const { connection } = connect(service.url, login)
-    const told = vi.fn<(why: LoginEnd) => void>()
-    login.onEnd(told)
-    return { login, connection, page: createPage(connection, login), told }
+    const onEnd = vi.fn<(why: LoginEnd) => void>()
+    login.onEnd(onEnd)
+    return { login, connection, page: createPage(connection, login), onEnd }
   }
 
-  test.concurrent('learns that it was logged out elsewhere, also after its token was renewed', async () => {
+  test.concurrent('is notified that it was logged out elsewhere, also after it refreshed its token', async () => {
     const [here, elsewhere] = [await open(), await open()]
     const first = here.login.accessToken()
     const following = followLogin(service.url, here.connection, here.login)
@@ -40,16 +40,16 @@ describe.each(frontends)('with %s a page that listens', (name, connect) => {
     await elsewhere.page.logOutEverywhere()
     await following
 
-    expect(here.told).toHaveBeenCalledExactlyOnceWith('INVALIDATED')
+    expect(here.onEnd).toHaveBeenCalledExactlyOnceWith('INVALIDATED')
   })
 
-  test.concurrent('listens no longer than its login', async () => {
-    const { login, connection, page, told } = await open()
+  test.concurrent('stops listening when it logs out itself', async () => {
+    const { login, connection, page, onEnd } = await open()
     const following = followLogin(service.url, connection, login)
 
     await page.logOut()
     await following
 
-    expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
+    expect(onEnd).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
   })
 })

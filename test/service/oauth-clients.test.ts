@@ -1,12 +1,12 @@
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { logIn } from '../support/frontends.ts'
 import { basic } from '../support/oauth.ts'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
-/** With letters that RFC 6749 §2.3.1 encodes in Basic, and some that look encoded already. */
+/** Has characters that RFC 6749 §2.3.1 encodes in Basic, and some that look as if they were encoded already. */
 const secret = 'a-secret_of+32-characters.or:more%41'
 const issuer = new URL('https://tokens.example.com')
 
@@ -29,20 +29,20 @@ async function issue() {
 }
 const urlOf = (path: string) => new URL(path, service.url)
 
-/** What stands in front of the service and ends TLS: `PUBLIC_URL` leads to it. */
+/** A fake of the proxy in front of the service that terminates TLS: clients reach it by `PUBLIC_URL`. */
 const throughProxy = (url: string, init: object): Promise<Response> => {
   expect(new URL(url).origin).toBe(issuer.origin)
   return fetch(urlOf(new URL(url).pathname), init)
 }
 
-/** Who asks, and whether they may introspect. */
+/** The authentication methods and clients; the last column is whether the client may introspect. */
 const methods = [
   ['client_secret_basic', 'admin', oauth.ClientSecretBasic(secret), openid.ClientSecretBasic(secret), true],
   ['client_secret_post', 'admin', oauth.ClientSecretPost(secret), openid.ClientSecretPost(secret), true],
   ['none', 'a-public-app', oauth.None(), openid.None(), false],
 ] as const
 
-describe.each(methods)('by %s as %s', (_method, clientId, oauthMethod, openidMethod, isConfidential) => {
+describe.each(methods)('with %s as %s', (_method, clientId, oauthMethod, openidMethod, isConfidential) => {
   test('oauth4webapi discovers, refreshes, introspects and revokes', async () => {
     const client = { client_id: clientId }
     const options = { [oauth.customFetch]: throughProxy }
@@ -61,21 +61,21 @@ describe.each(methods)('by %s as %s', (_method, clientId, oauthMethod, openidMet
       oauth.processRevocationResponse(await oauth.revocationRequest(server, client, oauthMethod, token, options))
     const pair = await issue()
 
-    const bought = await refresh(pair.refreshToken)
-    expect(bought).toMatchObject({ token_type: 'bearer', expires_in: 1200, scope: 'read write' })
+    const refreshed = await refresh(pair.refreshToken)
+    expect(refreshed).toMatchObject({ token_type: 'bearer', expires_in: 1200, scope: 'read write' })
 
     if (isConfidential)
-      expect(await introspect(bought.access_token)).toMatchObject({
+      expect(await introspect(refreshed.access_token)).toMatchObject({
         active: true,
         sub: 'demo/alice',
         iss: issuer.origin,
       })
-    else await expect(introspect(bought.access_token)).rejects.toThrow(oauth.WWWAuthenticateChallengeError)
+    else await expect(introspect(refreshed.access_token)).rejects.toThrow(oauth.WWWAuthenticateChallengeError)
 
-    for (const token of [bought.access_token, bought.access_token, 'unknown']) await revoke(token)
-    if (isConfidential) expect(await introspect(bought.access_token)).toEqual({ active: false })
-    await revoke(bought.refresh_token ?? expect.unreachable())
-    await expect(refresh(bought.refresh_token ?? '')).rejects.toMatchObject({ status: 400, error: 'invalid_grant' })
+    for (const token of [refreshed.access_token, refreshed.access_token, 'unknown']) await revoke(token)
+    if (isConfidential) expect(await introspect(refreshed.access_token)).toEqual({ active: false })
+    await revoke(refreshed.refresh_token ?? expect.unreachable())
+    await expect(refresh(refreshed.refresh_token ?? '')).rejects.toMatchObject({ status: 400, error: 'invalid_grant' })
     await expect(refresh((await issue()).refreshToken, 'admin')).rejects.toMatchObject({ error: 'invalid_scope' })
   })
 
@@ -86,9 +86,9 @@ describe.each(methods)('by %s as %s', (_method, clientId, oauthMethod, openidMet
     })
     const pair = await issue()
 
-    const bought = await openid.refreshTokenGrant(server, pair.refreshToken)
-    const refreshToken = bought.refresh_token ?? expect.unreachable()
-    expect([bought.expires_in, bought.scope]).toEqual([1200, 'read write'])
+    const refreshed = await openid.refreshTokenGrant(server, pair.refreshToken)
+    const refreshToken = refreshed.refresh_token ?? expect.unreachable()
+    expect([refreshed.expires_in, refreshed.scope]).toEqual([1200, 'read write'])
 
     if (isConfidential)
       expect(await openid.tokenIntrospection(server, refreshToken)).toMatchObject({ active: true, username: 'alice' })
@@ -98,12 +98,13 @@ describe.each(methods)('by %s as %s', (_method, clientId, oauthMethod, openidMet
       )
 
     await openid.tokenRevocation(server, refreshToken, { token_type_hint: 'access_token' })
-    if (isConfidential) expect(await openid.tokenIntrospection(server, bought.access_token)).toEqual({ active: false })
+    if (isConfidential)
+      expect(await openid.tokenIntrospection(server, refreshed.access_token)).toEqual({ active: false })
     await expect(openid.refreshTokenGrant(server, refreshToken)).rejects.toMatchObject({ error: 'invalid_grant' })
   })
 })
 
-test('a wrong secret is told as the standards have it', async () => {
+test('a wrong secret is answered as the standards require', async () => {
   const options = { algorithm: 'oauth2', [openid.customFetch]: throughProxy } as const
   const server = await openid.discovery(issuer, 'admin', undefined, openid.ClientSecretBasic('wrong'), options)
 
@@ -116,33 +117,33 @@ test('a wrong secret is told as the standards have it', async () => {
 const asAdmin = { authorization: basic('admin', secret) }
 const grant = 'grant_type=refresh_token&refresh_token'
 
-/** By node's own fetch, over a socket; ACCESS and REFRESH stand for a fresh pair, AUTH for the admin’s. */
+/** Sent with node's own fetch. ACCESS and REFRESH are the tokens of a new pair, AUTH is the admin's credentials. */
 const table = `
- RFC 6749 §3.2    a parameter is there once                        | POST /oauth2/revoke         | token=ACCESS&token=ACCESS       | 400 invalid_request
- RFC 6749 §3.2    an empty parameter is as good as none            | POST /oauth2/revoke         | token=                          | 400 invalid_request
- RFC 6749 §3.2    what is not known is ignored                     | POST /oauth2/revoke         | token=ACCESS&resource=x         | 200
- RFC 6749 §2.3    one way to authenticate                          | POST /oauth2/revoke   AUTH  | token=x&client_secret=y         | 400 invalid_request
+ RFC 6749 §3.2    a parameter occurs once                          | POST /oauth2/revoke         | token=ACCESS&token=ACCESS       | 400 invalid_request
+ RFC 6749 §3.2    an empty parameter counts as omitted             | POST /oauth2/revoke         | token=                          | 400 invalid_request
+ RFC 6749 §3.2    an unknown parameter is ignored                  | POST /oauth2/revoke         | token=ACCESS&resource=x         | 200
+ RFC 6749 §2.3    one authentication method at a time              | POST /oauth2/revoke   AUTH  | token=x&client_secret=y         | 400 invalid_request
  RFC 6749 §5.2    a wrong secret                                   | POST /oauth2/revoke         | token=x&client_id=a&client_secret=b | 401 invalid_client
- RFC 6749 §5.2    another grant                                    | POST /oauth2/token          | grant_type=password             | 400 unsupported_grant_type
- RFC 6749 §5.2    no grant                                         | POST /oauth2/token          | refresh_token=REFRESH           | 400 invalid_request
- RFC 6749 §5.2    a refresh token that is none                     | POST /oauth2/token          | ${grant}=ACCESS                 | 400 invalid_grant
+ RFC 6749 §5.2    an unsupported grant type                        | POST /oauth2/token          | grant_type=password             | 400 unsupported_grant_type
+ RFC 6749 §5.2    a missing grant type                             | POST /oauth2/token          | refresh_token=REFRESH           | 400 invalid_request
+ RFC 6749 §5.2    a token that is no refresh token                 | POST /oauth2/token          | ${grant}=ACCESS                 | 400 invalid_grant
  RFC 6749 §6      a scope beyond the grant                         | POST /oauth2/token          | ${grant}=REFRESH&scope=admin    | 400 invalid_scope
- RFC 6749 §6      a refresh token of one's own                     | POST /oauth2/token    AUTH  | ${grant}=REFRESH                | 200
- RFC 7009 §2      by POST                                          | GET /oauth2/revoke          |                                 | 405
+ RFC 6749 §6      a refresh token that the caller issued           | POST /oauth2/token    AUTH  | ${grant}=REFRESH                | 200
+ RFC 7009 §2      revocation is by POST                            | GET /oauth2/revoke          |                                 | 405
  RFC 7009 §2.1    a token is required                              | POST /oauth2/revoke         | token_type_hint=access_token    | 400 invalid_request
- RFC 7009 §2.1    a wrong hint                                     | POST /oauth2/revoke         | token=ACCESS&token_type_hint=refresh_token | 200
- RFC 7009 §2.2    an invalid token is no error                     | POST /oauth2/revoke         | token=unknown                   | 200
+ RFC 7009 §2.1    a wrong hint does not matter                     | POST /oauth2/revoke         | token=ACCESS&token_type_hint=refresh_token | 200
+ RFC 7009 §2.2    an invalid token is not an error                 | POST /oauth2/revoke         | token=unknown                   | 200
  RFC 7662 §2.1    the caller authenticates                         | POST /oauth2/introspect     | token=ACCESS                    | 401 invalid_client
- RFC 7662 §2.1    by POST                                          | GET /oauth2/introspect AUTH |                                 | 405
- RFC 7662 §2.2    an invalid token is an answer                    | POST /oauth2/introspect AUTH | token=unknown                  | 200 {"active":false}
- RFC 8414 §3      metadata by GET                                  | GET /.well-known/oauth-authorization-server | | 200
+ RFC 7662 §2.1    introspection is by POST                         | GET /oauth2/introspect AUTH |                                 | 405
+ RFC 7662 §2.2    an invalid token is inactive                     | POST /oauth2/introspect AUTH | token=unknown                  | 200 {"active":false}
+ RFC 8414 §3      metadata is by GET                               | GET /.well-known/oauth-authorization-server | | 200
 `
 const cases = table
   .trim()
   .split('\n')
   .map((line) => line.split('|').map((cell) => cell.trim().replaceAll(/ +/g, ' ')))
 
-test.each(cases)('%s: %s %s is answered %s', async (_rule, request = '', body = '', said = '') => {
+test.each(cases)('%s: %s %s is answered %s', async (_rule, request = '', body = '', expected = '') => {
   const pair = await issue()
   const [method = '', path = '', auth] = request.split(' ')
   const form = body.replaceAll('ACCESS', pair.accessToken).replaceAll('REFRESH', pair.refreshToken)
@@ -151,13 +152,13 @@ test.each(cases)('%s: %s %s is answered %s', async (_rule, request = '', body = 
   const answer = await fetch(urlOf(path), { method, headers, ...(method === 'POST' && { body: form }) })
   const text = await answer.text()
 
-  const [status, word = ''] = said.split(' ')
+  const [status, word = ''] = expected.split(' ')
   expect(answer.status).toBe(Number(status))
   expect(text).toContain(word)
   if (method === 'POST') expect(answer.headers.get('cache-control')).toBe('no-store')
 })
 
-test('draft-parecki-oauth-global-token-revocation: a subject of ours is logged out everywhere: 204', async () => {
+test('draft-parecki-oauth-global-token-revocation: a known subject is logged out everywhere and answered 204', async () => {
   const pair = await issue()
   const introspect = async () => {
     const body = new URLSearchParams({ token: pair.refreshToken })

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const run = promisify(execFile)
 
-/** An empty folder with the package installed from its tarball, beside its dependencies. */
+/** An empty folder in which the package is installed from its tarball, with its dependencies. */
 let folder: string
 let packed: readonly string[]
 beforeAll(async () => {
@@ -23,12 +23,12 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-test('the tarball holds what a user needs and nothing else', () => {
-  const outside = packed.filter(
+test('the npm package contains what a user needs and nothing else', () => {
+  const others = packed.filter(
     (path) => !/^(dist\/[\w/-]+\.(js|js\.map|d\.ts)|drizzle\/(\d{4}_\w+\.sql|meta\/\w+\.json))$/.test(path),
   )
 
-  expect(outside.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'schema.graphql'])
+  expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'schema.graphql'])
   expect(packed).toEqual(
     expect.arrayContaining([
       'dist/index.js',
@@ -40,7 +40,7 @@ test('the tarball holds what a user needs and nothing else', () => {
   )
 })
 
-test('installed in an empty folder its bin answers', async () => {
+test('installed in an empty folder, the command runs and prints its version', async () => {
   const { bin, version } = JSON.parse(await readFile('package.json', 'utf8'))
   const path = join('node_modules/invalidate-token', bin['invalidate-token'])
 
@@ -49,7 +49,7 @@ test('installed in an empty folder its bin answers', async () => {
   expect(stdout.trim()).toBe(version)
 })
 
-test('installed in an empty folder it migrates, issues and invalidates', async () => {
+test('installed in an empty folder, the module migrates a database, issues a pair and invalidates its access token', async () => {
   const program = `
     import { createClientStore, createTokenStore, createTokens, openDatabase } from 'invalidate-token'
     import 'invalidate-token/guard'

@@ -6,8 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
-import { serverAccount } from '../support/postgres-binaries.ts'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
+import { serverAccount } from '../../scripts/lib/postgres-binaries.ts'
 import { startProcess } from '../support/process.ts'
 
 const program = '/usr/sbin/pgbouncer'
@@ -20,7 +20,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-/** A pooler in transaction mode: each statement of a client may run on another server connection. */
+/** Starts pgbouncer in transaction mode: each statement of a client may run on another server connection. */
 async function startPooler(
   folder: string,
   postgresUrl: string,
@@ -45,7 +45,7 @@ async function startPooler(
   return { port, process: pooler }
 }
 
-// Reason for the skip: a pooler is no npm package; .ci/run installs Debian's, so CI never skips.
+// Reason for the skip: pgbouncer is not an npm package. .ci/run installs Debian's, so CI never skips.
 describe.skipIf(!existsSync(program))('behind pgbouncer in transaction mode', () => {
   let folder: string
   let postgres: RunningPostgres
@@ -66,7 +66,7 @@ describe.skipIf(!existsSync(program))('behind pgbouncer in transaction mode', ()
     await rm(folder, { recursive: true })
   })
 
-  test('two instances create, invalidate and introspect by the hundred', async () => {
+  test('two instances create, invalidate and introspect a hundred tokens concurrently', async () => {
     const environment = { DATABASE_URL: pooledUrl, DATABASE_DIRECT_URL: directUrl }
     const one = await startProcess(environment)
     const other = await startProcess(environment)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { runProcess, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres
@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => postgres.stop())
 
 let databases = 0
-/** A new one: a tenth of a second, where a new embedded engine costs three. */
+/** A new database on PostgreSQL takes a tenth of a second; a new embedded engine takes three seconds. */
 const emptyDatabase = async () => ({ DATABASE_URL: await postgres.createDatabase(`service_${databases++}`) })
 
 let folder: string
@@ -41,7 +41,7 @@ const invalidate = (token: string) =>
   `mutation { invalidateToken(input: { token: "${token}" }) { invalidatedTokens previouslyInvalidatedTokens } }`
 
 describe('on the embedded database', () => {
-  test('an invalidation survives a clean stop, and one that was acknowledged survives kill -9', async () => {
+  test('an invalidation survives a clean stop, and an acknowledged one survives kill -9', async () => {
     const first = await startProcess(dataDir())
     const authorization = first.authorization ?? expect.unreachable()
     const [one, other] = [await ask(first.url, create, authorization), await ask(first.url, create, authorization)]
@@ -66,7 +66,7 @@ describe('on the embedded database', () => {
     await third.end('SIGINT')
   })
 
-  test('a second process on the same folder is refused in one sentence, and the first goes on', async () => {
+  test('a second process on the same folder is refused in one sentence, and the first keeps running', async () => {
     const first = await startProcess(dataDir())
 
     const second = await runProcess(dataDir())
@@ -81,7 +81,7 @@ describe('on the embedded database', () => {
   })
 })
 
-test('when the reader of its log goes away, its events end nothing', async () => {
+test('the service keeps running after the reader of its output has gone, even when it has errors to report', async () => {
   const database = await emptyDatabase()
   const service = await startProcess(database)
   const administrator = new pg.Client({ connectionString: postgres.url })
@@ -110,22 +110,22 @@ test('ADMIN_SECRET sets the admin’s secret, also on a database that has one', 
   await after.end()
 })
 
-test('health and ready answer; other paths and methods say where to go', async () => {
+test('/health and /ready answer; an unknown path is 404, and a wrong method 405 with the allowed methods', async () => {
   const service = await startProcess(await emptyDatabase())
   const origin = new URL(service.url).origin
-  const look = async (path: string, init: RequestInit = {}) => {
+  const request = async (path: string, init: RequestInit = {}) => {
     const { status, headers } = await fetch(`${origin}${path}`, init)
     return { status, allow: headers.get('allow') }
   }
 
-  expect(await look('/health')).toEqual({ status: 200, allow: null })
-  expect(await look('/ready')).toEqual({ status: 200, allow: null })
-  expect(await look('/ready', { method: 'POST' })).toEqual({ status: 405, allow: 'GET, HEAD' })
-  expect(await look('/nothing')).toEqual({ status: 404, allow: null })
+  expect(await request('/health')).toEqual({ status: 200, allow: null })
+  expect(await request('/ready')).toEqual({ status: 200, allow: null })
+  expect(await request('/ready', { method: 'POST' })).toEqual({ status: 405, allow: 'GET, HEAD' })
+  expect(await request('/nothing')).toEqual({ status: 404, allow: null })
   await service.end()
 })
 
-test('an answer says how long it is, be it empty, and one without content says nothing of it', async () => {
+test('every answer has a content-length, also an empty one, but not a 204', async () => {
   const service = await startProcess(await emptyDatabase())
   const origin = new URL(service.url).origin
   const lengthOf = async (path: string, init: RequestInit = {}) => {
@@ -144,10 +144,10 @@ test('an answer says how long it is, be it empty, and one without content says n
   await service.end()
 })
 
-test('a request under way is finished when the service stops', async () => {
+test('requests in progress are finished before the service stops', async () => {
   const service = await startProcess(await emptyDatabase())
   const requests = Array.from({ length: 20 }, () => ask(service.url, create, service.authorization))
-  // Wait until one was answered: then the others are inside.
+  // Once one request is answered, the service has received the others.
   await Promise.race(requests)
 
   const ended = service.end('SIGTERM')
@@ -156,7 +156,7 @@ test('a request under way is finished when the service stops', async () => {
   expect(await ended).toBe(0)
 })
 
-test('wrong settings end it at once, with all faults and no stack', async () => {
+test('with wrong settings the service exits at once and prints every fault without a stack trace', async () => {
   const { code, output } = await runProcess({ PORT: 'http', ACCESS_TOKEN_SECONDS: '0' })
 
   expect(code).toBe(1)
@@ -165,7 +165,7 @@ test('wrong settings end it at once, with all faults and no stack', async () => 
   expect(output).not.toMatch(/^\s+at /m)
 })
 
-test('a port that is taken, and a database that is not there, are one sentence each', async () => {
+test('a port in use and an unreachable database are each reported in one sentence', async () => {
   const first = await startProcess(await emptyDatabase())
   const taken = await runProcess({ ...(await emptyDatabase()), PORT: new URL(first.url).port })
   expect(taken.output.trim()).toMatch(
@@ -173,9 +173,9 @@ test('a port that is taken, and a database that is not there, are one sentence e
   )
   await first.end()
 
-  const lost = await runProcess({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' })
-  expect([taken.code, lost.code]).toEqual([1, 1])
-  expect(lost.output.trim()).toMatch(
+  const unreachable = await runProcess({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/nothing' })
+  expect([taken.code, unreachable.code]).toEqual([1, 1])
+  expect(unreachable.output.trim()).toMatch(
     /^The database is not available; try again in a moment\. \(ECONNREFUSED: [^\n]*\)$/,
   )
 })

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type RunningPostgres, startPostgres } from '../support/postgres.ts'
+import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { runCommand, runProcess, startProcess } from '../support/process.ts'
 
 const secret = 'a-secret-for-tests-of-32-characters'

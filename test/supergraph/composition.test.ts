@@ -14,13 +14,13 @@ import { placements } from '../../src/graph/optional-directives.ts'
 import { createSdl } from '../../src/graph/schema.ts'
 import { type Composition, composers, type Subgraph } from '../support/composers.ts'
 
-const ours = { name: 'tokens', url: 'http://127.0.0.1:4000/graphql', sdl: readFileSync('schema.graphql', 'utf8') }
+const tokens = { name: 'tokens', url: 'http://127.0.0.1:4000/graphql', sdl: readFileSync('schema.graphql', 'utf8') }
 const users = { name: 'users', url: 'http://127.0.0.1:4001/graphql', sdl: usersSdl }
 
-/** Knows nothing of our directives' definitions: what is not GraphQL's own is the composer's. */
+/** Builds a schema without validation: directives other than GraphQL's own are defined by the composer. */
 const read = (sdl: string): GraphQLSchema => buildASTSchema(parse(sdl), { assumeValidSDL: true })
 
-/** `Type.field(argument)` → what it says. */
+/** From each coordinate, such as `Type.field(argument)`, to its description. */
 function descriptionsOf(schema: GraphQLSchema): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   const add = (coordinate: string, { description }: { readonly description?: string | null | undefined }) => {
@@ -43,27 +43,27 @@ const oneOfsIn = (schema: GraphQLSchema) =>
     .flatMap((type) => (isInputObjectType(type) && type.isOneOf ? [type.name] : []))
     .toSorted()
 
-describe.each(Object.entries(composers))('%s composes it beside users', (name, compose) => {
-  const whole: Composition = compose([ours, users])
+describe.each(Object.entries(composers))('%s composes the schema with a users subgraph', (name, compose) => {
+  const whole: Composition = compose([tokens, users])
   const supergraph = read(whole.supergraph)
 
-  test('without a complaint of any level', () => {
+  test('without an error, warning or hint', () => {
     expect(whole.complaints).toEqual([])
   })
 
   test('and keeps every type, field, argument and value', () => {
-    expect(findBreakingChanges(read(ours.sdl), supergraph)).toEqual([])
+    expect(findBreakingChanges(read(tokens.sdl), supergraph)).toEqual([])
   })
 
   test('and every description', () => {
     const kept = descriptionsOf(supergraph)
-    const lost = [...descriptionsOf(read(ours.sdl))].filter(([coordinate, text]) => kept.get(coordinate) !== text)
+    const lost = [...descriptionsOf(read(tokens.sdl))].filter(([coordinate, text]) => kept.get(coordinate) !== text)
 
     expect(lost).toEqual([])
   })
 
   test('and @oneOf', () => {
-    expect(oneOfsIn(supergraph)).toEqual(oneOfsIn(read(ours.sdl)))
+    expect(oneOfsIn(supergraph)).toEqual(oneOfsIn(read(tokens.sdl)))
     expect(oneOfsIn(supergraph)).toHaveLength(2)
   })
 
@@ -76,7 +76,7 @@ describe.each(Object.entries(composers))('%s composes it beside users', (name, c
 
   test('also with the optional directives, which it keeps', () => {
     const { complaints, supergraph } = compose([
-      { ...ours, sdl: createSdl({ directives: ['authenticated', 'tag'] }) },
+      { ...tokens, sdl: createSdl({ directives: ['authenticated', 'tag'] }) },
       users,
     ])
 
@@ -86,30 +86,30 @@ describe.each(Object.entries(composers))('%s composes it beside users', (name, c
   })
 
   test('also with @cost', () => {
-    const { complaints, supergraph } = compose([{ ...ours, sdl: createSdl({ directives: ['cost'] }) }, users])
+    const { complaints, supergraph } = compose([{ ...tokens, sdl: createSdl({ directives: ['cost'] }) }, users])
 
     expect(complaints).toEqual([])
-    // WunderGraph's has it in its router's configuration.
+    // WunderGraph keeps the cost in the configuration of its router.
     if (name !== 'WunderGraph') expect(supergraph).toMatch(/invalidateToken\([^@]*@cost\(weight: 10\)/)
   })
 
-  test('also beside a subgraph with a PageInfo of its own', () => {
+  test('also with a subgraph that has its own PageInfo', () => {
     const sdl = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@shareable"])
       type Query { news: PageInfo }
       type PageInfo @shareable {
         hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String
       }`
 
-    expect(compose([ours, users, { name: 'news', url: 'http://127.0.0.1:4003/graphql', sdl }]).complaints).toEqual([])
+    expect(compose([tokens, users, { name: 'news', url: 'http://127.0.0.1:4003/graphql', sdl }]).complaints).toEqual([])
   })
 
-  test('also beside a subgraph with a @oneOf of its own, linked or only declared', () => {
-    const head = /extend schema[\s\S]*?directive @oneOf on INPUT_OBJECT\n/.exec(ours.sdl)?.[0] ?? ''
+  test('also with a subgraph that has its own @oneOf, linked or only declared', () => {
+    const head = /extend schema[\s\S]*?directive @oneOf on INPUT_OBJECT\n/.exec(tokens.sdl)?.[0] ?? ''
     const body = 'input SearchInput @oneOf { id: ID name: String }\ntype Query { search(by: SearchInput!): [ID!] }'
     const other = (sdl: string): Subgraph => ({ name: 'search', url: 'http://127.0.0.1:4002/graphql', sdl })
     const declared = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9")\ndirective @oneOf on INPUT_OBJECT\n${body}`
 
-    expect(compose([ours, users, other(declared)]).complaints).toEqual([])
-    expect(compose([ours, users, other(head + body)]).complaints).toEqual([])
+    expect(compose([tokens, users, other(declared)]).complaints).toEqual([])
+    expect(compose([tokens, users, other(head + body)]).complaints).toEqual([])
   })
 })

@@ -28,13 +28,13 @@ afterAll(async () => {
   await service.close()
 })
 
-/** A command as the example prints it, run. */
+/** Runs a command that the example has printed. */
 async function run(command: string | undefined): Promise<unknown> {
   const { stdout } = await promisify(execFile)('bash', ['-c', command ?? 'false'])
   return JSON.parse(stdout)
 }
 
-test('the example’s supergraph answers the commands that it prints, and stops when told to', async () => {
+test('the example’s supergraph answers the commands that it prints, and stops on SIGTERM', async () => {
   const [join, logOut] = printed.match(/^curl .*\\\n.*$/gm) ?? []
 
   expect(await run(join)).toMatchObject({

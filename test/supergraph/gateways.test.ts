@@ -3,9 +3,8 @@ import type { Listening } from '../../examples/supergraph/listen.ts'
 import { startUsers, usersSdl } from '../../examples/supergraph/users.ts'
 import type { ServiceEvent } from '../../src/events/events.ts'
 import { optionalDirectives } from '../../src/graph/optional-directives.ts'
-import { createSchema, createSdl } from '../../src/graph/schema.ts'
-import { createFastPath } from '../../src/http/graphql/fast-path.ts'
-import { createHandler } from '../../src/http/handler.ts'
+import { createSdl } from '../../src/graph/schema.ts'
+import { createRoutes } from '../../src/http/routes.ts'
 import { type RunningServer, startServer } from '../../src/server/server.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { composers } from '../support/composers.ts'
@@ -17,19 +16,12 @@ let service: TestService
 let server: RunningServer
 let users: Listening
 
-/** Our service behind both ways, on a port of its own. */
+/** Starts a server with both the fast path and the full path. */
 async function serve(): Promise<RunningServer> {
   const { tokens } = service
-  const schema = createSchema()
   const emit = (event: ServiceEvent) => service.reports.push(event)
-  const handler = createHandler({ schema, tokens, emit, assertReady: service.database.ping })
-  return startServer({
-    handler,
-    fastPath: createFastPath({ schema, tokens, emit }),
-    port: 0,
-    host: '127.0.0.1',
-    emit,
-  })
+  const routes = createRoutes({ tokens, emit, assertReady: service.database.ping })
+  return startServer({ routes, port: 0, host: '127.0.0.1', emit })
 }
 
 beforeAll(async () => {
@@ -63,7 +55,7 @@ const invalidateByMembers = `mutation ($token: String, $refreshToken: String) {
 const end = `mutation ($input: InvalidateTokenInput!, $options: InvalidateTokenOptions) {
   invalidateToken(input: $input, options: $options) { invalidatedTokens revocation { id reason } }
 }`
-const record = '{ revocations { nodes { id reason } pageInfo { hasNextPage } } }'
+const log = '{ revocations { nodes { id reason } pageInfo { hasNextPage } } }'
 const introspect = 'query ($token: String!) { introspectToken(token: $token) { active username session { id } } }'
 const join = '{ user(id: 1) { name tokenOwner { sessions { nodes { id device { label } isCurrent } } } } }'
 
@@ -118,12 +110,12 @@ describe.each([
     })
   })
 
-  test('nobody creates a pair without credentials, nor with those of an owner', async () => {
+  test('a pair is not created without credentials, nor with those of an owner', async () => {
     expect(await ask(createPair, { input: alice })).toEqual({ data: null, codes: ['UNAUTHENTICATED'] })
     expect(await ask(createPair, { input: alice }, bearer(pair))).toEqual({ data: null, codes: ['FORBIDDEN'] })
   })
 
-  test('a refresh token buys a pair, and garbage is rejected by a member of the union', async () => {
+  test('a refresh token is exchanged for a pair, and an invalid one is rejected by a member of the union', async () => {
     const refreshed = await ask(refreshPair, { input: { refreshToken: pair.refresh?.token } })
     const rejected = await ask(refreshPair, { input: { refreshToken: 'garbage' } })
 
@@ -144,7 +136,7 @@ describe.each([
     expect((await ask(invalidate, { input: { refreshToken: pair.refresh?.token } })).data).toEqual(counts(0, 1))
   })
 
-  test('an owner ends their own tokens, and nobody else’s', async () => {
+  test('an owner can end their own tokens, and no other owner’s', async () => {
     const bobs = { input: { owner: { realmUser: { ...alice, username: 'bob' } } } }
 
     expect((await ask(invalidate, bobs, bearer(pair))).codes).toEqual(['FORBIDDEN'])
@@ -152,7 +144,7 @@ describe.each([
     expect((await ask('{ currentToken { active } }', {}, bearer(pair))).codes).toEqual(['UNAUTHENTICATED'])
   })
 
-  test('a token is introspected, by who may', async () => {
+  test('a token is introspected by a caller with the scope, and by no anonymous caller', async () => {
     const { data } = await ask(introspect, { token: pair.accessToken }, asAdmin)
 
     expect(data).toEqual({
@@ -161,7 +153,7 @@ describe.each([
     expect((await ask(introspect, { token: pair.accessToken })).codes).toEqual(['UNAUTHENTICATED'])
   })
 
-  test('a user of another subgraph is joined to their sessions', async () => {
+  test('a user in another subgraph is joined to their sessions', async () => {
     const phone = await service.tokens.issue({ owner: { realm: 'demo', username: 'alice' } }, admin)
 
     const nodes = [
@@ -183,7 +175,7 @@ describe.each([
     ])
   })
 
-  test('who may not see sessions is refused, and the rest of the answer stands', async () => {
+  test('a caller that may not see the sessions is refused them, and gets the rest of the answer', async () => {
     const bob = await service.tokens.issue({ owner: { realm: 'demo', username: 'bob' } }, admin)
     const data = { user: { name: 'Alice', tokenOwner: null } }
 
@@ -191,7 +183,7 @@ describe.each([
     expect(await ask(join)).toEqual({ data, codes: ['UNAUTHENTICATED'] })
   })
 
-  test('one session is ended by its id, and the record tells why', async () => {
+  test('one session is ended by its id, and the revocation log has the reason', async () => {
     const input = { session: String(pair.session.id) }
     const { data } = await ask(end, { input, options: { reason: 'CREDENTIAL_COMPROMISE' } }, asAdmin)
 
@@ -199,12 +191,12 @@ describe.each([
       invalidatedTokens: 2,
       revocation: { reason: 'CREDENTIAL_COMPROMISE' },
     })
-    expect((await ask(record, {}, asAdmin)).data).toEqual({
+    expect((await ask(log, {}, asAdmin)).data).toEqual({
       revocations: { nodes: [data.invalidateToken.revocation], pageInfo: { hasNextPage: false } },
     })
   })
 
-  test('a oneOf with two members, none or a null is refused, and nothing was done', async () => {
+  test('a oneOf with two members, none or a null is refused without effect', async () => {
     const token = pair.accessToken
     const refreshToken = pair.refresh?.token
     const violations: readonly (readonly [query: string, variables: unknown])[] = [
@@ -228,19 +220,19 @@ describe.each([
     })
   })
 
-  test('a gateway’s own fields are not for its callers', async () => {
+  test('callers of a gateway cannot use the fields that are meant for the gateway itself', async () => {
     const { data, codes } = await ask('{ _entities(representations: []) { __typename } }', {}, asAdmin)
 
     expect(data ?? null).toBeNull()
     expect(codes).toEqual(['GRAPHQL_VALIDATION_FAILED'])
   })
 
-  test('nothing of it was a fault of ours', async () => {
+  test('the service reported no unexpected error in any of these tests', async () => {
     expect(service.reports).toEqual([])
   })
 })
 
-test('a page behind Hive Gateway learns that it was logged out, and its stream completes', async () => {
+test('a page behind Hive Gateway is notified of its logout, and its stream completes', async () => {
   const { accessToken } = await service.tokens.issue({ owner: { realm: 'demo', username: 'alice' } }, admin)
   const hive = await startHiveGateway(compose('the Guild'))
   const body = JSON.stringify({ query: 'subscription { tokenInvalidated { selector username } }' })
@@ -251,11 +243,11 @@ test('a page behind Hive Gateway learns that it was logged out, and its stream c
       authorization: `Bearer ${accessToken}`,
     }),
   )
-  const told = page.next()
+  const notification = page.next()
 
   await service.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
 
-  expect(await told).toEqual({ data: { tokenInvalidated: { selector: 'ACCESS_TOKEN', username: 'alice' } } })
+  expect(await notification).toEqual({ data: { tokenInvalidated: { selector: 'ACCESS_TOKEN', username: 'alice' } } })
   expect(await page.next()).toBe('complete')
   await hive.stop()
 })

@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs'
 import { buildASTSchema, findBreakingChanges, parse, print, visit } from 'graphql'
 import { expect, test } from 'vitest'
 
-/** The schema that others build on. `npm run schema:land` makes today's the landed one; see README, "Working on it". */
+/** The schema that clients rely on. `npm run schema:land` replaces it with today's; see README, "Working on it". */
 const landed = parse(readFileSync(new URL('landed.graphql', import.meta.url), 'utf8'))
 const today = parse(readFileSync('schema.graphql', 'utf8'))
 
-test('nothing that has landed is taken away or changed', () => {
+test('nothing in the landed schema is removed or changed incompatibly', () => {
   const [before, after] = [landed, today].map((sdl) => buildASTSchema(sdl, { assumeValidSDL: true }))
 
   expect(before && after && findBreakingChanges(before, after)).toEqual([])
 })
 
-/** `TokenSession @key(fields: "id")`: what graphql-js does not compare. */
+/** Directives such as `TokenSession @key(fields: "id")`, which graphql-js does not compare. */
 function directivesOf(sdl: typeof landed): readonly string[] {
   const found: string[] = []
   visit(sdl, {
@@ -24,7 +24,7 @@ function directivesOf(sdl: typeof landed): readonly string[] {
   return found
 }
 
-test('no entity loses a key, and no input its @oneOf', () => {
+test('no entity loses a @key, and no input its @oneOf', () => {
   const kept = directivesOf(today)
 
   expect(directivesOf(landed).filter((directive) => !kept.includes(directive))).toEqual([])

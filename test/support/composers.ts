@@ -10,20 +10,20 @@ export interface Subgraph {
 }
 
 export interface Composition {
-  /** As the composer's own gateway reads it; empty when there is none. */
+  /** In the form that the composer's own gateway reads; empty if the composition failed. */
   readonly supergraph: string
-  /** Errors, warnings and hints, of any level. */
+  /** All errors, warnings and hints. */
   readonly complaints: readonly string[]
 }
 
 /** The composers of Apollo Router and Gateway, of Hive, and of Cosmo. */
 export const composers: Readonly<Record<string, (subgraphs: readonly Subgraph[]) => Composition>> = {
   Apollo: (subgraphs) => {
-    const { supergraphSdl = '', errors = [], hints = [] } = composeByApollo(subgraphs.map(readService))
+    const { supergraphSdl = '', errors = [], hints = [] } = composeByApollo(subgraphs.map(toServiceDefinition))
     return { supergraph: supergraphSdl, complaints: [...errors, ...hints].map(({ message }) => message) }
   },
   'the Guild': (subgraphs) => {
-    const { supergraphSdl = '', errors = [] } = composeByGuild(subgraphs.map(readService))
+    const { supergraphSdl = '', errors = [] } = composeByGuild(subgraphs.map(toServiceDefinition))
     return { supergraph: supergraphSdl, complaints: errors.map(({ message }) => message) }
   },
   WunderGraph: (subgraphs) => {
@@ -38,6 +38,6 @@ export const composers: Readonly<Record<string, (subgraphs: readonly Subgraph[])
   },
 }
 
-function readService({ name, url, sdl }: Subgraph) {
+function toServiceDefinition({ name, url, sdl }: Subgraph) {
   return { name, url, typeDefs: parse(sdl) }
 }

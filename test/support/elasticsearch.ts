@@ -3,19 +3,19 @@ import { Client as Client7, errors as errors7 } from 'elasticsearch-7'
 import { Client as Client8, errors as errors8 } from 'elasticsearch-8'
 import { Client as Client9, errors as errors9 } from 'elasticsearch-9'
 
-/** What a client answers with its `meta`. */
+/** What a call resolves to when the client is asked for its `meta`. */
 export interface ClientAnswer {
   readonly statusCode: number | null | undefined
   readonly body: unknown
   readonly warnings: readonly string[] | null
 }
 
-/** A status that is an answer to this caller, and not an error: Kibana's way with tokens that are gone. */
-export interface CallOptions {
+interface CallOptions {
+  /** Status codes that resolve instead of reject. Kibana does this for tokens that are gone. */
   readonly ignore?: number[]
 }
 
-/** One of Elasticsearch's official clients, with the verbs of the token service under one name for all versions. */
+/** An official Elasticsearch client. The calls of the token service have the same names for all versions. */
 export interface ElasticsearchClient {
   invalidateToken(body: Readonly<Record<string, unknown>> | undefined, options?: CallOptions): Promise<ClientAnswer>
   getToken(body: Readonly<Record<string, unknown>>): Promise<ClientAnswer>
@@ -37,17 +37,17 @@ export interface ClientOptions {
 export interface ElasticsearchVersion {
   readonly version: 6 | 7 | 8 | 9
   connect(options: ClientOptions): ElasticsearchClient
-  /** The class of what it throws for an answer of 400 and more. */
+  /** The class of the error that it throws for status 400 and above. */
   readonly ResponseError: new (
-    ...given: never[]
+    ...parameters: never[]
   ) => Error
-  /** What it throws at a call that makes no sense to it, before it asks anybody. */
+  /** The class of the error that it throws for an invalid call, before it sends a request. */
   readonly ConfigurationError: new (
-    ...given: never[]
+    ...parameters: never[]
   ) => Error
 }
 
-/** Clients 6 and 7 put a token of their own into a header by hand: their `auth` knows no bearer. */
+/** Clients 6 and 7 have no `auth` option for a bearer token, so their header is set by hand. */
 function headersFor(auth: ClientAuth | undefined): Readonly<Record<string, string>> {
   if (auth === undefined) return {}
   if ('bearer' in auth) return { authorization: `Bearer ${auth.bearer}` }
@@ -55,7 +55,7 @@ function headersFor(auth: ClientAuth | undefined): Readonly<Record<string, strin
   return { authorization: `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}` }
 }
 
-/** The types of 6 and 7 refuse what the clients are to refuse themselves. */
+/** The types of clients 6 and 7 reject a missing body; the tests check that the clients themselves reject it. */
 const unchecked = (body: Readonly<Record<string, unknown>> | undefined) => ({
   body: body as Readonly<Record<string, unknown>>,
 })
@@ -64,8 +64,8 @@ const noWarnings = <Answer extends object>(answer: Answer) => ({ warnings: null,
 export const elasticsearchVersions: readonly ElasticsearchVersion[] = [
   {
     version: 6,
-    // Its `compression` sends the body of a DELETE without a length, so no server can tell where the body ends. What is
-    // left of it is to ask for compressed answers.
+    // Its `compression` sends the body of a DELETE without a length, so no server can tell where the body ends. So this
+    // client only asks for compressed answers.
     connect({ node, auth, compression = false }) {
       const client = new Client6({ node, headers: headersFor(auth), suggestCompression: compression })
       return {

@@ -1,13 +1,13 @@
 import type { Handler } from '../../src/http/handler.ts'
 
-/** A GraphQL subscription over server-sent events, read one at a time. */
+/** A GraphQL subscription over server-sent events, read one event at a time. */
 export interface EventStream {
   readonly status: number
   readonly headers: Headers
-  /** The next result, or that it is complete. Waits for it; pings are passed over. */
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  /** Waits for the next result, or for `complete`. Skips pings. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails if that is missing
   next(): Promise<any>
-  /** Hangs up. */
+  /** Closes the connection. */
   close(): Promise<void>
 }
 
@@ -19,7 +19,7 @@ export interface SubscribeOptions {
   readonly url?: string
 }
 
-/** By a handler, or by `fetch` from a service that runs. */
+/** Subscribes through a handler; `fetch` as the handler reaches a running service. */
 export async function subscribe(handler: Handler, options: SubscribeOptions): Promise<EventStream> {
   const { query, variables, authorization, method = 'POST', url = 'http://localhost/graphql' } = options
   const headers = new Headers({ accept: 'text/event-stream', 'content-type': 'application/json' })
@@ -31,6 +31,7 @@ export async function subscribe(handler: Handler, options: SubscribeOptions): Pr
   return readEvents(await handler(request))
 }
 
+/** Reads the body of a response as server-sent events. */
 export function readEvents(response: Response): EventStream {
   const reader = response.body?.getReader()
   const decoder = new TextDecoder()

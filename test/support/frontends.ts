@@ -6,18 +6,18 @@ import { connectUrql } from '../../examples/frontend/urql.ts'
 
 type Labels = readonly (string | null)[]
 
-/** A connection of examples/frontend, and what the tests look at behind its back. */
+/** A connection of examples/frontend, with access to the client's cache for the tests. */
 export interface Frontend {
   readonly connection: Connection<unknown>
-  /** The list of devices in the client's cache; undefined when it is not there. */
+  /** The list of devices in the client's cache; undefined if the cache does not have it. */
   cached(): Labels | undefined
-  /** Has the list of devices on the screen; tells `show` each time it changes. Answers the function that ends it. */
+  /** Calls `show` at each change of the list of devices, as for a page. Answers a function that stops this. */
   watch(show: (labels: Labels) => void): () => void
 }
 
 type Connect = (endpoint: string, login: Login) => Frontend
 
-/** How many devices are on the screen. */
+/** How many devices the page shows. */
 export const first = 20
 const document = MyDevicesDocument
 const variables = { first }
@@ -55,7 +55,7 @@ const urql: Connect = (endpoint, login) => {
   }
 }
 
-/** The clients that examples/frontend has a recipe for. */
+/** The GraphQL clients that examples/frontend supports. */
 export const frontends: readonly (readonly [string, Connect])[] = [
   ['Apollo Client', apollo],
   ['urql', urql],
@@ -68,7 +68,7 @@ export interface Details {
   readonly device?: { readonly label: string }
 }
 
-/** What a login service does when it has proved who somebody is. */
+/** Issues a pair, as a login service does after it has verified the owner. */
 export async function logIn(endpoint: string, client: string, details: Details): Promise<Pair> {
   const query = `mutation ($input: CreateTokenPairInput!) {
     createTokenPair(input: $input) { accessToken refreshToken } }`
@@ -78,7 +78,7 @@ export async function logIn(endpoint: string, client: string, details: Details):
     headers: { 'content-type': 'application/json', authorization },
     body: JSON.stringify({ query, variables: { input: { realmName: 'demo', ...details } } }),
   })
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails if that is missing
   const { data }: any = await response.json()
   return data.createTokenPair
 }

@@ -21,7 +21,7 @@ interface ApolloContext {
   readonly authorization?: string | undefined
 }
 
-/** As `examples/supergraph/gateway.ts` has it: `Authorization` goes to the subgraph of tokens alone. */
+/** Sends `Authorization` to the subgraph of tokens alone, as `examples/supergraph/gateway.ts` does. */
 class TokensDataSource extends RemoteGraphQLDataSource<ApolloContext> {
   override willSendRequest({ request, context }: GraphQLDataSourceProcessOptions<ApolloContext>): void {
     const { authorization } = context

@@ -1,6 +1,7 @@
+import { answerLookups } from '../../src/tokens/answer-lookups.ts'
 import type { Tokens } from '../../src/tokens/tokens.ts'
 
-/** For doors that turn a request away before it comes to any token: every verb fails. */
+/** For tests of requests that are refused before any verb is called: every verb fails. */
 export const noTokens: Tokens = {
   authenticate: refuse,
   issue: refuse,
@@ -12,13 +13,12 @@ export const noTokens: Tokens = {
   findSession: refuse,
   listRevocations: refuse,
   findRevocation: refuse,
-  describe: refuse,
-  revocation: refuse,
   watchToken: refuse,
   followRevocations: refuse,
   endStreams: () => undefined,
+  [answerLookups]: { session: refuse, revocation: refuse },
 }
 
 function refuse(): Promise<never> {
-  return Promise.reject(new Error('This request came further than it should'))
+  return Promise.reject(new Error('Expected the request to be refused before it reached the tokens'))
 }

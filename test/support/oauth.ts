@@ -1,12 +1,12 @@
 import { expect } from 'vitest'
 import type { Handler } from '../../src/http/handler.ts'
 
-/** An answer of the OAuth door, loosely: tests say what they expect of it. */
+/** An answer of an OAuth route, loosely typed: each test states what it expects. */
 export interface OAuthAnswer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails if that is missing
   readonly body: any
 }
 
@@ -15,7 +15,7 @@ export type FormParameters = Readonly<Record<string, string>> | readonly (readon
 export const origin = 'http://localhost'
 export const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
 
-/** Posts a form, `text` as it stands if it is text. */
+/** Posts a form. `parameters` that are a string become the body unchanged. */
 export async function post(
   handler: Handler,
   path: string,
@@ -23,8 +23,8 @@ export async function post(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<OAuthAnswer> {
   const body = typeof parameters === 'string' ? parameters : new URLSearchParams(pairsOf(parameters)).toString()
-  const type = { 'content-type': 'application/x-www-form-urlencoded' }
-  return send(handler, path, { method: 'POST', headers: { ...type, ...headers }, body })
+  const contentType = { 'content-type': 'application/x-www-form-urlencoded' }
+  return send(handler, path, { method: 'POST', headers: { ...contentType, ...headers }, body })
 }
 
 export async function postJson(
@@ -33,21 +33,21 @@ export async function postJson(
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<OAuthAnswer> {
-  const type = { 'content-type': 'application/json' }
-  return send(handler, path, { method: 'POST', headers: { ...type, ...headers }, body: JSON.stringify(body) })
+  const contentType = { 'content-type': 'application/json' }
+  return send(handler, path, { method: 'POST', headers: { ...contentType, ...headers }, body: JSON.stringify(body) })
 }
 
-/** Whatever is asked, an answer keeps the rules that hold for all. */
+/** Sends a request and checks the rules that hold for every answer to a POST. */
 export async function send(handler: Handler, path: string, init: RequestInit): Promise<OAuthAnswer> {
   const response = await handler(new Request(`${origin}${path}`, init))
   const text = await response.text()
   const answer = { status: response.status, headers: response.headers, text, body: text && JSON.parse(text) }
-  if (init.method === 'POST') assertFormOf(answer)
+  if (init.method === 'POST') assertCommonRules(answer)
   return answer
 }
 
-/** RFC 6749 §5.1 (kept by nobody) and §5.2 (errors in its alphabet), RFC 9110 §11.6.1 (a 401 has a challenge). */
-function assertFormOf({ status, headers, body }: OAuthAnswer): void {
+/** RFC 6749 §5.1 (no cache stores it) and §5.2 (characters of an error), RFC 9110 §11.6.1 (a 401 has a challenge). */
+function assertCommonRules({ status, headers, body }: OAuthAnswer): void {
   expect(headers.get('cache-control')).toBe('no-store')
   expect(headers.get('pragma')).toBe('no-cache')
   expect(headers.get('x-content-type-options')).toBe('nosniff')

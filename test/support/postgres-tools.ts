@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { RunningPostgres } from './postgres.ts'
-import { findPostgres, serverAccount } from './postgres-binaries.ts'
+import type { RunningPostgres } from '../../scripts/lib/postgres.ts'
+import { findPostgres, serverAccount } from '../../scripts/lib/postgres-binaries.ts'
 
 const names = ['pg_dump', 'pg_restore', 'pg_basebackup', 'pg_ctl'] as const
 const { bin } = findPostgres()

@@ -2,21 +2,21 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 
-/** The service as `npm start` runs it, in a process of its own. `build` must have run. */
+/** The service in its own process, as `npm start` runs it. Requires a build. */
 export interface RunningService {
   readonly url: string
-  /** All that it printed so far, on both streams. */
+  /** All that it has printed so far, on both streams. */
   readonly output: () => string
-  /** What it printed for people to paste: `Basic …`; undefined after the first start. */
+  /** The `Basic …` credentials that the first start prints for operators; undefined at later starts. */
   readonly authorization: string | undefined
   readonly process: ChildProcess
-  /** Sends the signal and answers with the exit code, or null after a kill. */
+  /** Sends the signal and answers the exit code, which is null after a kill. */
   end(signal?: NodeJS.Signals): Promise<number | null>
 }
 
 type Environment = Readonly<Record<string, string>>
 
-/** Starts it on a free port and answers once it says that it is ready. */
+/** Starts the service on a free port and waits until it prints that it is ready. */
 export async function startProcess(environment: Environment): Promise<RunningService> {
   const { child, output } = launch(['serve'], { PORT: '0', ...environment })
   const ended = once(child, 'exit')
@@ -37,7 +37,7 @@ export async function startProcess(environment: Environment): Promise<RunningSer
   }
 }
 
-/** Runs it until it ends by itself. */
+/** Runs the service until it ends by itself. */
 export async function runProcess(
   environment: Environment,
 ): Promise<{ readonly code: number | null; readonly output: string }> {
@@ -46,17 +46,17 @@ export async function runProcess(
   return { code: child.exitCode, output: output() }
 }
 
-/** How a command ended, and what it printed where. */
+/** How a command ended, and what it printed on each stream. */
 export interface CommandEnd {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** Runs a command of the bin until it ends by itself, with `input` on its standard input. */
+/** Runs a command of the command line until it ends by itself, with `input` on its standard input. */
 export async function runCommand(args: readonly string[], environment: Environment, input = ''): Promise<CommandEnd> {
   const child = spawnBin(args, environment)
-  // It may have ended without reading.
+  // The command may end without reading its input.
   child.stdin.on('error', () => undefined).end(input)
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code: child.exitCode, stdout, stderr }
@@ -67,7 +67,7 @@ process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL')
 })
 
-/** `.env` is read from the working folder; the tests' own is the project's, which has none. */
+/** Starts the bin in the project's folder. The service reads `.env` from its working folder; the project has none. */
 export function spawnBin(args: readonly string[], environment: Environment) {
   const child = spawn(process.execPath, ['dist/cli.js', ...args], {
     env: { PATH: process.env['PATH'], ...environment },

@@ -2,17 +2,17 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
 /**
- * A TCP proxy on 127.0.0.1 that can fall silent (it swallows what comes and closes nothing, as a cut cable does), or
- * lose an answer.
+ * A TCP proxy on 127.0.0.1 that can go silent, as with a cut cable (it drops all bytes and closes nothing), or lose an
+ * answer.
  */
 export interface TcpProxy {
-  /** The address that it was made for, by way of it. */
+  /** The target's url with the proxy's host and port. */
   readonly url: string
-  /** Connections that are open now, and those made until it is healed, are dead from here on, without a word. */
+  /** From now on open connections, and new ones until `heal`, carry no bytes and are not closed. */
   cut(): void
-  /** The next answer does not arrive: its connection breaks instead. */
+  /** Closes the connection of the next answer, which does not arrive. */
   dropAnswer(): void
-  /** New connections are carried again. */
+  /** Carries new connections again. */
   heal(): void
   close(): void
 }
@@ -22,15 +22,15 @@ export async function startProxy(target: string): Promise<TcpProxy> {
   const pairs = new Set<{ readonly sockets: readonly Socket[]; isDead: boolean }>()
   let isCut = false
   let dropsAnswer = false
-  const server = createServer((near) => {
-    const far = connect(Number(port), hostname)
-    const pair = { sockets: [near, far], isDead: isCut }
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname)
+    const pair = { sockets: [client, upstream], isDead: isCut }
     pairs.add(pair)
     const carry = (from: Socket, to: Socket) => {
       from.on('data', (bytes) => {
-        if (from === far && dropsAnswer) {
+        if (from === upstream && dropsAnswer) {
           dropsAnswer = false
-          far.destroy()
+          upstream.destroy()
         } else if (!pair.isDead) to.write(bytes)
       })
       from.on('error', () => undefined)
@@ -40,8 +40,8 @@ export async function startProxy(target: string): Promise<TcpProxy> {
         pairs.delete(pair)
       })
     }
-    carry(near, far)
-    carry(far, near)
+    carry(client, upstream)
+    carry(upstream, client)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -59,7 +59,7 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     },
     heal() {
       isCut = false
-      // The server has given up on the dead ones by now; the client has to find out by itself.
+      // The target has given up the dead connections by now; the client must detect them by itself.
       for (const { sockets, isDead } of pairs) if (isDead) sockets[1]?.destroy()
     },
     close() {

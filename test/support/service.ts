@@ -2,7 +2,7 @@ import { openAsBlob } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import pg from 'pg'
-import { inject } from 'vitest'
+import { afterAll, beforeAll, beforeEach, inject } from 'vitest'
 import type { EmitEvent, ServiceEvent } from '../../src/events/events.ts'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
@@ -16,37 +16,43 @@ import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Lifetimes } from '../../src/tokens/pair.ts'
 import { createTokens, type Tokens } from '../../src/tokens/tokens.ts'
 
-export type EngineSource =
-  | { readonly kind: 'pglite'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly url: string; readonly template: string }
+/** The migrated, empty database that the global set-up of a run provides. Each test file works on a copy of it. */
+type MigratedDatabase =
+  | { readonly kind: 'pglite'; readonly dumpFile: string }
+  | { readonly kind: 'postgres'; readonly serverUrl: string; readonly template: string }
 
 declare module 'vitest' {
   interface ProvidedContext {
-    engine: EngineSource
+    migratedDatabase: MigratedDatabase
   }
 }
 
 /** A clock that only the test moves. */
-export interface TestClock {
+interface TestClock {
   now(): Date
   advance(seconds: number): void
 }
 
-/** All of the service but its port, on an engine of the test file's own. */
+/** The whole service without a network port, on a database that only this test file uses. */
 export interface TestService {
   readonly database: Database
-  /** Only for Postgres: where a second process would connect. */
+  /** The database's url, for a second connection; undefined on PGlite. */
   readonly url: string | undefined
   readonly clock: TestClock
   readonly tokens: Tokens
   readonly handler: Handler
   /** The events of this service, from all its parts. */
   readonly reports: ServiceEvent[]
-  /** Another instance of the service on the same database, as a second process has it. */
+  /** Creates another instance of the service on the same database, as a second process has one. */
   another(lifetimes?: Partial<Lifetimes>): Tokens
-  /** Empties all tables. */
+  /** Empties all tables and `reports`, then adds the client `admin`. */
   clear(): Promise<void>
   close(): Promise<void>
+}
+
+export interface TestServiceOptions {
+  /** A test finds the rows of the tests before it. Otherwise each test begins with empty tables. */
+  readonly keepsRows?: boolean
 }
 
 export const admin: ClientCaller = { kind: 'client', clientId: 'admin', scopes: adminScopes }
@@ -55,12 +61,55 @@ export const asAdmin = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('ba
 
 const lifetimes: Lifetimes = { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 }
 
+/**
+ * Opens a service before the tests of a file and closes it after them.
+ *
+ * To be called at the top of the file. The members can be read once the tests run, not while they are collected.
+ */
+export function useTestService({ keepsRows = false }: TestServiceOptions = {}): TestService {
+  let opened: TestService | undefined
+  const service = (): TestService => {
+    if (opened === undefined) throw new Error('The service is open only while the tests of its file run')
+    return opened
+  }
+  beforeAll(async () => {
+    opened = await openTestService()
+  })
+  if (!keepsRows) beforeEach(() => service().clear())
+  afterAll(() => opened?.close())
+  return {
+    get database() {
+      return service().database
+    },
+    get url() {
+      return service().url
+    },
+    get clock() {
+      return service().clock
+    },
+    get tokens() {
+      return service().tokens
+    },
+    get handler() {
+      return service().handler
+    },
+    get reports() {
+      return service().reports
+    },
+    another: (changed) => service().another(changed),
+    clear: () => service().clear(),
+    close: () => service().close(),
+  }
+}
+
+/** Opens a service on a copy of the migrated database. The caller closes it. */
 export async function openTestService(): Promise<TestService> {
-  const source = inject('engine')
+  const migrated = inject('migratedDatabase')
   const reports: ServiceEvent[] = []
   const emit = (event: ServiceEvent) => void reports.push(event)
-  const { database, url, drop } =
-    source.kind === 'pglite' ? await openPglite(source.path, emit) : await openCopy(source, emit)
+  const { database, url, drop } = await (migrated.kind === 'pglite'
+    ? openPglite(migrated, emit)
+    : openPostgres(migrated, emit))
   const clock = createTestClock()
   const clients = createClientStore(database)
   const another = (changed: Partial<Lifetimes> = {}) =>
@@ -99,32 +148,33 @@ function createTestClock(): TestClock {
   }
 }
 
-interface Opened {
+interface OpenedDatabase {
   readonly database: Database
   readonly url: string | undefined
   drop(): Promise<void>
 }
 
-async function openPglite(path: string, emit: EmitEvent): Promise<Opened> {
-  const engine = await PGlite.create({ loadDataDir: await openAsBlob(path) })
+async function openPglite({ dumpFile }: { readonly dumpFile: string }, emit: EmitEvent): Promise<OpenedDatabase> {
+  const engine = await PGlite.create({ loadDataDir: await openAsBlob(dumpFile) })
   const database = embeddedDatabase(engine, { description: 'PGlite in memory', emit, release: async () => {} })
   return { database, url: undefined, drop: async () => {} }
 }
 
-async function openCopy(
-  { url, template }: { readonly url: string; readonly template: string },
+async function openPostgres(
+  { serverUrl, template }: { readonly serverUrl: string; readonly template: string },
   emit: EmitEvent,
-): Promise<Opened> {
+): Promise<OpenedDatabase> {
   const name = `test_${process.pid}_${Date.now()}_${Math.floor(Math.random() * 1e6)}`
-  await administer(url, `create database ${name} template ${template}`)
-  const copy = new URL(url)
+  await runStatement(serverUrl, `create database ${name} template ${template}`)
+  const copy = new URL(serverUrl)
   copy.pathname = `/${name}`
-  const database = await openDatabase({ kind: 'postgres', url: copy.href, directUrl: copy.href }, { emit })
-  return { database, url: copy.href, drop: () => administer(url, `drop database if exists ${name} with (force)`) }
+  const url = copy.href
+  const database = await openDatabase({ kind: 'postgres', url, directUrl: url }, { emit })
+  return { database, url, drop: () => runStatement(serverUrl, `drop database if exists ${name} with (force)`) }
 }
 
-async function administer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
+async function runStatement(serverUrl: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl })
   await client.connect()
   try {
     await client.query(statement)
@@ -133,16 +183,17 @@ async function administer(url: string, statement: string): Promise<void> {
   }
 }
 
-/** A GraphQL answer, loosely: tests say what they expect of it. */
+/** A GraphQL answer, loosely typed: each test states what it expects. */
 export interface GraphqlAnswer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails when it is not there
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails if that is missing
   readonly data: any
   readonly errors: readonly { readonly message: string; readonly extensions: { readonly code: string } }[] | undefined
 }
 
+/** Sends a GraphQL request by POST and reads the answer. */
 export async function ask(
   handler: Handler,
   query: string,

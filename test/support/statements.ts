@@ -7,9 +7,9 @@ export interface SentStatement {
 }
 
 /**
- * What `run` sends to the database, outside of transactions.
+ * Runs `run` and answers the statements that it sends to the database outside of transactions.
  *
- * But the hint of an earlier commit: it goes out up to 20 ms after it, and is no part of what runs now.
+ * Notifications are left out: the one for an earlier commit is sent up to 20 ms later, so it may fall into this run.
  */
 export async function statementsOf({ db }: Database, run: () => Promise<unknown>): Promise<readonly SentStatement[]> {
   const client: { query: (statement: string | { text: string }, parameters?: unknown[]) => unknown } = Reflect.get(

@@ -1,23 +1,43 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-/** Which folder of src/ may import which, and what from outside. */
-const folders: Readonly<Record<string, { readonly folders: readonly string[]; readonly packages: RegExp }>> = {
-  // Every folder may import it.
-  events: { folders: [], packages: /^$/ },
-  tokens: { folders: [], packages: /^node:(crypto|net)$/ },
-  storage: { folders: ['tokens'], packages: /^(node:|drizzle-orm|pg$|@electric-sql\/pglite)/ },
-  graph: { folders: ['tokens'], packages: /^(@pothos\/|graphql$)/ },
-  http: { folders: ['graph', 'tokens'], packages: /^(node:|graphql$|graphql-yoga$|@graphql-yoga\/)/ },
-  server: { folders: ['http', 'tokens'], packages: /^(node:|@whatwg-node\/server$)/ },
-  guard: { folders: ['tokens'], packages: /^node:crypto$/ },
-  commands: { folders: ['root', 'tokens'], packages: /^(node:|commander$)/ },
-  // The files directly in src/: the composition root.
-  root: { folders: ['server', 'http', 'graph', 'storage', 'tokens'], packages: /^(node:|pino$)/ },
-  // The bin's entry: nothing that can be imported leads to the commands.
-  cli: { folders: ['commands'], packages: /^$/ },
+const architecture = readFileSync('docs/architecture.md', 'utf8')
+
+interface Allowed {
+  readonly folders: readonly string[]
+  readonly packages: RegExp
+}
+
+/** The table of folders in docs/architecture.md: which folders each folder of src/ may import, and which packages. */
+const folders = readFolderTable(architecture)
+
+function readFolderTable(page: string): ReadonlyMap<string, Allowed> {
+  const [, table = ''] = /\| folder \| may import \| packages \|[^\n]*\n\|[-|]+\n((?:\|.*\n)+)/.exec(page) ?? []
+  const names = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)
+  const rows = table
+    .trimEnd()
+    .split('\n')
+    .map((row) => row.split('|').slice(1, 4))
+  return new Map(
+    rows.map(([folder = '', allowed = '', packages = '']) => [
+      names(folder)[0] ?? '',
+      { folders: ['events', ...names(allowed)], packages: patternOf(names(packages)) },
+    ]),
+  )
+}
+
+/** `*` at the end stands for anything. */
+function patternOf(packages: readonly string[]): RegExp {
+  const patterns = packages.map((name) =>
+    name.endsWith('*') ? escapePattern(name.slice(0, -1)) : `${escapePattern(name)}$`,
+  )
+  return new RegExp(patterns.length === 0 ? '^$' : `^(${patterns.join('|')})`)
+}
+
+function escapePattern(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&')
 }
 
 const source = fileURLToPath(new URL('../../src', import.meta.url))
@@ -33,35 +53,35 @@ const importsOf = (path: string) =>
   )
 
 test('a folder imports only what the table allows', () => {
-  const strays = files.flatMap((path) => {
-    const allowed = folders[folderOf(path)] ?? { folders: [], packages: /^$/ }
+  const violations = files.flatMap((path) => {
+    const allowed = folders.get(folderOf(path)) ?? { folders: [], packages: /^$/ }
     return importsOf(path)
       .filter((target) =>
         text.has(target)
-          ? ![folderOf(path), 'events', ...allowed.folders].includes(folderOf(target))
+          ? ![folderOf(path), ...allowed.folders].includes(folderOf(target))
           : !allowed.packages.test(target),
       )
       .map((target) => `${path} imports ${target}`)
   })
 
-  expect(strays).toEqual([])
+  expect(violations).toEqual([])
 })
 
-test('there is no import cycle, of types neither', () => {
+test('no import cycle exists, not even of types', () => {
   const cycles: string[] = []
-  const done = new Set<string>()
-  const visit = (path: string, trail: readonly string[]): void => {
-    if (trail.includes(path)) cycles.push([...trail.slice(trail.indexOf(path)), path].join(' → '))
-    if (trail.includes(path) || done.has(path)) return
-    for (const target of importsOf(path)) if (text.has(target)) visit(target, [...trail, path])
-    done.add(path)
+  const visited = new Set<string>()
+  const visit = (path: string, importers: readonly string[]): void => {
+    if (importers.includes(path)) cycles.push([...importers.slice(importers.indexOf(path)), path].join(' → '))
+    if (importers.includes(path) || visited.has(path)) return
+    for (const target of importsOf(path)) if (text.has(target)) visit(target, [...importers, path])
+    visited.add(path)
   }
   for (const path of files) visit(path, [])
 
   expect(cycles).toEqual([])
 })
 
-test('no file is longer than 300 lines, and the composition root not longer than 150', () => {
+test('no file is longer than 300 lines, and the composition root is not longer than 150', () => {
   const tooLong = [...text].filter(
     ([path, content]) => content.split('\n').length > (path === 'service.ts' ? 151 : 301),
   )
@@ -69,17 +89,41 @@ test('no file is longer than 300 lines, and the composition root not longer than
   expect(tooLong.map(([path]) => path)).toEqual([])
 })
 
-test('the process’s environment is read in one place', () => {
+test('both paths to the verbs are made in one place, so that a policy misses neither', () => {
+  const makers = ['createFastPath(', 'createGraphqlHandler(', 'createOAuthRoutes(', 'createElasticsearchRoutes(']
+  const callers = files.filter((path) =>
+    makers.some((maker) => (text.get(path) ?? '').replaceAll(/function \w+\(/g, '').includes(maker)),
+  )
+
+  expect(callers).toEqual(['http/routes.ts'])
+})
+
+test('only config.ts reads the process’s environment', () => {
   expect(files.filter((path) => text.get(path)?.includes('process.env'))).toEqual(['config.ts'])
 })
 
-test('a secret becomes a token, and a token a secret, in one file', () => {
-  const makers = files.filter((path) =>
+test('only one file converts between secrets and tokens', () => {
+  const converters = files.filter((path) =>
     /\bita_|\bitr_/.test((text.get(path) ?? '').replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')),
   )
 
-  // The schema's descriptions and the tabs of GraphiQL name the prefixes to people.
-  expect(makers.filter((path) => !['graph/pair.ts', 'http/pages/graphiql-tabs.ts'].includes(path))).toEqual([
+  // The schema's descriptions and GraphiQL's tabs only show the prefixes to readers.
+  expect(converters.filter((path) => !['graph/pair.ts', 'http/pages/graphiql-tabs.ts'].includes(path))).toEqual([
     'tokens/token.ts',
   ])
+})
+
+test('the table of folders has a row for every folder of src/', () => {
+  expect([...folders.keys()].toSorted()).toEqual([...new Set(files.map(folderOf))].toSorted())
+})
+
+test('every file that docs/architecture.md names exists', () => {
+  const inCode = [...architecture.matchAll(/`((?:src|test|drizzle|docs|scripts)\/[\w./-]*)`/g)].map(
+    ([, path = '']) => path,
+  )
+  const linked = [...architecture.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path = '']) => join('docs', path))
+  const paths = [...inCode, ...linked]
+
+  expect(paths.length).toBeGreaterThan(30)
+  expect(paths.filter((path) => !existsSync(path))).toEqual([])
 })

@@ -15,7 +15,7 @@ const audits = serverAudits({
   fetchFn: (url: string, init?: RequestInit) => handler(new Request(url, init)),
 })
 
-/** GraphQL over HTTP as its working group audits it. None fails on purpose: GET is open to queries, closed to mutations. */
+/** The audits of the GraphQL over HTTP working group. All pass: GET is open to queries and closed to mutations. */
 describe('GraphQL over HTTP', () => {
   test.each(audits)('$name ($id)', async ({ fn }) => {
     const { status, ...rest } = await fn()
@@ -24,7 +24,7 @@ describe('GraphQL over HTTP', () => {
     expect(reports).toEqual([])
   })
 
-  test('all of the audits were run', () => {
+  test('all of the audits are run', () => {
     expect(audits).toHaveLength(61)
   })
 })

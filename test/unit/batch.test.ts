@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createBatcher } from '../../src/storage/batch.ts'
 
-/** A batcher whose statements end when the test says so. */
+/** A batcher whose statements end when the test ends them. */
 function openBatcher(lanes: number) {
   const statements: { readonly members: readonly number[]; end(error?: Error): void }[] = []
   const ask = createBatcher<number, string>(
@@ -16,25 +16,25 @@ function openBatcher(lanes: number) {
 }
 
 function numbers(from: number, count: number): number[] {
-  return Array.from({ length: count }, (_, place) => from + place)
+  return Array.from({ length: count }, (_, index) => from + index)
 }
 
-/** Lets everything happen that only waits for a turn. */
-function settle(): Promise<void> {
+/** Waits for one turn of the event loop, in which the batcher sends what it can. */
+function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('batching', () => {
-  it('sends a lone request at once, and gives each member its own answer', async () => {
+  it('sends a single request at once, and gives each member its own answer', async () => {
     const { statements, askAll } = openBatcher(1)
     const first = askAll(0, 1)
-    await settle()
+    await nextTurn()
     const others = askAll(1, 3)
-    await settle()
+    await nextTurn()
     expect(statements.map(({ members }) => members)).toEqual([[0]])
 
     statements[0]?.end()
-    await settle()
+    await nextTurn()
     expect(statements.map(({ members }) => members)).toEqual([[0], [1, 2, 3]])
     statements[1]?.end()
     expect(await Promise.all([...first, ...others])).toEqual(numbers(0, 4).map((member) => `answer ${member}`))
@@ -43,50 +43,50 @@ describe('batching', () => {
   it('fails the members of a failed statement and no other', async () => {
     const { statements, askAll } = openBatcher(1)
     const [failing] = askAll(0, 1)
-    await settle()
+    await nextTurn()
     const [later] = askAll(1, 1)
     statements[0]?.end(new Error('the database is gone'))
     await expect(failing).rejects.toThrow('the database is gone')
-    await settle()
+    await nextTurn()
     statements[1]?.end()
     expect(await later).toBe('answer 1')
   })
 
-  it('splits a crowd over two lanes, and a few are not worth splitting', async () => {
-    const crowd = openBatcher(2)
-    void crowd.askAll(0, 64)
-    await settle()
-    expect(crowd.statements.map(({ members }) => members.length)).toEqual([32, 32])
+  it('splits many concurrent requests over two lanes, but not a few', async () => {
+    const many = openBatcher(2)
+    void many.askAll(0, 64)
+    await nextTurn()
+    expect(many.statements.map(({ members }) => members.length)).toEqual([32, 32])
 
     const few = openBatcher(2)
     void few.askAll(0, 10)
-    await settle()
+    await nextTurn()
     void few.askAll(10, 5)
-    await settle()
+    await nextTurn()
     expect(few.statements.map(({ members }) => members.length)).toEqual([10])
   })
 
-  it('opens the second lane for a crowd as large as the one under way, and never a third', async () => {
+  it('opens the second lane for as many requests as are in flight, and never a third', async () => {
     const { statements, askAll } = openBatcher(2)
     void askAll(0, 20)
-    await settle()
+    await nextTurn()
     expect(statements.map(({ members }) => members.length)).toEqual([16])
     void askAll(20, 12)
-    await settle()
+    await nextTurn()
     expect(statements.map(({ members }) => members.length)).toEqual([16, 16])
     void askAll(32, 100)
-    await settle()
+    await nextTurn()
     expect(statements).toHaveLength(2)
   })
 
-  it('never makes a statement of more than 256', async () => {
+  it('never sends a statement with more than 256 members', async () => {
     const { statements, askAll } = openBatcher(1)
-    const asked = askAll(0, 300)
-    await settle()
+    const answers = askAll(0, 300)
+    await nextTurn()
     statements[0]?.end()
-    await settle()
+    await nextTurn()
     statements[1]?.end()
-    await Promise.all(asked)
+    await Promise.all(answers)
     expect(statements.map(({ members }) => members.length)).toEqual([256, 44])
   })
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 
-test('nothing set: the embedded database, port 4000 on the loopback, and Elasticsearch’s lifetimes', () => {
+test('without settings the service has the embedded database, port 4000 on the loopback, and Elasticsearch’s lifetimes', () => {
   expect(readConfig({})).toEqual({
     port: 4000,
     host: '127.0.0.1',
@@ -14,11 +14,11 @@ test('nothing set: the embedded database, port 4000 on the loopback, and Elastic
   })
 })
 
-test('an empty value is as good as none', () => {
+test('an empty setting counts as not set', () => {
   expect(readConfig({ PORT: '', DATABASE_URL: ' ', ADMIN_SECRET: '' })).toEqual(readConfig({}))
 })
 
-test('a url leads to Postgres, and a direct one past its pooler', () => {
+test('DATABASE_URL selects Postgres, and DATABASE_DIRECT_URL bypasses its pooler', () => {
   const url = 'postgres://app:pw@pooler:6432/tokens'
   const directUrl = 'postgresql://app:pw@db:5432/tokens'
 
@@ -30,7 +30,7 @@ test('a url leads to Postgres, and a direct one past its pooler', () => {
   })
 })
 
-test('all faults are named at once, and no value that may be a secret', () => {
+test('one error names all faults, and no value that may be a secret', () => {
   const environment = {
     PORT: '70000',
     PUBLIC_URL: 'https://app:hunter1@tokens.example.com',
@@ -76,18 +76,18 @@ test.each([
   'https://tokens.example.com?a=b',
   'https://tokens.example.com#',
   'https://app@tokens.example.com',
-])('%s is no public url', (value) => {
+])('%s is not a public url', (value) => {
   expect(() => readConfig({ PUBLIC_URL: value })).toThrow('PUBLIC_URL must be an origin')
 })
 
-test('optional directives are named with commas between', () => {
+test('FEDERATION_DIRECTIVES is a list of directives with commas between', () => {
   expect(readConfig({ FEDERATION_DIRECTIVES: 'cost, authenticated' }).federationDirectives).toEqual([
     'authenticated',
     'cost',
   ])
 })
 
-test('a direct url alone is a mistake', () => {
+test('DATABASE_DIRECT_URL is refused without DATABASE_URL', () => {
   expect(() => readConfig({ DATABASE_DIRECT_URL: 'postgres://db/tokens' })).toThrow(
     'DATABASE_DIRECT_URL is set without DATABASE_URL',
   )
@@ -97,7 +97,7 @@ test.each([
   ['ACCESS_TOKEN_SECONDS', ['1', '3600'], ['0', '3601', '1e3', 'twenty', '+5']],
   ['REFRESH_GRACE_SECONDS', ['0', '300'], ['301', '-0', '0x10']],
   ['PORT', ['0', '65535'], ['65536', '99999999999']],
-] as const)('%s has its bounds', (name, good, bad) => {
-  for (const value of good) expect(() => readConfig({ [name]: value })).not.toThrow()
-  for (const value of bad) expect(() => readConfig({ [name]: value })).toThrow(name)
+] as const)('%s is refused outside its bounds', (name, valid, invalid) => {
+  for (const value of valid) expect(() => readConfig({ [name]: value })).not.toThrow()
+  for (const value of invalid) expect(() => readConfig({ [name]: value })).toThrow(name)
 })

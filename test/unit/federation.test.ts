@@ -16,7 +16,7 @@ interface Book {
 
 const contextValue = { tokens: noTokens, caller: anonymous }
 
-/** A subgraph of books, of which those on the shelf `open` may be seen; and the keys of each look-up. */
+/** A subgraph of books. Only those on the shelf `open` are visible. `lookUps` has the keys of each look-up. */
 function createLibrary() {
   const lookUps: (readonly Book[])[] = []
   const builder = createBuilder()
@@ -34,7 +34,7 @@ function createLibrary() {
 
 const bookOf = (shelf: unknown, title: unknown) => ({ __typename: 'Book', shelf, title })
 
-test('an entity is found by all fields of its key, and null if it is not to be seen', async () => {
+test('an entity is found by all fields of its key, and is null if the caller may not see it', async () => {
   const { schema } = createLibrary()
   const source = 'query ($of: [_Any!]!) { _entities(representations: $of) { ... on Book { title } } }'
   const of = [bookOf('open', 'Emma'), bookOf('closed', 'Ulysses'), { ...bookOf('open', 1984), more: 1 }]
@@ -45,7 +45,7 @@ test('an entity is found by all fields of its key, and null if it is not to be s
   expect(data).toEqual({ _entities: [{ title: 'Emma' }, null, { title: '1984' }] })
 })
 
-test('all that a request asks for is looked up at once', async () => {
+test('all entities that a request names are looked up at once', async () => {
   const { schema, lookUps } = createLibrary()
   const source = `query ($one: [_Any!]!, $other: [_Any!]!) {
     one: _entities(representations: $one) { __typename }
@@ -66,31 +66,34 @@ test('all that a request asks for is looked up at once', async () => {
 const entities = 'query ($representations: [_Any!]!) { _entities(representations: $representations) { __typename } }'
 
 test.each([
-  ['no object', 'ita_secret'],
-  ['no type', { id: '7' }],
-  ['an unknown type', { __typename: 'ita_secret', id: '7' }],
-  ['a type that is no entity', { __typename: 'TokenPair', id: '7' }],
-  ['a name that every object has', { __typename: 'constructor', id: '7' }],
-  ['no key', { __typename: 'TokenSession' }],
-  ['half a key', { __typename: 'TokenOwner', realmName: 'secret' }],
-  ['a key of another kind', { __typename: 'TokenSession', id: { secret: 'ita_secret' } }],
-])('a representation with %s is the sender’s fault, and not repeated', async (_name, representation) => {
-  const reports: unknown[] = []
-  const handler = createHandler({
-    tokens: noTokens,
-    assertReady: async () => {},
-    emit: (event) => reports.push(event),
-  })
+  ['that is a string', 'ita_secret'],
+  ['without a type', { id: '7' }],
+  ['of an unknown type', { __typename: 'ita_secret', id: '7' }],
+  ['of a type that is not an entity', { __typename: 'TokenPair', id: '7' }],
+  ['of a type with the name of a property that every object has', { __typename: 'constructor', id: '7' }],
+  ['without a key', { __typename: 'TokenSession' }],
+  ['with only a part of its key', { __typename: 'TokenOwner', realmName: 'secret' }],
+  ['with a key of a wrong type', { __typename: 'TokenSession', id: { secret: 'ita_secret' } }],
+])(
+  'a representation %s is refused as the sender’s fault, and its values are not repeated',
+  async (_name, representation) => {
+    const reports: unknown[] = []
+    const handler = createHandler({
+      tokens: noTokens,
+      assertReady: async () => {},
+      emit: (event) => reports.push(event),
+    })
 
-  const { status, text, errors } = await ask(handler, entities, { variables: { representations: [representation] } })
+    const { status, text, errors } = await ask(handler, entities, { variables: { representations: [representation] } })
 
-  expect(status).toBe(400)
-  expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['BAD_USER_INPUT'])
-  expect(text).not.toContain('secret')
-  expect(reports).toEqual([])
-})
+    expect(status).toBe(400)
+    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['BAD_USER_INPUT'])
+    expect(text).not.toContain('secret')
+    expect(reports).toEqual([])
+  },
+)
 
-test('PageInfo is for all subgraphs to share, and there is no Query.node', () => {
+test('PageInfo is @shareable, and there is no Query.node', () => {
   const builder = createBuilder()
   const thing = builder.objectRef<string>('Thing').implement({ fields: (t) => ({ id: t.id({ resolve: String }) }) })
   builder.queryField('things', (t) => t.connection({ type: thing, resolve: () => null, nullable: true }))
@@ -110,7 +113,7 @@ function directivesIn(sdl: string): readonly string[] {
   return [...names].toSorted()
 }
 
-test('the SDL says what every composer takes, and more only if it is asked to', () => {
+test('the SDL has only directives that every composer accepts, and optional ones only on request', () => {
   const always = ['composeDirective', 'key', 'link', 'oneOf', 'shareable']
 
   expect(directivesIn(createSdl())).toEqual(always)
@@ -118,21 +121,22 @@ test('the SDL says what every composer takes, and more only if it is asked to', 
     expect(directivesIn(createSdl({ directives: [directive] }))).toEqual(expect.arrayContaining([...always, directive]))
 })
 
-test('each optional directive stands at every place that it is meant for', () => {
+test('each optional directive appears at each of its places', () => {
   for (const directive of optionalDirectives) {
     const sdl = createSdl({ directives: [directive] })
 
     const texts = Object.values(placements[directive])
-    for (const text of texts) expect(sdl.split(` ${text}`)).toHaveLength(texts.filter((one) => one === text).length + 1)
+    for (const text of texts)
+      expect(sdl.split(` ${text}`)).toHaveLength(texts.filter((other) => other === text).length + 1)
   }
 })
 
-test('what a token in hand is enough for is never @authenticated', () => {
+test('a mutation that needs only the token itself is never @authenticated', () => {
   expect(Object.keys(placements.authenticated)).not.toContain('Mutation.invalidateToken')
   expect(Object.keys(placements.authenticated)).not.toContain('Mutation.refreshTokenPair')
 })
 
-test('_service answers with the directives that were asked for', () => {
+test('_service answers the SDL with the configured directives', () => {
   const { data } = graphqlSync({ schema: createSchema({ directives: ['tag'] }), source: '{ _service { sdl } }' })
 
   expect(data).toEqual({ _service: { sdl: createSdl({ directives: ['tag'] }) } })

@@ -26,7 +26,10 @@ const revocation = (revision: number): Revocation => ({
   counts: undefined,
 })
 
-/** A log in the order in which its rows came to sight; a cursor is how many were seen. It fails when it is told to. */
+/**
+ * A log with its rows in the order in which they became visible. A cursor is the number of rows that were read. Reads
+ * fail as often as `fail` says.
+ */
 function createFakeLog() {
   const rows: Revocation[] = []
   const listeners = new Set<() => void>()
@@ -35,7 +38,7 @@ function createFakeLog() {
   const read = async <Answer>(answer: () => Answer): Promise<Answer> => {
     reads.begun++
     await new Promise((resolve) => setTimeout(resolve, 1))
-    if (failures-- > 0) throw new Error('The log is away')
+    if (failures-- > 0) throw new Error('The log is unavailable')
     return answer()
   }
   return {
@@ -44,14 +47,14 @@ function createFakeLog() {
     append(count: number) {
       for (let n = 0; n < count; n++) rows.push(revocation(rows.length + 1))
     },
-    wake() {
-      for (const wake of listeners) wake()
+    notify() {
+      for (const listener of listeners) listener()
     },
     fail(times: number) {
       failures = times
     },
-    /** As the subscriptions see it. */
-    mind: {
+    /** What the subscriptions depend on. */
+    dependencies: {
       clock: () => new Date(),
       store: { find: async () => undefined },
       clients: { findClient: async () => undefined },
@@ -65,8 +68,8 @@ function createFakeLog() {
             reads.rows += to - from
             return { revocations: rows.slice(from, to), cursor: String(to), hasGap: false, hasMore: to < Number(upTo) }
           }),
-        listen(wake: () => void) {
-          const listener = () => wake()
+        listen(onChange: () => void) {
+          const listener = () => onChange()
           listeners.add(listener)
           return () => void listeners.delete(listener)
         },
@@ -85,18 +88,18 @@ async function take(stream: AsyncIterator<FeedEvent>, upTo: number): Promise<num
   return revisions
 }
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n)
-const settled = () => new Promise((resolve) => setTimeout(resolve, 30))
+const pause = () => new Promise((resolve) => setTimeout(resolve, 30))
 
-test('one reader serves all who follow, and the last who leaves stops it', async () => {
+test('one reader of the log serves all followers, and stops when the last of them leaves', async () => {
   const log = createFakeLog()
-  const { followRevocations } = createSubscriptions(log.mind)
+  const { followRevocations } = createSubscriptions(log.dependencies)
   const streams = [await followRevocations(undefined, guard), await followRevocations(undefined, guard)]
   for (const stream of streams) await stream.next()
   expect(log.listeners.size).toBe(1)
   const before = log.reads.begun
 
   log.append(5)
-  log.wake()
+  log.notify()
   for (const stream of streams) expect(await take(stream, 5)).toEqual(upTo(5))
 
   expect(log.reads.begun).toBe(before + 1)
@@ -104,12 +107,12 @@ test('one reader serves all who follow, and the last who leaves stops it', async
   expect(log.listeners.size).toBe(0)
 })
 
-test('a reader who waits is let go at once when it hangs up', async () => {
+test('a follower that waits ends at once when it closes its stream', async () => {
   const log = createFakeLog()
-  const stream = await createSubscriptions(log.mind).followRevocations(undefined, guard)
+  const stream = await createSubscriptions(log.dependencies).followRevocations(undefined, guard)
   await stream.next()
   const waiting = stream.next()
-  await settled()
+  await pause()
 
   await stream.return?.()
 
@@ -117,16 +120,16 @@ test('a reader who waits is let go at once when it hangs up', async () => {
   expect(log.listeners.size).toBe(0)
 })
 
-test('a slow reader falls out of what the feed remembers, and reads the log: all of it, once', async () => {
+test('a follower too slow for the rows in memory reads them from the log: every row, once', async () => {
   const log = createFakeLog()
-  const { followRevocations } = createSubscriptions(log.mind)
+  const { followRevocations } = createSubscriptions(log.dependencies)
   const [slow, quick] = [await followRevocations(undefined, guard), await followRevocations(undefined, guard)]
   await slow.next()
   await quick.next()
   const many = mostRows + 3 * pageRows
   for (let n = 0; n < many; n += pageRows) {
     log.append(pageRows)
-    log.wake()
+    log.notify()
     await take(quick, n + pageRows)
   }
   const last = Math.ceil(many / pageRows) * pageRows
@@ -138,15 +141,15 @@ test('a slow reader falls out of what the feed remembers, and reads the log: all
   expect(log.reads.rows - before).toBeGreaterThan(0)
 })
 
-test('a reader within what the feed remembers costs the log nothing', async () => {
+test('a follower that needs only rows in memory causes no read of the log', async () => {
   const log = createFakeLog()
-  const { followRevocations } = createSubscriptions(log.mind)
+  const { followRevocations } = createSubscriptions(log.dependencies)
   const [slow, quick] = [await followRevocations(undefined, guard), await followRevocations(undefined, guard)]
   await slow.next()
   await quick.next()
   for (let n = 1; n <= 10; n++) {
     log.append(100)
-    log.wake()
+    log.notify()
     await take(quick, n * 100)
   }
   const before = log.reads.begun
@@ -156,38 +159,44 @@ test('a reader within what the feed remembers costs the log nothing', async () =
   expect(log.reads.begun).toBe(before)
 })
 
-test('while the log is away a stream waits, misses nothing, and one event each says so', async () => {
+test('while the log is unavailable a stream waits and misses no row, and one event for each outage says so', async () => {
   const log = createFakeLog()
   const events: ServiceEvent[] = []
   const emit = (event: ServiceEvent) => events.push(event)
-  const stream = await createSubscriptions({ ...log.mind, emit }).followRevocations(undefined, guard)
+  const stream = await createSubscriptions({ ...log.dependencies, emit }).followRevocations(undefined, guard)
   await stream.next()
 
   log.fail(3)
   log.append(3)
-  log.wake()
+  log.notify()
 
   expect(await take(stream, 3)).toEqual(upTo(3))
   expect(events).toEqual([
-    { name: 'feed_delayed', error: new Error('The log is away') },
+    { name: 'feed_delayed', error: new Error('The log is unavailable') },
     { name: 'feed_resumed', facts: { failures: 3 } },
   ])
 })
 
-test('a stream that can not begin says why, and leaves nothing behind', async () => {
+test('a stream that cannot begin says why, and leaves no listener behind', async () => {
   const log = createFakeLog()
   log.fail(1)
 
-  await expect(createSubscriptions(log.mind).followRevocations(undefined, guard)).rejects.toThrow('The log is away')
+  await expect(createSubscriptions(log.dependencies).followRevocations(undefined, guard)).rejects.toThrow(
+    'The log is unavailable',
+  )
 
   expect(log.listeners.size).toBe(0)
 })
 
 const steps = fc.array(
   fc.oneof(
-    fc.record({ do: fc.constant('append' as const), rows: fc.integer({ min: 1, max: 1200 }), isTold: fc.boolean() }),
-    fc.record({ do: fc.constant('read' as const), reader: fc.nat(2) }),
-    fc.record({ do: fc.constant('cut' as const), reader: fc.nat(2) }),
+    fc.record({
+      do: fc.constant('append' as const),
+      rows: fc.integer({ min: 1, max: 1200 }),
+      isNotified: fc.boolean(),
+    }),
+    fc.record({ do: fc.constant('read' as const), follower: fc.nat(2) }),
+    fc.record({ do: fc.constant('disconnect' as const), follower: fc.nat(2) }),
     fc.record({ do: fc.constant('fail' as const), times: fc.integer({ min: 1, max: 2 }) }),
     fc.record({ do: fc.constant('wait' as const), ms: fc.nat(15) }),
   ),
@@ -195,51 +204,51 @@ const steps = fc.array(
 )
 
 property.prop([steps], { numRuns: 25 })(
-  'whatever is appended, read, cut and broken in whatever order, every reader has every row once',
+  'after appends, reads, disconnects and failures in any order every follower has read every row once',
   async (commands) => {
     const log = createFakeLog()
-    const { followRevocations } = createSubscriptions(log.mind)
-    const readers = [0, 1, 2].map(() => ({
+    const { followRevocations } = createSubscriptions(log.dependencies)
+    const followers = [0, 1, 2].map(() => ({
       stream: undefined as AsyncIterableIterator<FeedEvent> | undefined,
       cursor: undefined as string | undefined,
       read: [] as number[],
     }))
     let appended = 0
-    const readOnce = async (reader: (typeof readers)[number]) => {
-      reader.stream ??= await followRevocations(reader.cursor, guard).catch(() => undefined)
-      const step = await reader.stream?.next().catch(() => undefined)
-      if (step === undefined || step.done === true) reader.stream = undefined
+    const readOnce = async (follower: (typeof followers)[number]) => {
+      follower.stream ??= await followRevocations(follower.cursor, guard).catch(() => undefined)
+      const step = await follower.stream?.next().catch(() => undefined)
+      if (step === undefined || step.done === true) follower.stream = undefined
       else {
-        reader.cursor = step.value.cursor
-        reader.read.push(...step.value.revocations.map(({ revision }: Revocation) => revision))
+        follower.cursor = step.value.cursor
+        follower.read.push(...step.value.revocations.map(({ revision }: Revocation) => revision))
       }
     }
 
     for (const command of commands) {
-      const reader = 'reader' in command ? readers[command.reader] : undefined
+      const follower = 'follower' in command ? followers[command.follower] : undefined
       if (command.do === 'append') {
         log.append(command.rows)
         appended += command.rows
-        if (command.isTold) log.wake()
+        if (command.isNotified) log.notify()
       }
       if (command.do === 'fail') log.fail(command.times)
       if (command.do === 'wait') await new Promise((resolve) => setTimeout(resolve, command.ms))
-      // Only where there is something to read: the others would wait.
-      if (reader && command.do === 'read' && (reader.stream === undefined || reader.read.length < appended)) {
-        log.wake()
-        await readOnce(reader)
+      // Only if there is a row to read: otherwise the read would wait.
+      if (follower && command.do === 'read' && (follower.stream === undefined || follower.read.length < appended)) {
+        log.notify()
+        await readOnce(follower)
       }
-      if (reader && command.do === 'cut') {
-        await reader.stream?.return?.()
-        reader.stream = undefined
+      if (follower && command.do === 'disconnect') {
+        await follower.stream?.return?.()
+        follower.stream = undefined
       }
     }
 
-    log.wake()
-    for (const reader of readers) {
-      while (reader.read.length < appended) await readOnce(reader)
-      expect(reader.read).toEqual(upTo(appended))
-      await reader.stream?.return?.()
+    log.notify()
+    for (const follower of followers) {
+      while (follower.read.length < appended) await readOnce(follower)
+      expect(follower.read).toEqual(upTo(appended))
+      await follower.stream?.return?.()
     }
     expect(log.listeners.size).toBe(0)
   },

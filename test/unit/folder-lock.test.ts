@@ -12,10 +12,10 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-const leave = (holder: unknown) =>
+const writeLock = (holder: unknown) =>
   writeFile(join(folder, 'lock'), typeof holder === 'string' ? holder : JSON.stringify(holder))
 
-test('of twenty at once one has the folder, and after its release another', async () => {
+test('of twenty concurrent attempts one locks the folder, and after its release another can', async () => {
   const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => lockFolder(folder)))
   const [winner, ...others] = attempts.filter((attempt) => attempt.status === 'fulfilled')
 
@@ -24,7 +24,7 @@ test('of twenty at once one has the folder, and after its release another', asyn
   await expect(lockFolder(folder)).resolves.toBeDefined()
 })
 
-test('a holder that is alive is named in the refusal', async () => {
+test('the refusal names the process that holds the lock', async () => {
   await lockFolder(folder)
 
   await expect(lockFolder(folder)).rejects.toMatchObject({
@@ -33,10 +33,10 @@ test('a holder that is alive is named in the refusal', async () => {
   })
 })
 
-test('the lock of a process that is gone is taken over, and nothing else is left behind', async () => {
-  const gone = spawn('true')
-  await once(gone, 'exit')
-  await leave({ pid: gone.pid, host: hostname(), started: '1' })
+test('the lock of a process that has ended is taken over, and no other file is left behind', async () => {
+  const ended = spawn('true')
+  await once(ended, 'exit')
+  await writeLock({ pid: ended.pid, host: hostname(), started: '1' })
 
   await lockFolder(folder)
 
@@ -44,14 +44,14 @@ test('the lock of a process that is gone is taken over, and nothing else is left
   expect(await readdir(folder)).toEqual(['lock'])
 })
 
-test('a pid that was given to a later process is not its holder', async () => {
-  await leave({ pid: process.ppid, host: hostname(), started: 'long ago' })
+test('a later process that has the same pid does not hold the lock', async () => {
+  await writeLock({ pid: process.ppid, host: hostname(), started: 'long ago' })
 
   await expect(lockFolder(folder)).resolves.toBeDefined()
 })
 
-test('of twenty that find the lock of a dead process, one has the folder', async () => {
-  await leave({ pid: 2 ** 22 + 1, host: hostname(), started: '1' })
+test('of twenty concurrent attempts that find the lock of an ended process one locks the folder', async () => {
+  await writeLock({ pid: 2 ** 22 + 1, host: hostname(), started: '1' })
 
   const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => lockFolder(folder)))
 
@@ -59,9 +59,9 @@ test('of twenty that find the lock of a dead process, one has the folder', async
 })
 
 test.each([{ pid: 1, host: 'another-host', started: '1' }, 'not JSON', '{}', 'null', ''])(
-  'whoever can not be looked up counts as alive: %j',
+  'a holder that cannot be looked up counts as alive: %j',
   async (holder) => {
-    await leave(holder)
+    await writeLock(holder)
 
     await expect(lockFolder(folder)).rejects.toMatchObject({ code: 'ERR_DATA_DIR_IN_USE' })
   },

@@ -21,6 +21,6 @@ test.each([
   '2026-11-21T09:30:00',
   '2026-11-21',
   '',
-])('%s is none', (text) => {
+])('%s is not an instant', (text) => {
   expect(parseInstant(text)).toBeUndefined()
 })

@@ -30,11 +30,11 @@ async function messages(query: string, variables?: unknown): Promise<readonly st
 const invalidate = 'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) { errorCount } }'
 const create = 'mutation ($input: CreateTokenPairInput!) { createTokenPair(input: $input) { expiresIn } }'
 const introspect = (token: string) => `{ introspectToken(token: ${token}) { active } }`
-/** No token of ours, and long enough to be somebody's. */
+/** Not a token of this service, but long enough to be a secret of another. */
 const secret = 'Zq8sEcReTvAlUe0123456789abcdefXYZ'
 
 describe('a message says what is wrong and where, and repeats no value', () => {
-  test.each<[said: string, query: string, variables?: unknown]>([
+  test.each<[message: string, query: string, variables?: unknown]>([
     [
       'Variable "$input" got an invalid value; Exactly one key must be specified for OneOf type "InvalidateTokenInput".',
       invalidate,
@@ -127,8 +127,8 @@ describe('a message says what is wrong and where, and repeats no value', () => {
     ['Syntax Error: Document contains more that 1000 tokens. Parsing aborted.', '{a'.repeat(501)],
     ['Could not determine what operation to execute.', 'query A { __typename } query B { __typename }'],
     ['Cannot query field "a" on type "Subscription".', 'subscription { a }'],
-  ])('%s', async (said, query, variables) => {
-    expect((await messages(query, variables))[0]).toBe(said)
+  ])('%s', async (message, query, variables) => {
+    expect((await messages(query, variables))[0]).toBe(message)
   })
 })
 
@@ -148,13 +148,13 @@ describe('a name is repeated while it is too short to be a secret', () => {
     expect((await messages(query(tooLong), variables?.(tooLong)))[0]).toContain('"…"')
   })
 
-  test('even then, not if it looks like a torn token', async () => {
+  test('but not a short name that looks like a part of a token', async () => {
     expect(await messages('{ ita_AQUAAAAAAAkA }')).toEqual(['Cannot query field "…" on type "Query".'])
   })
 })
 
-/** Made to send a regular expression forth and back over the whole of a message. */
-const tanglesOf = (length: number): readonly string[] =>
+/** Texts that would make a careless regular expression backtrack over the whole message. */
+const hostileTexts = (length: number): readonly string[] =>
   [
     '; Expected',
     '; Field "',
@@ -183,42 +183,42 @@ const tanglesOf = (length: number): readonly string[] =>
   })
 
 describe('no message is long', () => {
-  test.each<[place: string, body: (tangle: string) => unknown]>([
-    ['a key of a variable', (tangle) => ({ query: invalidate, variables: { input: { [tangle]: 1 } } })],
-    ['a value of a variable', (tangle) => ({ query: invalidate, variables: { input: { token: [tangle] } } })],
-    ['a key of a wrong value', (tangle) => ({ query: invalidate, variables: { input: { token: { [tangle]: 1 } } } })],
-    ['a parameter', (tangle) => ({ query: '{ __typename }', [tangle]: 1 })],
-    ['a string in the wrong place', (tangle) => ({ query: `{ ${JSON.stringify(tangle)} }` })],
-    ['a block string in the wrong place', (tangle) => ({ query: `{ """${tangle} """ }` })],
+  test.each<[place: string, body: (text: string) => unknown]>([
+    ['a key of a variable', (text) => ({ query: invalidate, variables: { input: { [text]: 1 } } })],
+    ['a value of a variable', (text) => ({ query: invalidate, variables: { input: { token: [text] } } })],
+    ['a key of a wrong value', (text) => ({ query: invalidate, variables: { input: { token: { [text]: 1 } } } })],
+    ['a parameter', (text) => ({ query: '{ __typename }', [text]: 1 })],
+    ['a string in the wrong place', (text) => ({ query: `{ ${JSON.stringify(text)} }` })],
+    ['a block string in the wrong place', (text) => ({ query: `{ """${text} """ }` })],
     [
       'a literal of a wrong type',
-      (tangle) => ({ query: `mutation { invalidateToken(input: ${JSON.stringify(tangle)}) { errorCount } }` }),
+      (text) => ({ query: `mutation { invalidateToken(input: ${JSON.stringify(text)}) { errorCount } }` }),
     ],
   ])('with hostile text as %s', async (_place, body) => {
-    for (const tangle of tanglesOf(30_000)) expect((await send(body(tangle))).length).toBeLessThan(3000)
+    for (const text of hostileTexts(30_000)) expect((await send(body(text))).length).toBeLessThan(3000)
     expect(reports).toEqual([])
   })
 })
 
-/** What is read twice for each of its characters would take hours here: the test would not end. */
+/** Code that takes quadratic time would take hours for this length: the test would not end. */
 const enormous = 1_000_000
 
-describe('an enormous message is read once', () => {
+describe('an enormous message takes linear time', () => {
   const redact = createRedactor(createSchema())
 
-  test.each<[kind: string, errorOf: (tangle: string) => GraphQLError]>([
-    ['of graphql-js', (tangle) => new GraphQLError(tangle)],
-    ['that starts as one of a value', (tangle) => new GraphQLError(`Expected value of type "${tangle}`)],
-    ['of the parser', (tangle) => new GraphQLError(`Syntax Error: ${tangle}`)],
-    ['of a key', (tangle) => new GraphQLError(`Field "${tangle}" is not defined by type "A".`)],
+  test.each<[kind: string, errorOf: (text: string) => GraphQLError]>([
+    ['from graphql-js', (text) => new GraphQLError(text)],
+    ['that begins like one about a value', (text) => new GraphQLError(`Expected value of type "${text}`)],
+    ['from the parser', (text) => new GraphQLError(`Syntax Error: ${text}`)],
+    ['about a key', (text) => new GraphQLError(`Field "${text}" is not defined by type "A".`)],
     [
-      'with a reason',
-      (tangle) => {
-        const reason = new GraphQLError(tangle)
-        return new GraphQLError(`Variable "$a" got invalid value ${tangle}; ${tangle}`, { originalError: reason })
+      'with an original error',
+      (text) => {
+        const originalError = new GraphQLError(text)
+        return new GraphQLError(`Variable "$a" got invalid value ${text}; ${text}`, { originalError })
       },
     ],
   ])('%s', (_kind, errorOf) => {
-    for (const tangle of tanglesOf(enormous)) expect(redact(errorOf(tangle)).length).toBeLessThan(1000)
+    for (const text of hostileTexts(enormous)) expect(redact(errorOf(text)).length).toBeLessThan(1000)
   })
 })

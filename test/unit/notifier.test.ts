@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { dropEvents, type ServiceEvent } from '../../src/events/events.ts'
 import { createNotifier } from '../../src/storage/engine/notifications.ts'
 
-test('a teller that finishes has sent what was asked for, also what came while it was sending', async () => {
+test('a notifier that finishes has sent what was requested before, also while it was sending', async () => {
   let sent = 0
   const { notify, finish } = createNotifier(async () => {
     await sleep(5)
@@ -17,17 +17,17 @@ test('a teller that finishes has sent what was asked for, also what came while i
   await finish()
   expect(sent).toBe(1)
 
-  // Within the rest of the first.
-  for (let asked = 0; asked < 5; asked++) notify()
+  // Within the pause after the first.
+  for (let requested = 0; requested < 5; requested++) notify()
   await finish()
   expect(sent).toBe(2)
 
-  // And nothing is sent again once the rest is over.
+  // Nothing is sent again after the pause.
   await sleep(50)
   expect(sent).toBe(2)
 })
 
-test('a notifier whose hint can not be sent finishes all the same, and reports it', async () => {
+test('a notifier finishes even if it cannot send, and reports that', async () => {
   const events: ServiceEvent[] = []
   const { notify, finish } = createNotifier(
     () => Promise.reject(new Error('gone')),

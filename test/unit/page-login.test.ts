@@ -9,23 +9,23 @@ afterEach(() => {
   spend.mockClear()
 })
 
-/** What a browser gives to all tabs of a page; `storage` is told to the others only. */
+/** Two tabs of a page and what they share. A browser sends `storage` events to the other tabs only. */
 function openTabs() {
-  const kept = new Map<string, string>()
+  const stored = new Map<string, string>()
   const window = new EventTarget()
   const notify = (key: string, newValue: string | null) =>
     window.dispatchEvent(Object.assign(new Event('storage'), { key, newValue }))
   vi.stubGlobal('addEventListener', window.addEventListener.bind(window))
   vi.stubGlobal('localStorage', {
-    getItem: (key: string) => kept.get(key) ?? null,
-    setItem: (key: string, value: string) => kept.set(key, value),
-    removeItem: (key: string) => kept.delete(key),
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => stored.set(key, value),
+    removeItem: (key: string) => stored.delete(key),
   })
   return { notify, one: createLogin(inLocalStorage()), other: createLogin(inLocalStorage()) }
 }
 
 describe('two tabs of a page', () => {
-  test('have one login, and the second takes the pair that the first has bought', async () => {
+  test('share one login, and the second uses the pair that the first was issued', async () => {
     const { one, other } = openTabs()
     one.begin(pair('old'))
     const sentWith = [one.accessToken(), other.accessToken()]
@@ -40,35 +40,35 @@ describe('two tabs of a page', () => {
 
   test('are logged out together', () => {
     const { notify, one, other } = openTabs()
-    const told = vi.fn()
-    other.onEnd(told)
+    const onEnd = vi.fn()
+    other.onEnd(onEnd)
     one.begin(pair('old'))
 
     one.end('LOGGED_OUT')
     notify('token-pair', null)
 
-    expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
+    expect(onEnd).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
     expect(other.accessToken()).toBeUndefined()
   })
 })
 
-test('a login without a refresh token is over with its access token', async () => {
+test('a login without a refresh token ends with its access token', async () => {
   const login = createLogin()
-  const told = vi.fn()
-  login.onEnd(told)
+  const onEnd = vi.fn()
+  login.onEnd(onEnd)
   login.begin({ accessToken: 'access', refreshToken: null })
 
   const isRenewed = await login.renew('access', spend)
 
   expect(isRenewed).toBe(false)
-  expect(told).toHaveBeenCalledExactlyOnceWith('NO_REFRESH_TOKEN')
+  expect(onEnd).toHaveBeenCalledExactlyOnceWith('NO_REFRESH_TOKEN')
   expect(spend).not.toHaveBeenCalled()
 })
 
-test('a new login is not ended by what becomes of the old one, and repeats none of its requests', async () => {
+test('the end of an old login does not end a new one, and the new one does not repeat its requests', async () => {
   const login = createLogin()
-  const told = vi.fn()
-  login.onEnd(told)
+  const onEnd = vi.fn()
+  login.onEnd(onEnd)
   login.begin(pair('old'))
   const refused = login.accessToken() ?? expect.unreachable()
 
@@ -79,13 +79,13 @@ test('a new login is not ended by what becomes of the old one, and repeats none 
 
   expect([isRenewed, await login.renew(refused, spend)]).toEqual([false, false])
   expect(login.accessToken()).toBe('access-next')
-  expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
+  expect(onEnd).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
 })
 
-test('a refresh that a logout has overtaken logs nobody in again', async () => {
+test('a refresh that completes after a logout does not log in again', async () => {
   const login = createLogin()
-  const told = vi.fn()
-  login.onEnd(told)
+  const onEnd = vi.fn()
+  login.onEnd(onEnd)
   login.begin(pair('old'))
 
   const isRenewed = await login.renew('access-old', async () => {
@@ -95,19 +95,19 @@ test('a refresh that a logout has overtaken logs nobody in again', async () => {
 
   expect(isRenewed).toBe(false)
   expect(login.accessToken()).toBeUndefined()
-  expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
+  expect(onEnd).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
 })
 
 describe('a page that logs out', () => {
-  test('is told so, also when it learns from its stream first that its login was ended', async () => {
+  test('is notified of a logout, even if its stream reports first that the login was ended', async () => {
     const login = createLogin()
-    const told = vi.fn()
-    login.onEnd(told)
+    const onEnd = vi.fn()
+    login.onEnd(onEnd)
     login.begin(pair('old'))
 
     await login.leave(async () => login.end('INVALIDATED'))
 
-    expect(told).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
+    expect(onEnd).toHaveBeenCalledExactlyOnceWith('LOGGED_OUT')
   })
 
   test('keeps its login when the service does not answer', async () => {

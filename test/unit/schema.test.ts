@@ -6,7 +6,7 @@ import { createSchema } from '../../src/graph/schema.ts'
 import { graphiqlTabs } from '../../src/http/pages/graphiql-tabs.ts'
 
 const schema = createSchema()
-const own = Object.values(schema.getTypeMap()).filter(
+const ownTypes = Object.values(schema.getTypeMap()).filter(
   ({ name }) => !name.startsWith('__') && !['String', 'Int', 'Boolean', 'ID', 'Float'].includes(name),
 )
 
@@ -20,27 +20,27 @@ test('schema.graphql is what the service serves (npm run schema prints it)', () 
 })
 
 test('every type, field, argument and value is described', () => {
-  const silent: string[] = []
-  const expectWords = (name: string, description: string | null | undefined) => {
-    if (!description || description.length < 10) silent.push(name)
+  const undescribed: string[] = []
+  const requireDescription = (name: string, description: string | null | undefined) => {
+    if (!description || description.length < 10) undescribed.push(name)
   }
-  for (const type of own) {
-    expectWords(type.name, type.description)
+  for (const type of ownTypes) {
+    requireDescription(type.name, type.description)
     if (isEnumType(type))
-      for (const value of type.getValues()) expectWords(`${type.name}.${value.name}`, value.description)
+      for (const value of type.getValues()) requireDescription(`${type.name}.${value.name}`, value.description)
     if (isInputObjectType(type) || isObjectType(type))
       for (const field of Object.values(type.getFields())) {
-        expectWords(`${type.name}.${field.name}`, field.description)
+        requireDescription(`${type.name}.${field.name}`, field.description)
         if ('args' in field)
-          for (const arg of field.args) expectWords(`${type.name}.${field.name}(${arg.name})`, arg.description)
+          for (const arg of field.args) requireDescription(`${type.name}.${field.name}(${arg.name})`, arg.description)
       }
   }
 
-  expect(silent).toEqual([])
+  expect(undescribed).toEqual([])
 })
 
-test('what must be exactly one of several is @oneOf, on both levels', () => {
-  const oneOfs = own.filter((type) => isInputObjectType(type) && type.isOneOf).map(({ name }) => name)
+test('an input that needs exactly one of its fields is @oneOf', () => {
+  const oneOfs = ownTypes.filter((type) => isInputObjectType(type) && type.isOneOf).map(({ name }) => name)
 
   expect(oneOfs.toSorted()).toEqual(['InvalidateTokenInput', 'TokenOwnerInput'])
 })
@@ -52,7 +52,7 @@ test.each(graphiqlTabs.map(({ query }) => [/(?:query|mutation|subscription) (\w+
   },
 )
 
-test('a count beyond 32 bits is an answer, not an error after the commit', () => {
+test('a count beyond 32 bits is answered as the largest Int, and is no error after the commit', () => {
   expect([toInt(0), toInt(2 ** 31 - 1), toInt(2 ** 31), toInt(2 ** 40)]).toEqual([
     0,
     2 ** 31 - 1,

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { readSecret } from '../../src/commands/stdin.ts'
 
-/** A standard input, and what was written to the terminal. */
+/** A standard input, and a terminal whose output can be read. */
 function open({ isTTY }: { readonly isTTY: boolean }) {
   const rawModes: boolean[] = []
   const input = new PassThrough()
@@ -14,13 +14,16 @@ function open({ isTTY }: { readonly isTTY: boolean }) {
 const secret = 'a-secret-of-more-than-32-characters'
 
 describe('a secret that is piped in', () => {
-  test.each([secret, `${secret}\n`, `${secret}\r\n`, `  ${secret}\n\n`])('is read as it is: %j', async (piped) => {
-    const { input, source, written } = open({ isTTY: false })
-    input.end(piped)
+  test.each([secret, `${secret}\n`, `${secret}\r\n`, `  ${secret}\n\n`])(
+    'is read without the white space around it: %j',
+    async (piped) => {
+      const { input, source, written } = open({ isTTY: false })
+      input.end(piped)
 
-    expect(await readSecret('a token', source)).toBe(secret)
-    expect(written()).toBe('')
-  })
+      expect(await readSecret('a token', source)).toBe(secret)
+      expect(written()).toBe('')
+    },
+  )
 
   test.each([
     ['', 'Expected a token on standard input, and it is empty.'],
@@ -34,7 +37,7 @@ describe('a secret that is piped in', () => {
     await expect(readSecret('a token', source)).rejects.toThrow(message)
   })
 
-  test('is not waited for once it is too long', async () => {
+  test('is refused as soon as it is too long', async () => {
     const { input, source } = open({ isTTY: false })
     input.write('x'.repeat(5000))
 
@@ -43,14 +46,14 @@ describe('a secret that is piped in', () => {
 })
 
 describe('a secret that is typed', () => {
-  test('is asked for, and not shown', async () => {
+  test('is prompted for, and not shown', async () => {
     const { input, source, rawModes, written } = open({ isTTY: true })
     const reading = readSecret('a token', source)
     for (const key of `${secret}\r`) input.write(key)
 
     expect(await reading).toBe(secret)
     expect(written()).toBe('Paste a token (it is not shown): \n')
-    // Raw while it is typed, so that the terminal itself shows nothing either.
+    // The terminal is in raw mode meanwhile, so that it does not show the keys itself.
     expect(rawModes).toEqual([true, false])
   })
 

@@ -15,7 +15,7 @@ const handlerOf = (source: () => AsyncIterableIterator<FeedEvent>) =>
   })
 const event = { cursor: 'c', revocations: [], hasGap: false }
 
-test('a stream that breaks ends with an error that tells nothing, and completes', async () => {
+test('a stream that fails sends an error without details, and completes', async () => {
   const stream = await subscribe(
     handlerOf(async function* () {
       yield event
@@ -32,7 +32,7 @@ test('a stream that breaks ends with an error that tells nothing, and completes'
   expect(reports).toEqual([{ name: 'unexpected_error', error: new Error('select secret from clients') }])
 })
 
-test('an event that can not be written tells nothing either, and the stream goes on', async () => {
+test('an event that cannot be resolved sends an error without details, and the stream continues', async () => {
   const stream = await subscribe(
     handlerOf(async function* () {
       yield {
@@ -52,7 +52,7 @@ test('an event that can not be written tells nothing either, and the stream goes
   expect((await stream.next()).data.revocationFeed.cursor).toBe('c')
 })
 
-test('while nothing comes the stream is kept open by pings, and hanging up ends its source', async () => {
+test('pings keep an idle stream open, and its source ends when the client disconnects', async () => {
   const source = new Stream<FeedEvent>()
   source.begin(
     (async function* () {

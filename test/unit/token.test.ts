@@ -8,7 +8,7 @@ const pair = mintSecrets()
 const access = pair.accessToken(key, expiresAt)
 const refresh = pair.refreshToken(key, expiresAt)
 
-test('a token says its kind, its place and its expiry, and that is all', () => {
+test('a token states its kind, its key and its expiry, and nothing else', () => {
   const { deriveSuccessor: _, ...read } = readToken(access) ?? expect.unreachable()
 
   expect(access).toMatch(/^ita_[\w-]{56}$/)
@@ -17,7 +17,7 @@ test('a token says its kind, its place and its expiry, and that is all', () => {
   expect(readToken(refresh)).toMatchObject({ half: 'refresh', ...key, expiresAt, digest: pair.refreshDigest })
 })
 
-test('no two tokens are alike', () => {
+test('no two tokens are equal', () => {
   const minted = Array.from({ length: 1000 }, mintSecrets)
   const tokens = minted.flatMap((secrets) => [
     secrets.accessToken(key, expiresAt),
@@ -27,35 +27,35 @@ test('no two tokens are alike', () => {
   expect(new Set(tokens).size).toBe(2000)
 })
 
-test('the kind is part of the digest: one secret in both prefixes has two', () => {
+test('the kind is part of the digest: one secret has two digests', () => {
   const salt = mintSalt()
   const derived = readToken(refresh)?.deriveSuccessor(salt)
   const again = readToken(refresh)?.deriveSuccessor(salt)
 
   expect(derived?.accessDigest).toEqual(again?.accessDigest)
   expect(derived?.accessDigest).not.toEqual(derived?.refreshDigest)
-  // With the other prefix the checksum is wrong; with a right checksum the digest would be another.
+  // With the other prefix the checksum is wrong; with a correct checksum the digest would differ.
   expect(readToken(access.replace('ita_', 'itr_'))).toBeUndefined()
 })
 
-test('the same refresh token and another salt derive other tokens', () => {
+test('one refresh token derives other tokens with another salt', () => {
   const token = readToken(refresh)
 
   expect(token?.deriveSuccessor(mintSalt()).accessDigest).not.toEqual(token?.deriveSuccessor(mintSalt()).accessDigest)
 })
 
-test('every single changed character is noticed', () => {
+test('each change of a single character is detected', () => {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   for (const token of [access, refresh])
-    for (let place = 0; place < token.length; place++)
+    for (let index = 0; index < token.length; index++)
       for (const letter of alphabet) {
-        if (letter === token[place]) continue
-        expect(readToken(token.slice(0, place) + letter + token.slice(place + 1))).toBeUndefined()
+        if (letter === token[index]) continue
+        expect(readToken(token.slice(0, index) + letter + token.slice(index + 1))).toBeUndefined()
       }
 })
 
 property.prop([fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^it[ar]_[\w-]{56}$/))])(
-  'garbage is undefined and never throws',
+  'garbage is read as undefined, and never throws',
   (text) => {
     expect(readToken(text)).toBeUndefined()
   },
@@ -71,11 +71,11 @@ test.each([
   access.toUpperCase(),
   access.slice(4),
   access + access,
-])('not a token: %j', (text) => {
+])('%j is not a token', (text) => {
   expect(readToken(text)).toBeUndefined()
 })
 
-test('what holds a token is told from names in which its prefix stands within a word', () => {
+test('a text that contains a token differs from a name that has the prefix within a word', () => {
   const secret = `its_${'A'.repeat(43)}`
 
   for (const text of [access, refresh, secret, `x ${access}`, `"${access}"`, `token=${refresh}`, access.slice(0, -20)])

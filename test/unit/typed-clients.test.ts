@@ -13,7 +13,7 @@ import type {
 
 const run = promisify(execFile)
 
-test('examples/frontend/operations.ts is what its operations are in schema.graphql (npm run codegen writes it)', async () => {
+test('examples/frontend/operations.ts agrees with operations.graphql and schema.graphql (npm run codegen writes it)', async () => {
   const complaints = [vi.spyOn(console, 'warn'), vi.spyOn(console, 'error')]
 
   const generated = await generateOperations()
@@ -22,13 +22,13 @@ test('examples/frontend/operations.ts is what its operations are in schema.graph
   for (const complaint of complaints) expect(complaint).not.toHaveBeenCalled()
 })
 
-test('the frontend examples compile as a browser’s program, without Node', async () => {
+test('the frontend examples compile for a browser, without Node', async () => {
   const { stdout } = await run('node_modules/.bin/tsc', ['--project', 'examples/frontend'])
 
   expect(stdout).toBe('')
 })
 
-test('an operation knows its variables and its answer (tsc looks at this)', () => {
+test('an operation has the types of its variables and its answer (tsc checks this)', () => {
   expectTypeOf<VariablesOf<typeof LogOutOthersDocument>>().toEqualTypeOf<{ owner: RealmUserInput }>()
   expectTypeOf<{ device: string }>().not.toExtend<VariablesOf<typeof LogOutDeviceDocument>>()
   expectTypeOf<ResultOf<typeof RefreshPairDocument>['refreshTokenPair']['__typename']>().toEqualTypeOf<

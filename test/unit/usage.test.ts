@@ -20,12 +20,12 @@ const token = `ita_${'A'.repeat(56)}`
 const header = `Authorization: Basic ${btoa(`login:its_${'A'.repeat(43)}`)}`
 const onCommandLine = /^There is a token or a client’s secret on the command line\. It is in the shell’s history now/
 
-test.each<[what: string, args: readonly string[], said: RegExp]>([
+test.each<[what: string, args: readonly string[], expected: RegExp]>([
   ['an unknown command', ['invalidat'], /^unknown command 'invalidat' \(Did you mean invalidate\?\)\. See --help\.$/],
   ['an unknown option', ['revocations', '--secret=hunter2'], /^unknown option '--secret'\. See --help\.$/],
-  ['an unknown option that is none', ['revocations', '--Hunter2'], /^unknown option '…'\. See --help\.$/],
+  ['an unknown option that may be a secret', ['revocations', '--Hunter2'], /^unknown option '…'\. See --help\.$/],
   ['an unknown short option', invalidate('-shunter2'), /^unknown option '…'\. See --help\.$/],
-  ['an unknown command that is none', ['hunter2'], /^unknown command '…'\. See --help\.$/],
+  ['an unknown command that may be a secret', ['hunter2'], /^unknown command '…'\. See --help\.$/],
   [
     'too many arguments',
     ['client', 'disable', 'x', 'hunter2'],
@@ -42,7 +42,7 @@ test.each<[what: string, args: readonly string[], said: RegExp]>([
   ['a reason twice', invalidate('--reason', 'logout', '--reason', 'logout'), /'--reason <reason>' .* more than once/],
   ['a limit twice', ['revocations', '--limit', '20', '--limit', '5'], /'--limit <number>' .* more than once/],
   ['a comment twice', invalidate('--comment', 'a', '--comment', 'b'), /'--comment <text>' .* more than once/],
-  ['an argument that is no UTF-8', invalidate('--realm', 'caf\u{fffd}'), /^Expected arguments in UTF-8/],
+  ['an argument that is not UTF-8', invalidate('--realm', 'caf\u{fffd}'), /^Expected arguments in UTF-8/],
   ['a header as a comment', invalidate('--realm', 'r', '--comment', header), onCommandLine],
   ['a header without its name', invalidate('--comment', `xyz/${header.split(' ').at(-1)}`), onCommandLine],
   ['a token as an argument', invalidate(token), onCommandLine],
@@ -61,52 +61,60 @@ test.each<[what: string, args: readonly string[], said: RegExp]>([
     invalidate('--realm', '', '--username', 'u'),
     /'--realm <name>' argument is invalid\. It is empty/,
   ],
-  ['an option that was swallowed', invalidate('--realm', 'r', '--comment', '--dry-run'), /It looks like an option/],
+  ['an option in place of a value', invalidate('--realm', 'r', '--comment', '--dry-run'), /It looks like an option/],
   ['an instant without an offset', invalidate('--realm', 'r', '--issued-before', '2026-11-21'), /RFC 3339/],
-  ['a login of an owner', invalidate('--realm', 'r', '--whole-session'), /'--whole-session' cannot be used with/],
+  [
+    'the whole session of an owner',
+    invalidate('--realm', 'r', '--whole-session'),
+    /'--whole-session' cannot be used with/,
+  ],
   ['a token and an instant', invalidate('--token-stdin', '--issued-before', '2026-11-21T00:00:00Z'), /cannot be used/],
-  ['a reason that is none', invalidate('--realm', 'r', '--reason', 'fun'), /Allowed choices are logout, /],
-  ['an id that is none', invalidate('--session', 'alice'), /An id is a whole number/],
-  ['a limit of none', ['revocations', '--limit', '0'], /Expected a whole number from 1 to 1000/],
-  ['a limit of too many', ['revocations', '--limit', '1001'], /Expected a whole number from 1 to 1000/],
+  ['an unknown reason', invalidate('--realm', 'r', '--reason', 'fun'), /Allowed choices are logout, /],
+  ['an id that is not a number', invalidate('--session', 'alice'), /An id is a whole number/],
+  ['a limit of zero', ['revocations', '--limit', '0'], /Expected a whole number from 1 to 1000/],
+  ['a limit above 1000', ['revocations', '--limit', '1001'], /Expected a whole number from 1 to 1000/],
   ['no scope', ['client', 'create', 'login'], /'--scope <scope>' not specified/],
-  ['a scope that is none', ['client', 'create', 'login', '--scope', 'all'], /Allowed choices are create_token, /],
+  ['an unknown scope', ['client', 'create', 'login', '--scope', 'all'], /Allowed choices are create_token, /],
   ['an id with a colon', ['client', 'create', 'a:b', '--scope', 'create_token'], /without a space or a colon\.$/],
-])('%s is wrong usage, told in one sentence that repeats no secret', async (_what, args, said) => {
+])('%s is a usage error, reported in one sentence that repeats no secret', async (_what, args, expected) => {
   expect(await run(args)).toBe(2)
-  const people = written.stderr
+  const text = written.stderr
   written.stderr = ''
   expect(await run([...args, '--json'])).toBe(2)
-  const programs = written.stderr
+  const json = written.stderr
 
   expect(written.stdout).toBe('')
-  expect(people).toMatch(/^[^\n]+\n$/)
-  expect(people.trim()).toMatch(said)
-  expect(people).not.toMatch(/AAAA|QUFB|hunter2/i)
-  const { code, message } = JSON.parse(programs).error
+  expect(text).toMatch(/^[^\n]+\n$/)
+  expect(text.trim()).toMatch(expected)
+  expect(text).not.toMatch(/AAAA|QUFB|hunter2/i)
+  const { code, message } = JSON.parse(json).error
   expect(code).toMatch(/^ERR_(USAGE|BAD_INPUT)$/)
-  expect(`${message}\n`).toBe(people)
+  expect(`${message}\n`).toBe(text)
 })
 
-test('a name that only begins like a token is a name', async () => {
-  // No selector is missing: the token is not what is wrong with it.
+test('a name that has a token’s prefix within a word is accepted as a name', async () => {
+  // The error is about the selectors, so the name was accepted.
   expect(await run(invalidate('--realm', 'unita_dipartimento', '--session', '1'))).toBe(2)
 
-  expect(written.stderr).toBe('Expected one of --token-stdin, --session, or --realm and --username, got 2.\n')
+  expect(written.stderr).toBe(
+    'Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got 2.\n',
+  )
 })
 
-test('a reason may be spelled as in GraphQL, and a base64 word that hides no token is a word', async () => {
+test('a reason may be spelled as in GraphQL, and base64 that holds no token is accepted', async () => {
   const args = [
     '--reason',
     'CREDENTIAL_COMPROMISE',
     '--comment',
-    btoa('nothing to be kept from anybody, least of all'),
+    btoa('a text without a token or any other secret...'),
     '--session',
     '1',
   ]
   expect(await run(invalidate('--realm', 'r', ...args))).toBe(2)
 
-  expect(written.stderr).toBe('Expected one of --token-stdin, --session, or --realm and --username, got 2.\n')
+  expect(written.stderr).toBe(
+    'Expected one of --token-stdin, --session, --client, --everything, or --realm and --username, got 2.\n',
+  )
 })
 
 test('the version is the package’s', async () => {

@@ -1,7 +1,9 @@
 import type { EmitEvent } from '../../events/events.ts'
 import { emitFault } from '../../tokens/emit-fault.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
+import { messageInDialect } from '../../tokens/input-fault.ts'
 import { UnreadableRequest } from '../body.ts'
+import { nameField } from './field-names.ts'
 
 /** An error as the client sees it, with the error that caused it. */
 export interface Cause {
@@ -66,7 +68,7 @@ export function toElasticsearchError(error: unknown, emit: EmitEvent): Elasticse
   if (error instanceof UnreadableRequest) return toFormError(error)
   if (error instanceof TokenServiceError) {
     if (error.code === 'ERR_BAD_INPUT')
-      return badRequest('illegal_argument_exception', withElasticsearchNames(error.message))
+      return badRequest('illegal_argument_exception', messageInDialect(error, nameField))
     if (error.code === 'ERR_UNAUTHENTICATED') return unauthenticated(wrongCredentials)
     if (error.code === 'ERR_FORBIDDEN') return unauthorized(error.message)
   }
@@ -87,9 +89,4 @@ function security(status: number, reason: string, headers: HeaderFields = {}): E
 function toFormError({ status, message }: UnreadableRequest): ElasticsearchError {
   const type = status === 400 ? 'x_content_parse_exception' : 'illegal_argument_exception'
   return new ElasticsearchError(status, { type, reason: message })
-}
-
-/** The messages of `tokens` name fields as GraphQL does; Elasticsearch spells them otherwise. */
-function withElasticsearchNames(message: string): string {
-  return message.replace('`realmName`', '`realm_name`').replace('`refreshToken`', '`refresh_token`')
 }

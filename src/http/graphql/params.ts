@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
-import { badInput } from '../../tokens/owner.ts'
+import { badInput } from '../../tokens/input-fault.ts'
 import { readJson, readText, UnreadableRequest } from '../body.ts'
 
 /**

@@ -1,8 +1,10 @@
 import type { EmitEvent } from '../../events/events.ts'
 import { emitFault } from '../../tokens/emit-fault.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
+import { messageInDialect, quoteNames } from '../../tokens/input-fault.ts'
 import { UnreadableRequest } from '../body.ts'
 import { answerHeaders } from '../graphql/route.ts'
+import { parameterNames } from './parameter-names.ts'
 
 /** RFC 6749 §5.1 requires both for an answer that holds a token. `Pragma` is for caches of HTTP/1.0. */
 const headers = { ...answerHeaders, pragma: 'no-cache' } as const
@@ -62,10 +64,13 @@ function answerError(error: unknown, request: Request, emit: EmitEvent): Respons
   return answer ?? refuse(500, 'server_error', 'Unexpected error.')
 }
 
-function answerServiceError({ code, message }: TokenServiceError, isBearer: boolean): Response | undefined {
+const nameParameter = quoteNames(parameterNames)
+
+function answerServiceError(error: TokenServiceError, isBearer: boolean): Response | undefined {
+  const { code, message } = error
   switch (code) {
     case 'ERR_BAD_INPUT':
-      return refuse(400, 'invalid_request', message)
+      return refuse(400, 'invalid_request', messageInDialect(error, nameParameter))
     case 'ERR_UNAUTHENTICATED':
       // RFC 7662 §2.3 refers to RFC 6749 §5.2 for the errors of clients, and to RFC 6750 §3 for bearers of a token.
       return isBearer

@@ -1,8 +1,10 @@
 import type { Caller } from '../../tokens/caller.ts'
-import { type OwnerScope, readName, readSubject } from '../../tokens/owner.ts'
+import { BadInputError, messageInDialect, quoteNames } from '../../tokens/input-fault.ts'
+import { type OwnerScope, readSubject } from '../../tokens/owner.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { countMembers, isObject, readJson, readText } from '../body.ts'
 import { answerEmpty, Refusal } from './answer.ts'
+import { parameterNames } from './parameter-names.ts'
 
 interface JsonRequest {
   readonly request: Request
@@ -17,15 +19,29 @@ interface JsonRequest {
  * 204 also when there was nothing to end: this service knows tokens, not users, so no subject can be "not found".
  */
 export async function revokeGlobally(tokens: Tokens, { request, caller, issuer }: JsonRequest): Promise<Response> {
-  const scope = await readScope(request, issuer)
-  await tokens.invalidate({ kind: 'owner', scope }, caller, { reason: 'session-revoked' })
+  const { scope, members } = await readSubjectId(request, issuer)
+  try {
+    await tokens.invalidate({ kind: 'owner', scope }, caller, { reason: 'session-revoked' })
+  } catch (error) {
+    throw error instanceof BadInputError ? malformed(messageInDialect(error, nameMembers(members))) : error
+  }
   return answerEmpty(204)
+}
+
+/** An owner, or a name in all realms, with the members of `sub_id` that the realm and the username came from. */
+interface Subject {
+  readonly scope: OwnerScope
+  readonly members: { readonly realm: string; readonly username: string }
+}
+
+function nameMembers({ realm, username }: Subject['members']) {
+  return quoteNames({ ...parameterNames, realm: `sub_id.${realm}`, username: `sub_id.${username}` })
 }
 
 /** A way to name a subject: the members beside `format`, and the owner that they name. */
 interface Format {
   readonly members: readonly string[]
-  read(text: (member: string) => string, issuer: string): OwnerScope
+  read(text: (member: string) => string, issuer: string): Subject
 }
 
 /** The formats of RFC 9493 §3.2 that name an owner. Guessing at any other might end the wrong tokens, or none. */
@@ -36,7 +52,7 @@ const formats: ReadonlyMap<unknown, Format> = new Map<string, Format>([
 ])
 
 /** What is not understood is refused and not skipped: the request may have meant fewer tokens than would be ended. */
-async function readScope(request: Request, issuer: string): Promise<OwnerScope> {
+async function readSubjectId(request: Request, issuer: string): Promise<Subject> {
   if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? ''))
     throw malformed('Expected `Content-Type: application/json`')
   const text = await readText(request)
@@ -60,24 +76,26 @@ function readMember(member: string, value: unknown): string {
 }
 
 /** A subject of this service, or one of another issuer: that issuer is then the realm. */
-function readIssuedSubject(text: (member: string) => string, issuer: string): OwnerScope {
+function readIssuedSubject(text: (member: string) => string, issuer: string): Subject {
   const [iss, sub] = [text('iss'), text('sub')]
   if (iss === issuer || iss === `${issuer}/`) return readOwner('sub', sub)
-  return { kind: 'realm-user', realm: readName('sub_id.iss', iss), username: readName('sub_id.sub', sub) }
+  return {
+    scope: { kind: 'realm-user', realm: iss, username: sub },
+    members: { realm: 'iss', username: 'sub' },
+  }
 }
 
 /** Reads a subject as introspection names an owner. */
-function readOwner(member: string, subject: string): OwnerScope {
+function readOwner(member: string, subject: string): Subject {
   const owner = readSubject(subject)
   if (owner === undefined) throw malformed(`Expected \`sub_id.${member}\` to be a \`sub\` as introspection answers it`)
-  const field = `sub_id.${member}`
-  return { kind: 'realm-user', realm: readName(field, owner.realm), username: readName(field, owner.username) }
+  return { scope: { kind: 'realm-user', ...owner }, members: { realm: member, username: member } }
 }
 
 /** An email address is one person's in every realm. A name without @ may be another person's in each: it is refused. */
-function readEmail(email: string): OwnerScope {
+function readEmail(email: string): Subject {
   if (!/^[^\s@]+@[^\s@]+$/.test(email)) throw malformed('Expected `sub_id.email` to be an address')
-  return { kind: 'username', username: readName('sub_id.email', email) }
+  return { scope: { kind: 'username', username: email }, members: { realm: 'email', username: 'email' } }
 }
 
 function malformed(message: string): Refusal {

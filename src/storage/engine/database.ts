@@ -24,6 +24,8 @@ export interface Database {
    * plans all other statements to read by key.
    */
   readonly walker: Pick<Db, 'select'>
+  /** The same for work that no request waits for, with minutes instead of seconds for each statement. */
+  readonly background: Background
   /**
    * Resolves when the database answers a query now, and is not refused as a restored one.
    *
@@ -35,6 +37,12 @@ export interface Database {
   readonly identity: IdentityWatch
   /** Where all that uses this database reports its events. */
   readonly emit: EmitEvent
+}
+
+export interface Background {
+  readonly walker: Pick<Db, 'select'>
+  /** Ends what runs there: each statement fails as if its connection was lost. */
+  cancel(): void
 }
 
 /**
@@ -67,6 +75,8 @@ export type DatabaseLocation =
 export type PostgresLocation = Extract<DatabaseLocation, { readonly kind: 'postgres' }>
 
 export interface DatabaseOptions {
+  /** How long a statement may take before its request is answered that the outcome is unknown: 15,000 by default. */
+  readonly statementTimeoutMs?: number
   /** Receives the events of the storage, also those of `startRetention` and the token store. By default they are dropped. */
   readonly emit?: EmitEvent
   /**

@@ -92,6 +92,8 @@ export function embeddedDatabase(engine: PGlite, { description, emit, release, .
     statementName: (name) => name,
     // The embedded engine plans each statement each time, by the current size of the tables.
     walker: db,
+    // One statement runs at a time, and none can be cancelled.
+    background: { walker: db, cancel: () => {} },
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await engine.close()

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { Socket } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
 import * as schema from '../schema.ts'
-import type { Database, DatabaseOptions, PostgresLocation } from './database.ts'
+import type { Background, Database, DatabaseOptions, PostgresLocation } from './database.ts'
 import { evidence, guardConnecting, guardOpening } from './errors.ts'
 import { guardOf, openIdentity } from './identity.ts'
 import { channel, startListener } from './listener.ts'
@@ -18,21 +19,23 @@ const migrationLock = 7_236_541_002
 
 export async function openPostgres(
   location: PostgresLocation,
-  { allowRestored, emit = dropEvents }: DatabaseOptions,
+  { allowRestored, emit = dropEvents, statementTimeoutMs = 15_000 }: DatabaseOptions,
 ): Promise<Database> {
   const { url, directUrl } = location
   const migrations = await guardOpening(() => migratePostgres(directUrl))
   const isPooled = url !== directUrl
   // A pooler accepts no settings; behind it Postgres plans each statement each time, by the current size of the tables.
-  const pool = openPool(url, isPooled ? { max: 10 } : { max: 10, options: keyLookupSettings }, emit)
+  const limits = { max: 10, query_timeout: statementTimeoutMs }
+  const pool = openPool(url, isPooled ? limits : { ...limits, options: keyLookupSettings }, emit)
   const db = drizzle(pool, { schema })
-  const scanPool = openPool(url, { max: 4 }, emit)
+  const scanPool = openPool(url, { max: 4, query_timeout: statementTimeoutMs }, emit)
+  const background = openBackground(url, isPooled, emit)
   const identity = await guardOpening(async () => {
     const opened = await openIdentity(db, { allowRestored, emit })
     await settleRestoredRows({ db })
     return opened
   }).catch(async (error) => {
-    await Promise.all([pool.end(), scanPool.end()])
+    await Promise.all([pool.end(), scanPool.end(), background.close()])
     throw error
   })
   const notifications = openNotifications(pool, directUrl, emit)
@@ -45,10 +48,11 @@ export async function openPostgres(
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
     walker: drizzle(scanPool, { schema }),
+    background,
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await notifications.close()
-      await Promise.all([pool.end(), scanPool.end()])
+      await Promise.all([pool.end(), scanPool.end(), background.close()])
     },
   }
 }
@@ -56,15 +60,15 @@ export async function openPostgres(
 /**
  * Each statement is a transaction of its own, on any connection of the pool. So a connection that hangs or is lost
  * affects the statement that runs on it and no other.
+ *
+ * `query_timeout`: a server that stops answering must not block a request for ever. The caller gets an error: the
+ * outcome is unknown.
  */
 function openPool(url: string, config: pg.PoolConfig, emit: EmitEvent): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'invalidate-token',
     connectionTimeoutMillis: 5_000,
-    // A server that stops answering must not block a request for ever. The caller gets an error: the outcome is
-    // unknown.
-    query_timeout: 15_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 1_000,
     ...config,
@@ -72,6 +76,31 @@ function openPool(url: string, config: pg.PoolConfig, emit: EmitEvent): pg.Pool 
   // Without a listener for `error`, a restart of Postgres would end this process.
   pool.on('error', (error) => emit({ name: 'database_connection_lost', error: evidence(error) }))
   return pool
+}
+
+const backgroundTimeoutMs = 600_000
+
+/**
+ * One connection for scans that no request waits for. The server checks each second whether it is still there, so that
+ * a scan that was cancelled does not go on.
+ */
+function openBackground(url: string, isPooled: boolean, emit: EmitEvent): Background & { close(): Promise<void> } {
+  const options = isPooled ? {} : { options: '-c client_connection_check_interval=1000' }
+  const sockets = new Set<Socket>()
+  const stream = () => {
+    const socket = new Socket()
+    sockets.add(socket)
+    return socket.once('close', () => sockets.delete(socket))
+  }
+  const pool = openPool(url, { max: 1, query_timeout: backgroundTimeoutMs, stream, ...options }, emit)
+  const cancel = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  const close = () => {
+    cancel()
+    return pool.end()
+  }
+  return { walker: drizzle(pool, { schema }), cancel, close }
 }
 
 /** Followers read the log this often, even without a notification. */

@@ -25,7 +25,7 @@ import type { Revocation } from '../coverage.ts'
 import type { RevocationLog } from '../revocation-log.ts'
 
 /** One page that the feed has read: the step from one position of the log to the next. */
-export interface FeedBatch {
+interface FeedBatch {
   /** The position after this batch. */
   readonly cursor: string
   readonly revocations: readonly Revocation[]

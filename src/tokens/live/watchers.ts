@@ -13,7 +13,7 @@
 import { covers, type RevocableToken, type Revocation } from '../coverage.ts'
 
 /** A caller that waits for the end of its access token. */
-export interface TokenWatcher {
+interface TokenWatcher {
   readonly token: RevocableToken
   readonly onEnd: (revocation: Revocation) => void
 }

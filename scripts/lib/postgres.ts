@@ -6,40 +6,40 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client, escapeIdentifier } from 'pg'
-import { type Account, findPostgres, lendBinaries, serverAccount } from './postgres-binaries.ts'
-import { isAlive, listChildren, openSweeper, type Sweeper, until } from './processes.ts'
+import { type Account, findPostgres, runnableBinaries, serverAccount } from './postgres-binaries.ts'
+import { type Cleaner, isAlive, listChildren, openCleaner, until } from './processes.ts'
 
-/** A PostgreSQL of the tests' own: TCP on 127.0.0.1 only, superuser `postgres`, no password. */
+/** A PostgreSQL server for one run: TCP on 127.0.0.1 only, superuser `postgres`, no password. */
 export interface RunningPostgres {
-  /** Leads to the database `postgres`; stays the same over `kill` and `restart`. */
+  /** Of the database `postgres`; stays the same over `kill` and `restart`. */
   readonly url: string
-  /** The postmaster's; a new one after `restart`. */
+  /** Of the postmaster; changes with `restart`. */
   readonly pid: number
   readonly dataDir: string
-  /** All that the server ever wrote, over restarts; gone after `stop`. */
+  /** All that the server has logged, over restarts; removed by `stop`. */
   readonly logFile: string
-  /** Ends the server and removes its folder. A second call joins the first. */
+  /** Ends the server and removes its folder. A second call waits for the first. */
   stop(): Promise<void>
-  /** SIGKILL to the postmaster and all its children at once, as in a crash; answers when they are gone. Repeatable. */
+  /** Sends SIGKILL to the postmaster and all its children, as in a crash; resolves when all have ended. Repeatable. */
   kill(): Promise<void>
-  /** Starts on the same folder and port, after a clean shutdown if it still runs; answers when queries work. */
+  /** Starts on the same folder and port, after a clean shutdown if it still runs; resolves when queries work. */
   restart(): Promise<void>
-  /** Makes a database (a copy of `template` if named, which nobody may be connected to) and answers its url. */
+  /** Creates a database and answers its url. It is a copy of `template`, to which no client may be connected. */
   createDatabase(name: string, template?: string): Promise<string>
-  /** Removes a database, ending whoever is connected to it; harmless if there is none. */
+  /** Removes a database and ends the connections to it; does nothing if there is no such database. */
   dropDatabase(name: string): Promise<void>
 }
 
-/** As on the server's command line, e.g. `{ fsync: 'on', max_connections: '20' }`. */
+/** Settings as on the server's command line, e.g. `{ fsync: 'on', max_connections: '20' }`. */
 export type PostgresSettings = Readonly<Record<string, string>>
 
-interface Plot {
+interface Installation {
   readonly folder: string
   readonly bin: string
   readonly account: Account | undefined
   readonly port: number
   readonly settings: PostgresSettings
-  readonly sweeper: Sweeper
+  readonly cleaner: Cleaner
 }
 
 type Program = 'initdb' | 'postgres'
@@ -51,11 +51,11 @@ interface Launched {
 }
 
 /**
- * Starts a throw-away PostgreSQL in a new folder below the system's temp folder; answers when queries work.
+ * Starts a temporary PostgreSQL in a new folder below the system's temp folder; resolves when queries work.
  *
- * Works as root too: the server then runs as `postgres` or `nobody`. `fsync` is off unless `settings` says otherwise: it
- * guards against power cuts only, and what was committed outlives `kill` without it. However this program ends, even by
- * SIGKILL, the server is put down and its folder removed. POSIX only.
+ * Works as root too: the server then runs as `postgres` or `nobody`. `fsync` is off unless `settings` sets it: it
+ * guards against power cuts only, and committed data survives `kill` without it. However this program ends, even by
+ * SIGKILL, the server is ended and its folder removed. POSIX only.
  *
  * @throws Error with the tail of the server's log when it does not answer within 30 s.
  */
@@ -63,37 +63,37 @@ export async function startPostgres(options: { readonly settings?: PostgresSetti
   const binaries = findPostgres()
   const account = serverAccount()
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-postgres-'))
-  const sweeper = openSweeper(folder)
+  const cleaner = openCleaner(folder)
   try {
     if (account !== undefined) await chown(folder, account.uid, account.gid)
-    const bin = await lendBinaries(binaries, account, folder)
+    const bin = await runnableBinaries(binaries, account, folder)
     const port = await findPort()
-    const server = new ThrowAwayPostgres({ folder, bin, account, port, settings: options.settings ?? {}, sweeper })
+    const server = new TemporaryPostgres({ folder, bin, account, port, settings: options.settings ?? {}, cleaner })
     await server.initialise()
     await server.restart()
     return server
   } catch (error) {
-    await sweeper.sweep()
+    await cleaner.clean()
     throw error
   }
 }
 
 /**
- * Up, down or swept. `restart` leads to up, `kill` (or a crash) to down; both may be repeated from either. `stop` leads
- * to swept, from where nothing leads on. The calls are not meant to overlap, but for `stop`.
+ * The server is up, down or removed. `restart` brings it up; `kill` (or a crash) brings it down; both work from up and
+ * from down. `stop` removes it, and that is final. The calls must not overlap, except `stop`.
  */
-class ThrowAwayPostgres implements RunningPostgres {
+class TemporaryPostgres implements RunningPostgres {
   readonly url: string
   readonly dataDir: string
   readonly logFile: string
-  readonly #plot: Plot
+  readonly #installation: Installation
   #postmaster: Launched = { pid: 0, hasEnded: () => true, hasSucceeded: () => false }
   #stopped: Promise<void> | undefined
 
-  constructor(plot: Plot) {
-    this.#plot = plot
+  constructor(installation: Installation) {
+    this.#installation = installation
     this.url = this.#urlOf('postgres')
-    this.dataDir = join(plot.folder, 'data')
+    this.dataDir = join(installation.folder, 'data')
     this.logFile = this.#logOf('postgres')
   }
 
@@ -102,8 +102,8 @@ class ThrowAwayPostgres implements RunningPostgres {
   }
 
   async initialise(): Promise<void> {
-    const dialect = ['--no-locale', '--encoding=UTF8', '--auth=trust', '--username=postgres']
-    const initdb = await this.#launch('initdb', [`--pgdata=${this.dataDir}`, ...dialect, '--no-sync'])
+    const options = ['--no-locale', '--encoding=UTF8', '--auth=trust', '--username=postgres']
+    const initdb = await this.#launch('initdb', [`--pgdata=${this.dataDir}`, ...options, '--no-sync'])
     await until(initdb.hasEnded, 60)
     if (!initdb.hasSucceeded()) throw await this.#failure('initdb failed', 'initdb')
   }
@@ -113,9 +113,9 @@ class ThrowAwayPostgres implements RunningPostgres {
     const settings = {
       fsync: 'off',
       max_connections: '100',
-      ...this.#plot.settings,
+      ...this.#installation.settings,
       listen_addresses: '127.0.0.1',
-      port: this.#plot.port,
+      port: this.#installation.port,
       unix_socket_directories: '',
     }
     const switches = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
@@ -131,8 +131,8 @@ class ThrowAwayPostgres implements RunningPostgres {
     const { pid, hasEnded } = this.#postmaster
     if (hasEnded()) return
 
-    // A stopped postmaster neither forks a child that we would miss, nor reaps one and frees its pid for a stranger.
-    // The children must go too: a busy one would go on, and commit, after its postmaster's death.
+    // A stopped postmaster does not fork a child that we would miss. It does not reap one either, whose pid another
+    // process could then get. The children must end too: a busy one would continue, and commit, without its postmaster.
     process.kill(pid, 'SIGSTOP')
     const children = await listChildren(pid)
     for (const each of [...children, pid]) process.kill(each, 'SIGKILL')
@@ -153,17 +153,17 @@ class ThrowAwayPostgres implements RunningPostgres {
     await query(this.url, `drop database if exists ${escapeIdentifier(name)} with (force)`)
   }
 
-  /** A killed server is started once more: only a clean end gives back its System V memory, of which a Mac has 32 pieces. */
+  /** Starts a killed server again: only a clean end frees its System V memory, of which macOS has 32 segments. */
   async #stop(): Promise<void> {
     try {
       if (this.#postmaster.hasEnded()) await this.restart()
       await this.#shutDown()
     } finally {
-      await this.#plot.sweeper.sweep()
+      await this.#installation.cleaner.clean()
     }
   }
 
-  /** SIGINT is PostgreSQL's "fast" shutdown: clients are cut off, the folder is left clean. */
+  /** SIGINT is PostgreSQL's "fast" shutdown: it disconnects the clients and leaves the folder clean. */
   async #shutDown(): Promise<void> {
     const { pid, hasEnded } = this.#postmaster
     if (hasEnded()) return
@@ -171,20 +171,20 @@ class ThrowAwayPostgres implements RunningPostgres {
     if (!(await until(hasEnded))) throw await this.#failure('PostgreSQL did not shut down within 30 s')
   }
 
-  /** In a session of its own, so that Ctrl-C reaches the tests' clean-up before it reaches the server. */
+  /** Starts the program in a session of its own: Ctrl-C then reaches our clean-up, and not the server first. */
   async #launch(program: Program, args: readonly string[]): Promise<Launched> {
-    const { bin, account, sweeper } = this.#plot
+    const { bin, account, cleaner } = this.#installation
     const log = await open(this.#logOf(program), 'a')
     const child = spawn(join(bin, program), args, {
       ...account,
-      cwd: '/', // ours may be closed to the account
+      cwd: '/', // the account may have no access to our working folder
       detached: true,
       env: { ...process.env, LC_ALL: 'C' },
       stdio: ['ignore', log.fd, log.fd],
     })
-    // Both before anything is awaited: a pid watched after its end may be a stranger's by the time it is swept.
-    sweeper.watch(child.pid)
-    child.once('exit', () => sweeper.watch(undefined))
+    // Both before the first await: a pid that is watched after its end may belong to another process at clean-up.
+    cleaner.watch(child.pid)
+    child.once('exit', () => cleaner.watch(undefined))
     await once(child, 'spawn').finally(() => log.close())
     if (child.pid === undefined) throw new Error(`${program} was spawned without a pid: see ${this.#logOf(program)}`)
 
@@ -197,37 +197,38 @@ class ThrowAwayPostgres implements RunningPostgres {
   }
 
   async #failure(what: string, program: Program = 'postgres'): Promise<Error> {
-    const { bin, port } = this.#plot
+    const { bin, port } = this.#installation
     const log = await readFile(this.#logOf(program), 'utf8')
     return new Error(`${what} (${bin}, port ${port}). The end of its log:\n${log.split('\n').slice(-30).join('\n')}`)
   }
 
   #logOf(program: Program): string {
-    return join(this.#plot.folder, `${program}.log`)
+    return join(this.#installation.folder, `${program}.log`)
   }
 
   #urlOf(database: string): string {
-    return `postgresql://postgres@127.0.0.1:${this.#plot.port}/${encodeURIComponent(database)}`
+    return `postgresql://postgres@127.0.0.1:${this.#installation.port}/${encodeURIComponent(database)}`
   }
 }
 
 async function answers(url: string): Promise<boolean> {
   return query(url, 'select 1').then(
     () => true,
-    () => false, // not yet: the caller asks again
+    () => false, // not ready yet: the caller tries again
   )
 }
 
 async function query(url: string, sql: string): Promise<void> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
-  client.on('error', () => undefined) // the query's own rejection tells it; unheard, the event would end the test run
+  client.on('error', () => undefined) // the query rejects as well; without a listener the event would end the test run
   await client.connect()
   await client.query(sql).finally(() => client.end())
 }
 
 /**
- * Below 32,768, where Linux and macOS begin to number outgoing connections: while a killed server is down, a client that
- * keeps trying would sooner or later be given the very port it dials, connect to itself, and bar the server's return.
+ * Chooses a port below 32,768, where the range for outgoing connections of Linux and macOS begins. From that range, a
+ * client that retries while a killed server is down could get the same port as its own, connect to itself, and so keep
+ * the server from starting again.
  */
 export async function findPort(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
@@ -235,7 +236,7 @@ export async function findPort(): Promise<number> {
     if (await isFree(port)) return port
   }
   throw new Error(
-    'None of 50 ports of 127.0.0.1 could be listened on: see whether this sandbox allows to listen at all',
+    'None of 50 ports of 127.0.0.1 could be listened on: see whether this sandbox allows listening at all',
   )
 }
 

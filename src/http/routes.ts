@@ -1,0 +1,153 @@
+import type { GraphQLSchema } from 'graphql'
+import type { EmitEvent } from '../events/events.ts'
+import { createSchema } from '../graph/schema.ts'
+import type { Tokens } from '../tokens/tokens.ts'
+import { type Admit, guardAdmission } from './admission.ts'
+import type { AuthenticatePassword } from './elasticsearch/grants.ts'
+import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
+import { createFastPath, type FastPath } from './graphql/fast-path.ts'
+import { createGraphqlHandler } from './graphql/route.ts'
+import { createOAuthRoutes } from './oauth/routes.ts'
+import { createHealthHandler, createReadyHandler } from './operations.ts'
+import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
+
+/** The path of GraphQL and GraphiQL. */
+export const endpoint = '/graphql'
+
+export interface RoutesDependencies {
+  /** The schema to serve. A new one by default. */
+  readonly schema?: GraphQLSchema
+  /** The verbs. All dialects call these and no others: what wraps them (to count, to limit) sees every call. */
+  readonly tokens: Tokens
+  /** Rejects while the database does not answer and while the process is stopping. */
+  readonly assertReady: () => Promise<void>
+  /** Checks the password of Elasticsearch's `password` grant; without it that grant is not offered. */
+  readonly authenticatePassword?: AuthenticatePassword
+  /** OAuth's issuer: the origin by which clients know this service. By default the origin of each request. */
+  readonly publicUrl?: string | undefined
+  /** A policy for all requests. By default all are admitted. */
+  readonly admit?: Admit | undefined
+  /** Receives the faults that callers are not shown. */
+  readonly emit: EmitEvent
+}
+
+export type Handler = (request: Request) => Promise<Response>
+
+interface Route {
+  readonly method: string
+  readonly path: string
+  readonly handle: Handler
+}
+
+/**
+ * The ways in. A server asks `admit` first, once for each request; then it may answer a request by the fast path, and it
+ * answers all others by `answer`.
+ */
+export interface Routes {
+  /** Undefined without a policy: then nothing has to be prepared for it. */
+  readonly admit: Admit | undefined
+  readonly fastPath: FastPath
+  /** Answers any request that was admitted: by its route, or by 404 or 405. */
+  readonly answer: Handler
+  readonly table: readonly Route[]
+}
+
+/** Both ways to the verbs, the fast path and the table of routes, made of the same dependencies. */
+export function createRoutes(dependencies: RoutesDependencies): Routes {
+  const { schema = createSchema(), tokens, admit, emit } = dependencies
+  const table = [
+    ...graphqlRoutes({ ...dependencies, schema }),
+    ...elasticsearchRoutes(dependencies),
+    ...oauthRoutes(dependencies),
+    ...operationsRoutes(dependencies),
+  ]
+  return {
+    admit: admit && guardAdmission(admit, emit),
+    fastPath: createFastPath({ schema, tokens, emit }),
+    answer: createRouter(table),
+    table,
+  }
+}
+
+function graphqlRoutes(dependencies: RoutesDependencies & { readonly schema: GraphQLSchema }): readonly Route[] {
+  const graphql = createGraphqlHandler({ ...dependencies, endpoint })
+  const graphiql = createGraphiqlPage({ schema: dependencies.schema, endpoint })
+  return [
+    {
+      method: 'GET',
+      path: endpoint,
+      handle: (request) => (wantsPage(request) ? graphiql(request) : graphql(request)),
+    },
+    { method: 'POST', path: endpoint, handle: graphql },
+    { method: 'OPTIONS', path: endpoint, handle: graphql },
+  ]
+}
+
+function elasticsearchRoutes(dependencies: RoutesDependencies): readonly Route[] {
+  const { describeService, describeCaller, getToken, invalidateToken, invalidateTokenAs6 } =
+    createElasticsearchRoutes(dependencies)
+  return [
+    {
+      method: 'GET',
+      path: '/',
+      handle: (request) => (wantsPage(request) ? redirectToGraphiql() : describeService(request)),
+    },
+    { method: 'HEAD', path: '/', handle: describeService },
+    { method: 'GET', path: '/_security/_authenticate', handle: describeCaller },
+    { method: 'POST', path: '/_security/oauth2/token', handle: getToken },
+    { method: 'DELETE', path: '/_security/oauth2/token', handle: invalidateToken },
+    { method: 'GET', path: '/_xpack/security/_authenticate', handle: describeCaller },
+    { method: 'POST', path: '/_xpack/security/oauth2/token', handle: getToken },
+    { method: 'DELETE', path: '/_xpack/security/oauth2/token', handle: invalidateTokenAs6 },
+  ]
+}
+
+function oauthRoutes(dependencies: RoutesDependencies): readonly Route[] {
+  const oauth = createOAuthRoutes(dependencies)
+  const metadataPath = '/.well-known/oauth-authorization-server'
+  return [
+    { method: 'POST', path: '/oauth2/revoke', handle: oauth.revoke },
+    { method: 'POST', path: '/oauth2/introspect', handle: oauth.introspect },
+    { method: 'POST', path: '/oauth2/token', handle: oauth.refresh },
+    { method: 'POST', path: '/oauth2/global-token-revocation', handle: oauth.revokeGlobally },
+    { method: 'GET', path: metadataPath, handle: oauth.describeServer },
+    { method: 'OPTIONS', path: '/oauth2/revoke', handle: oauth.preflight },
+    { method: 'OPTIONS', path: '/oauth2/token', handle: oauth.preflight },
+    { method: 'OPTIONS', path: metadataPath, handle: oauth.preflight },
+  ]
+}
+
+function operationsRoutes(dependencies: RoutesDependencies): readonly Route[] {
+  const [health, ready] = [createHealthHandler(), createReadyHandler(dependencies)]
+  return [
+    { method: 'GET', path: '/health', handle: health },
+    { method: 'HEAD', path: '/health', handle: health },
+    { method: 'GET', path: '/ready', handle: ready },
+    { method: 'HEAD', path: '/ready', handle: ready },
+  ]
+}
+
+function createRouter(table: readonly Route[]): Handler {
+  const handlers = new Map(table.map(({ method, path, handle }) => [`${method} ${path}`, handle]))
+  return async (request) => {
+    const { pathname } = new URL(request.url)
+    const handle = handlers.get(`${request.method} ${pathname}`)
+    if (handle !== undefined) return handle(request)
+    return refuse(table.filter(({ path }) => path === pathname).map(({ method }) => method))
+  }
+}
+
+function refuse(methods: readonly string[]): Response {
+  if (methods.length === 0)
+    return json(404, `There is nothing at this path. GraphQL and GraphiQL are at ${endpoint}.`, {})
+  return json(405, `Expected ${methods.join(' or ')}.`, { allow: methods.join(', ') })
+}
+
+function json(status: number, message: string, headers: Readonly<Record<string, string>>): Response {
+  return Response.json({ message }, { status, headers })
+}
+
+/** A browser that opens `/` is redirected to GraphiQL. */
+async function redirectToGraphiql(): Promise<Response> {
+  return new Response(null, { status: 302, headers: { location: endpoint } })
+}

@@ -1,0 +1,95 @@
+import { optionalDirectives } from './graph/optional-directives.ts'
+import { clientSecretRule } from './tokens/clients.ts'
+import { lifetimeRanges } from './tokens/pair.ts'
+
+/** A setting that is a whole number. */
+interface NumberSetting {
+  readonly default: number
+  readonly min: number
+  readonly max: number
+  readonly description: string
+}
+
+/** A setting that is text. */
+interface TextSetting {
+  /** The value that stands for a missing one. */
+  readonly default?: string
+  /** What happens without a value, where no single value stands for it. */
+  readonly without?: string
+  readonly accepts: string
+  readonly description: string
+}
+
+/**
+ * Every setting: its default, its bounds and what it does. `readConfig` reads by this table, and `npm run docs` prints
+ * it as docs/settings.md, in this order.
+ */
+export const settings = {
+  PORT: { default: 4000, min: 0, max: 65_535, description: 'The port to listen on; 0 for any free port.' },
+  HOST: {
+    default: '127.0.0.1',
+    accepts: 'an address or a host name',
+    description: 'The address to listen on; `0.0.0.0` or `::` for every address of the machine.',
+  },
+  PUBLIC_URL: {
+    without: 'the origin of each request',
+    accepts: 'an origin like `https://tokens.example.com`, without a path',
+    description:
+      'The origin by which OAuth clients know the service: the `issuer` of its [metadata](oauth.md#what-to-know).',
+  },
+  DATABASE_URL: {
+    without: 'the embedded database',
+    accepts: '`postgres://user:password@host:5432/database`',
+    description:
+      'PostgreSQL 15 or newer. Its role owns the database, or has `CREATE` on it and on the schema `public`: [the role](operate.md#the-database).',
+  },
+  DATABASE_DIRECT_URL: {
+    without: 'the same as `DATABASE_URL`',
+    accepts: 'as `DATABASE_URL`',
+    description:
+      'Set it when `DATABASE_URL` leads to a [pooler in transaction mode](scaling.md#behind-a-pooler): the way past it, for migrations and for LISTEN. Statements on pooled connections are then not named.',
+  },
+  DATA_DIR: {
+    default: '.data',
+    accepts: 'a folder',
+    description: 'The folder of the embedded database. One process at a time can open it.',
+  },
+  ADMIN_SECRET: {
+    without: 'a secret is made at the first start, while there is no client, and printed once',
+    accepts: clientSecretRule,
+    description:
+      'Sets the secret of the client `admin` at every start, and enables the client. Use it too when the printed secret was lost.',
+  },
+  ACCESS_TOKEN_SECONDS: {
+    ...lifetimeRanges.accessTokenSeconds,
+    description: 'How long an access token lives.',
+  },
+  REFRESH_TOKEN_SECONDS: {
+    ...lifetimeRanges.refreshTokenSeconds,
+    description: 'How long a refresh token lives: not less than `ACCESS_TOKEN_SECONDS`, and at most a year.',
+  },
+  REFRESH_GRACE_SECONDS: {
+    ...lifetimeRanges.refreshGraceSeconds,
+    description: 'How long a spent refresh token is still answered with [the same pair](invalidate.md#refreshing).',
+  },
+  REVOCATION_DAYS: {
+    default: 30,
+    min: 0,
+    max: 3650,
+    description:
+      'How long the record of an invalidation is kept. It is kept at least as long as anything that it covers may be alive.',
+  },
+  FEDERATION_DIRECTIVES: {
+    without: 'none',
+    accepts: `any of ${optionalDirectives.map((name) => `\`${name}\``).join(', ')}, with commas between`,
+    description:
+      'Directives for gateways that are added to the subgraph’s SDL: [supergraph](supergraph.md#optional-directives).',
+  },
+} as const satisfies Readonly<Record<string, NumberSetting | TextSetting>>
+
+export type SettingName = keyof typeof settings
+
+/** The names of settings that are whole numbers. */
+export type NumberSettingName = {
+  readonly [Name in SettingName]: (typeof settings)[Name] extends NumberSetting ? Name : never
+}[SettingName]
