@@ -231,7 +231,7 @@ test('every setting in the table is read, and its default is what a missing valu
 
 test('the options of the commands are those that the page has', async () => {
   const { text: page } = pageNamed('docs/command-line.md')
-  for (const command of ['client create', 'invalidate', 'revocations']) {
+  for (const command of ['client create', 'invalidate', 'revocations', 'restored']) {
     const { stdout } = await runCommand([...command.split(' '), '--help'], {})
     const offered = new Set([...stdout.matchAll(/^ +(?:-h, )?(--[a-z-]+)/gm)].map(([, option = '']) => option))
     const [section = ''] = new RegExp(`^\\| .*of \`${command}\` \\|[\\s\\S]*?(?=\\n\\n(?!\\|))`, 'm').exec(page) ?? []

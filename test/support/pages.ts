@@ -96,6 +96,7 @@ export function withoutAccidents(output: string): string {
     .replaceAll(/PostgreSQL at [^\s"]+\/\w+/g, 'PostgreSQL at URL')
     .replaceAll(/\boperator:\w+/g, 'operator:NAME')
     .replaceAll(/(?<="revocation":"|^Revocation +)\d+|^\d+(?= +INSTANT)/gm, 'ID')
+    .replaceAll(/\b\d{19}-\d+-\d{13}\b/g, 'EPOCH')
     .replaceAll(/ {2,}/g, '  ')
     .replaceAll(/ +$/gm, '')
     .trim()
