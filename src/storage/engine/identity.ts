@@ -6,14 +6,14 @@ import type { Database, Db, IdentityWatch } from './database.ts'
 import { guardStorage } from './errors.ts'
 
 /** Where a database is: which PostgreSQL cluster, which database in it, and on which timeline the cluster writes now. */
-export interface Place {
+interface Place {
   readonly systemIdentifier: string
   readonly databaseOid: number
   readonly timeline: number
 }
 
 /** The identity row as it is stored. */
-export interface IdentityRow extends Place {
+interface IdentityRow extends Place {
   /** The transaction that wrote the row, by its own column: 64 bits. */
   readonly writtenBy: string
   /** The transaction that wrote the row, by PostgreSQL's record (`xmin`): the low 32 bits. */
@@ -80,7 +80,7 @@ const timeline = sql<number>`('x' || left(pg_walfile_name(pg_current_wal_lsn()),
 export const currentEpoch: SQL<string> = sql<string>`concat_ws('-', ${systemIdentifier}, ${timeline}, coalesce(
   (select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0))`
 
-export async function readIdentity(db: Db): Promise<IdentityFacts> {
+async function readIdentity(db: Db): Promise<IdentityFacts> {
   const row = databaseIdentity
   const [found] = await db
     .select({
@@ -175,7 +175,7 @@ export async function openIdentity(db: Db, options: WatchOptions): Promise<Ident
 }
 
 /** For operators: what to do about a restored database. */
-export const howToMend =
+const howToMend =
   'Run `invalidate-token restored`, which ends all tokens; or with --nothing-lost, which ends none, if nothing was written since the backup or the copy.'
 
 /** `guardStorage` for the operations on one database: all of them are refused while the database is. */
