@@ -972,7 +972,7 @@ with "locked" as (select lock_scope($1::text, $2::text)),
     revision, selector, session_id, realm, username, client_id, everything, bound, spared_session_id, at, caller,
     reason, comment
   )
-  select revision, $3::revocation_selector, $4::bigint, $5::text, $6::text, $7::text, $8::boolean,
+  select revision, $3::text::revocation_selector, $4::bigint, $5::text, $6::text, $7::text, $8::boolean,
     coalesce($9::bigint, revision), $10::bigint, $11::timestamptz, $12::text, $13::text, $14::text
   from numbered
   where not exists (select from revocations where selector = 'session' and session_id = $15::bigint)
@@ -1785,4 +1785,4 @@ select place, "id", "session_id", "realm", "username", "client_id", "device_labe
 from "token_pair_states";
 
 -- src/storage/unreached-numbers.ts, look: an unknown token
-select last_value from revision;
+select last_value - (not is_called)::int from revision;

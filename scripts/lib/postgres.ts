@@ -230,7 +230,7 @@ async function query(url: string, sql: string): Promise<void> {
  * client that retries while a killed server is down could get the same port as its own, connect to itself, and so keep
  * the server from starting again.
  */
-async function findPort(): Promise<number> {
+export async function findPort(): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
     const port = randomInt(15_000, 32_000)
     if (await isFree(port)) return port

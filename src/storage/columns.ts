@@ -11,7 +11,7 @@ export function column<Member>(members: readonly Member[], read: (member: Member
   return members.map(read)
 }
 
-type ColumnType = 'boolean' | 'smallint' | 'bigint' | 'text' | 'bytea' | 'timestamptz' | 'revocation_selector'
+type ColumnType = 'boolean' | 'smallint' | 'bigint' | 'text' | 'bytea' | 'timestamptz'
 
 /** A parameter of a prepared statement, by name and type. */
 export function placeholder(name: string, type: ColumnType): SQL {

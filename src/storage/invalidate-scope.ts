@@ -240,7 +240,8 @@ function prepareAppend({
 ) => Promise<{ readonly revision: number; readonly bound: number } | undefined> {
   const given = { realm: placeholder('realm', 'text'), username: placeholder('username', 'text') }
   const clientId = placeholder('clientId', 'text')
-  const selector = placeholder('selector', 'revocation_selector')
+  // As text: a prepared statement remembers the type of a parameter by number, and a restored database has another number.
+  const selector = sql`${placeholder('selector', 'text')}::revocation_selector`
   const sessionId = placeholder('sessionId', 'bigint')
   const locked = db.$with('locked', {}).as(sql`select ${locks(given)}`)
   const numbered = db.$with('numbered', { revision: revocations.revision }).as(sql`

@@ -65,7 +65,8 @@ async function moveSequence(db: Pick<Db, 'select'>, loss: Loss): Promise<void> {
       'ERR_DATABASE_RESTORED',
       `The numbers of this database are used up: it is at ${last} and can't move beyond ${maxRevision}. Begin with an empty database. Nothing was changed.`,
     )
-  await db.select({ moved: sql`setval('revision', ${next})` }).from(sql`(select) as one`)
+  // Never back, and not to where it is: changes of clients take numbers without the lock.
+  if (next > found.lastValue) await db.select({ moved: sql`setval('revision', ${next})` }).from(sql`(select) as one`)
 }
 
 /** Of the sequence: a number has 6 bytes in a token. */
@@ -89,7 +90,7 @@ const margin = 2 ** 32
  * A sequence above the line (the clock is wrong, or an operator has moved it) moves by a margin instead.
  */
 export function beyondAllGivenOut(last: number, nowSeconds: number): number {
-  const line = Math.floor(nowSeconds - firstSecond) * mostPerSecond
+  const line = Math.floor((nowSeconds - firstSecond) * mostPerSecond)
   return last < line ? line : last + margin
 }
 

@@ -221,6 +221,9 @@ export const databaseIdentity = pgTable('database_identity', {
  * covers it: the names match, the bound is above the pair's *session* id, and the session is not the one spared. The
  * login's revision decides, not the pair's, so no refresh escapes a revocation that ran beside it.
  *
+ * Restated for speed in count.ts, session-candidates.ts and sessions.ts, and in tokens/coverage.ts for code without a
+ * database. `test/engines/rule.test.ts` compares them.
+ *
  * `*_ended` answers for the counts: a pair that had no live half when it was covered was not ended by that revocation
  * and not counted in it, so its halves still count as new when they are named one by one.
  */

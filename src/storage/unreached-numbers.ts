@@ -26,7 +26,9 @@ export function watchUnreachedNumbers(
   }
 
   async function look(id: number): Promise<void> {
-    const [sequence] = await db.select({ last: sql`last_value`.mapWith(Number) }).from(sql`revision`)
+    const [sequence] = await db
+      .select({ last: sql`last_value - (not is_called)::int`.mapWith(Number) })
+      .from(sql`revision`)
     lastValue = sequence?.last ?? lastValue
     if (id > lastValue) emit({ name: 'token_beyond_sequence', facts: { id, lastValue } })
   }

@@ -155,10 +155,15 @@ describe('after the database was replaced', () => {
     expect(await readAll(future, 10)).toMatchObject({ hasGap: true, revisions: await all() })
   })
 
-  test('a cursor of another cluster reports a gap, and begins again', async () => {
+  test.each([
+    ['another cluster', (epoch: string) => epoch.replace(/^\d+/, '1')],
+    ['another timeline', (epoch: string) => epoch.replace(/-\d+-/, '-99-')],
+    ['before a restore', (epoch: string) => epoch.replace(/-\d+$/, '-1')],
+    ['an earlier version, which has only the cluster', (epoch: string) => epoch.replace(/-.*$/, '')],
+  ])('a cursor of %s reports a gap, and begins again', async (_, change) => {
     await end(2)
     const foreign = rewrite(await log.position(), (parts) => {
-      parts[1] = '1'
+      parts[1] = change(parts[1] ?? '')
     })
 
     expect(await readAll(foreign, 10)).toMatchObject({ hasGap: true, revisions: await all() })

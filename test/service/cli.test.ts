@@ -82,6 +82,7 @@ describe('help', () => {
     'client delete',
     'invalidate',
     'revocations',
+    'restored',
   ]
 
   test('exists for the commands that the page lists; the README lists some of them', async () => {
