@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
+import { createClientStore } from '../../src/storage/client-store.ts'
 import { openDatabase } from '../../src/storage/engine/open.ts'
 import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { startRetention } from '../../src/storage/retention.ts'
@@ -67,6 +68,22 @@ test('a count that outlasts the deadline is answered with the revocation, which 
   await unlock()
   expect(await completeCounts(database, new Date(at.getTime() + 300_000))).toBe(1)
   expect((await log.find(revocation?.revision ?? 0))?.counts).toEqual({ invalidated: 2, previouslyInvalidated: 0 })
+  await database.close()
+})
+
+test('a change of a client is answered even if the tokens that it ended could not be counted in time', async () => {
+  const { database, log, unlock } = await openWithLock('late_client')
+  const clients = createClientStore(database)
+  await clients.putClient({ id: 'web', secretDigest: new Uint8Array(32), scopes: [] })
+  const by = { ...attribution, clientId: 'operator:test', credentialRevision: undefined, heldScopes: undefined }
+
+  const changed = await clients.changeClient('web', { kind: 'disable', ends: 'created' }, by)
+
+  const ended = changed.outcome === 'changed' ? changed.ended : expect.unreachable(changed.outcome)
+  expect(ended).toEqual({ revision: expect.any(Number), counts: undefined })
+  await unlock()
+  await completeCounts(database, new Date(at.getTime() + 300_000))
+  expect((await log.find(ended?.revision ?? 0))?.counts).toEqual({ invalidated: 2, previouslyInvalidated: 0 })
   await database.close()
 })
 

@@ -15,6 +15,7 @@ import { openDatabase } from '../../src/storage/engine/open.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { clients, tokenPairs } from '../../src/storage/schema.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
+import { serviceScopes } from '../../src/tokens/caller.ts'
 
 let postgres: RunningPostgres
 beforeAll(async () => {
@@ -94,6 +95,9 @@ async function fillOldTables(
     await client.query(`insert into revocations (revision, selector, pair_id, at, caller, invalidated, previously_invalidated)
       values (3, 'refresh_token', 1, now(), 'anonymous', 1, 0)`)
     await client.query(`select setval('revision', 3)`)
+    await client.query(`insert into clients (id, secret_digest, scopes, created_at) values
+      ('admin', '', '{create_token,introspect_token,manage_token}', now() - interval '1 day'),
+      ('login', '', '{create_token,manage_token}', now())`)
   } finally {
     await client.end()
     await rm(folder, { recursive: true })
@@ -126,6 +130,20 @@ test('issued tokens and their revocations survive an upgrade', async () => {
     invalidated: 3,
     previouslyInvalidated: 1,
   })
+  await database.close()
+})
+
+test('a client that had all scopes has all after an upgrade, and no other has more', async () => {
+  const url = await postgres.createDatabase('upgrade_clients')
+  await fillOldTables(url, { accessDigest: randomBytes(24), refreshDigest: randomBytes(24) })
+
+  const database = await open(url)
+  const listed = await createClientStore(database).listClients({ after: undefined, limit: 10 })
+
+  expect(listed.map(({ id, scopes }) => [id, scopes])).toEqual([
+    ['admin', serviceScopes],
+    ['login', ['create_token', 'manage_token']],
+  ])
   await database.close()
 })
 

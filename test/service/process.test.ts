@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
-import { runProcess, startProcess } from '../support/process.ts'
+import { runCommand, runProcess, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres
 beforeAll(async () => {
@@ -93,6 +93,24 @@ test('the service keeps running after the reader of its output has gone, even wh
   for (const _ of [1, 2]) expect((await ask(service.url, create, service.authorization)).status).toBe(503)
 
   expect(await service.end()).toBe(0)
+})
+
+test('ADMIN_SECRET does not bring a deleted admin back: the start fails in one sentence', async () => {
+  const database = await emptyDatabase()
+  const service = await startProcess(database)
+  const scopes = ['create_token', 'introspect_token', 'manage_token', 'follow_revocations', 'manage_clients']
+  const second = ['client', 'create', 'second', ...scopes.flatMap((scope) => ['--scope', scope])]
+  expect((await runCommand(second, database)).code).toBe(0)
+  expect((await runCommand(['client', 'delete', 'admin'], database)).code).toBe(0)
+  await service.end()
+
+  const { code, output } = await runProcess({ ...database, ADMIN_SECRET: 'a-secret-for-tests-of-32-characters' })
+
+  expect(code).toBe(1)
+  expect(output).toContain(
+    'ADMIN_SECRET is set, but the client admin was deleted, and an id is never used again: unset',
+  )
+  expect(output).not.toContain('a-secret-for-tests')
 })
 
 test('ADMIN_SECRET sets the admin’s secret, also on a database that has one', async () => {
