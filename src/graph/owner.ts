@@ -1,6 +1,6 @@
 import type { ListableScope } from '../tokens/coverage.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import type { Owner, OwnerScope } from '../tokens/owner.ts'
-import { badInput } from '../tokens/owner.ts'
 import type { Builder } from './builder.ts'
 import { declareEntity } from './federation.ts'
 import type { SessionRef } from './session.ts'

@@ -1,10 +1,8 @@
-import { badInput } from '../tokens/owner.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import type { StoredSession } from '../tokens/store.ts'
 import type { Builder } from './builder.ts'
-import type { PageArguments } from './connection.ts'
-import { type PageRequest, pageArguments, readPage } from './connection.ts'
-import type { OwnerInputRef, OwnerRef } from './owner.ts'
-import { readScopeInput } from './owner.ts'
+import { type PageArguments, type PageRequest, pageArguments, readPage } from './connection.ts'
+import { type OwnerInputRef, type OwnerRef, readScopeInput } from './owner.ts'
 import type { SessionRef } from './session.ts'
 
 interface Refs {

@@ -30,8 +30,7 @@ import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
 import { badInput } from './input-fault.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
-import { readName } from './owner.ts'
-import { assertPageLimit } from './requests.ts'
+import { assertPageLimit, readName } from './read-input.ts'
 
 type Dependencies = Pick<TokensDependencies, 'clients' | 'clock'>
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { badInput } from './input-fault.ts'
-import { readText } from './owner.ts'
+import { readStoredText } from './read-input.ts'
 import type { Device } from './store.ts'
 
 /** A device as the client sent it, unchecked. A field that is missing or null is unknown. */
@@ -21,8 +21,8 @@ export function readDevice({ label, userAgent, ipAddress }: DeviceRequest): Devi
   if (ipAddress && (ipAddress.length > maxAddressLength || isIP(ipAddress) === 0))
     throw badInput({ field: 'device.ipAddress', expected: 'to be an IPv4 or IPv6 address' })
   return {
-    label: label ? readText('device.label', label, maxLabelLength) : undefined,
-    userAgent: userAgent ? cut(readText('device.userAgent', userAgent, Number.POSITIVE_INFINITY)) : undefined,
+    label: label ? readStoredText('device.label', label, maxLabelLength) : undefined,
+    userAgent: userAgent ? cut(readStoredText('device.userAgent', userAgent, Number.POSITIVE_INFINITY)) : undefined,
     ipAddress: ipAddress || undefined,
   }
 }

@@ -4,8 +4,9 @@ import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
 import { badInput, type InputFault, type InputField } from './input-fault.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
-import { type OwnerScope, readName, readOwnerScope, readText, readTokenText } from './owner.ts'
+import type { OwnerScope } from './owner.ts'
 import { findPresented, sessionOf } from './pair.ts'
+import { readName, readOwnerScope, readStoredText, readTokenText } from './read-input.ts'
 import type { Attribution, HalfInvalidation, InvalidationScope } from './store.ts'
 import { type Half, readToken } from './token.ts'
 
@@ -75,7 +76,7 @@ export async function invalidate(
     at: dependencies.clock(),
     caller: callerLabel(caller),
     reason: options.reason,
-    comment: options.comment === undefined ? undefined : readText('comment', options.comment, maxCommentLength),
+    comment: options.comment === undefined ? undefined : readStoredText('comment', options.comment, maxCommentLength),
   }
   const outcome = await invalidateTarget(dependencies, target, { options, caller, attribution })
   return { revision: undefined, ...outcome, errors: [] }

@@ -3,8 +3,9 @@ import { clientRealm } from './clients.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type DeviceRequest, readDevice } from './device.ts'
 import { badInput } from './input-fault.ts'
-import { type Owner, readName, readScopes } from './owner.ts'
+import type { Owner } from './owner.ts'
 import { type IssuedPair, newHalves, slotFor, toIssuedPair } from './pair.ts'
+import { readName, readScopes } from './read-input.ts'
 import { mintSecrets } from './token.ts'
 
 export interface IssueRequest {

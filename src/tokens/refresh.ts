@@ -1,6 +1,6 @@
 import type { TokensDependencies } from './dependencies.ts'
-import { readTokenText } from './owner.ts'
 import { findPresented, type IssuedPair, newHalves, sessionOf, slotFor, toIssuedPair } from './pair.ts'
+import { readTokenText } from './read-input.ts'
 import { systemCaller } from './revocation-access.ts'
 import type { Spent, StoredPair } from './store.ts'
 import { mintSalt, type PresentedToken, readToken } from './token.ts'
