@@ -6,7 +6,7 @@ import { migratePostgres } from '../../src/storage/engine/postgres.ts'
 import { prepareFind } from '../../src/storage/find.ts'
 import { prepareInvalidateHalves } from '../../src/storage/invalidate-half.ts'
 import { prepareInvalidateScope } from '../../src/storage/invalidate-scope.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import * as schema from '../../src/storage/schema.ts'
 import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import { readToken } from '../../src/tokens/token.ts'
@@ -96,7 +96,7 @@ export async function invalidateRealm(client: pg.Client, walker: pg.Client, real
 export async function emptyExpiredPairs(client: pg.Client): Promise<void> {
   const options = { revocationDays: 30, clock: () => new Date() }
   const until = Date.now() + 120_000
-  while (Date.now() < until) if ((await emptyExpired(databaseOn(client), options)).slots.length > 0) return
+  while (Date.now() < until) if ((await deleteExpired(databaseOn(client), options)).slots.length > 0) return
   throw new Error('The expired pairs could not be deleted in two minutes')
 }
 

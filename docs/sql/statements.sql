@@ -1242,7 +1242,7 @@ select lock_scope(null, null);
 -- src/storage/retention.ts, emptySlot: retention
 select empty_slot($1, $2::timestamptz) from (select) one;
 
--- src/storage/retention.ts, forgetRevocations: retention
+-- src/storage/retention.ts, deleteRevocations: retention
 with "gone" as (
   delete from revocations
   where revision in (

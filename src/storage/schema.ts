@@ -143,7 +143,7 @@ export const revocations = pgTable(
     xid: xid('xid').notNull().default(sql`pg_current_xact_id()`),
     /** Covers every session that this client created. */
     clientId: text('client_id'),
-    /** Covers every session. True or null: a forgotten name must never widen a revocation to this. */
+    /** Covers every session. True or null: a name that was left out must never widen a revocation to this. */
     everything: boolean('everything'),
   },
   (table) => [
@@ -173,8 +173,8 @@ export const revocations = pgTable(
 )
 
 /**
- * One row: the newest transaction whose revocation retention has deleted. A follower that has not seen it is told that
- * its feed has a gap.
+ * One row: the newest transaction whose revocation retention has deleted. A follower that has not seen it gets a gap in
+ * its feed.
  */
 export const forgottenRevocations = pgTable('forgotten_revocations', {
   isOnly: boolean('is_only').primaryKey().default(true),

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { Tokens } from '../../src/tokens/tokens.ts'
@@ -185,7 +185,7 @@ describe('revocationFeed', () => {
     const { cursor } = (await (await follow()).next()).data.revocationFeed
     await endAccess(await issue())
     service.clock.advance(3 * 86_400)
-    await emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
+    await deleteExpired(service.database, { revocationDays: 0, clock: service.clock.now })
     await endAccess(await issue())
 
     const event = (await (await follow(cursor)).next()).data.revocationFeed

@@ -6,7 +6,7 @@ import { applyMissing } from '../../src/storage/engine/migrations.ts'
 import { settleRestoredRows } from '../../src/storage/engine/restored.ts'
 import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { createRestoreStore } from '../../src/storage/restore-store.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import { watchUnreachedNumbers } from '../../src/storage/unreached-numbers.ts'
@@ -63,7 +63,7 @@ function samplesOf(database: Database, unrecorded: Database): Samples {
     ...samplesOfTokens(createTokenStore(database), unrecorded),
     ...samplesOfLog(database),
     ...samplesOfClients(database),
-    ['retention', () => emptyExpired(database, { revocationDays: 1, clock: () => at })],
+    ['retention', () => deleteExpired(database, { revocationDays: 1, clock: () => at })],
     ['counts that were abandoned', () => completeCounts(database, at)],
     ['migrations that are missing', () => applyMissing(database.db, async () => {})],
     ['a restored dump', () => settleRestoredRows(database)],
