@@ -76,7 +76,7 @@ with "locked" as (select lock_scope(null, null)),
 select id
 from done;
 
--- src/storage/count.ts, countByWalk: a client, nothing revoked before
+-- src/storage/count.ts, countByScan: a client, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -85,7 +85,7 @@ from (
     and hashtext(pair.client_id) = hashtext($4) and pair.client_id = $5
 ) counted;
 
--- src/storage/count.ts, countByWalk: a client, sparing a session, some revoked before
+-- src/storage/count.ts, countByScan: a client, sparing a session, some revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -160,7 +160,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: a realm, nothing revoked before
+-- src/storage/count.ts, countByScan: a realm, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -168,7 +168,7 @@ from (
   where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and pair.realm = $4
 ) counted;
 
--- src/storage/count.ts, countByWalk: a realm, sparing a session, some revoked before
+-- src/storage/count.ts, countByScan: a realm, sparing a session, some revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -245,7 +245,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: a session, not revoked before
+-- src/storage/count.ts, countByScan: a session, not revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -254,7 +254,7 @@ from (
     and hashtext(pair.username) = hashtext($5) and pair.username = $6 and pair.session_id = $7
 ) counted;
 
--- src/storage/count.ts, countByWalk: a session, revoked before
+-- src/storage/count.ts, countByScan: a session, revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -331,7 +331,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: a username in all realms, nothing revoked before
+-- src/storage/count.ts, countByScan: a username in all realms, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -340,7 +340,7 @@ from (
     and hashtext(pair.username) = hashtext($4) and pair.username = $5
 ) counted;
 
--- src/storage/count.ts, countByWalk: a username in all realms, sparing a session, some revoked before
+-- src/storage/count.ts, countByScan: a username in all realms, sparing a session, some revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -417,7 +417,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: everything, nothing revoked before
+-- src/storage/count.ts, countByScan: everything, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -425,7 +425,7 @@ from (
   where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and true
 ) counted;
 
--- src/storage/count.ts, countByWalk: everything, sparing a session, some revoked before
+-- src/storage/count.ts, countByScan: everything, sparing a session, some revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -500,7 +500,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: one owner, nothing revoked before
+-- src/storage/count.ts, countByScan: one owner, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -509,7 +509,7 @@ from (
     and hashtext(pair.username) = hashtext($5) and pair.username = $6
 ) counted;
 
--- src/storage/count.ts, countByWalk: restored, count
+-- src/storage/count.ts, countByScan: restored, count
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves

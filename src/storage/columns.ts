@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 
 /**
  * Ends a subquery whose few rows are to be found by key before anything else is done with them. `offset 0` stops Postgres
- * from flattening the subquery: flattened, it may walk an index in the wanted order instead, or join all rows at once.
+ * from flattening the subquery: flattened, it may scan an index in the wanted order instead, or join all rows at once.
  */
 export const optimizationFence = sql`offset 0`
 

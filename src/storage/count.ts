@@ -50,7 +50,7 @@ interface Earlier {
  * It reads after the commit and holds no lock. What it counts cannot change any more, because a covered session is not
  * refreshed. A session or an owner has a handful of pairs, which are looked up one by one, by a statement that is prepared
  * and planned once: preparing it takes ten times as long as running it. A realm, a username in all realms, a client and
- * everything may have many pairs, so they are counted by walking.
+ * everything may have many pairs, so they are counted by a scan.
  *
  * Both ways restate the rule of the view `token_pair_states` as of a revision. `test/engines/rule.test.ts` compares them.
  */
@@ -60,13 +60,13 @@ export function prepareCount(database: Database): (question: CountQuestion) => P
 
   return async (question) => {
     const { realm, username, sessionId } = question.coverage
-    if (realm === null || username === null) return countByWalk(database, question)
+    if (realm === null || username === null) return countByScan(database, question)
     const counted = await (sessionId === null ? ofOwner : ofSession)(question)
-    return counted ?? countByWalk(database, question)
+    return counted ?? countByScan(database, question)
   }
 }
 
-/** Above this number of pairs a walk is faster. */
+/** Above this number of pairs a scan is faster. */
 const mostByKey = 1_000
 
 /** Answers null if there are too many pairs. */
@@ -142,18 +142,18 @@ function prepareCountOf(
 }
 
 /**
- * The same rule, arranged to walk a set. The walk over the pairs reads an index alone and ignores the log. Corrections then
+ * The same rule, arranged for a scan. The scan of the pairs reads an index alone and ignores the log. Corrections then
  * come from the log: the pairs that earlier revocations touch are few, and to look each pair up in the log takes several
- * times as long as the walk.
+ * times as long as the scan.
  */
-async function countByWalk(database: Database, question: CountQuestion): Promise<InvalidationCounts> {
+async function countByScan(database: Database, question: CountQuestion): Promise<InvalidationCounts> {
   const earlier = await readEarlier(database, question)
   const parts = [
     sql`select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
       from token_pairs pair where ${isCounted(question, earlier)}`,
     ...corrections(question, earlier),
   ]
-  const [counted] = await database.walker
+  const [counted] = await database.scanner
     .select({
       invalidated: sql`coalesce(sum(new_halves), 0)`.mapWith(Number),
       previouslyInvalidated: sql`coalesce(sum(halves - new_halves), 0)`.mapWith(Number),
@@ -181,7 +181,7 @@ async function readEarlier({ db }: Database, { revision, coverage }: CountQuesti
   return row ?? { floor: 0, hasHalves: true, hasSessions: true, hasSweeps: true }
 }
 
-/** Whether the walk counts a pair: it is covered and not expired. */
+/** Whether the scan counts a pair: it is covered and not expired. */
 function isCounted({ coverage, at }: CountQuestion, { floor }: Earlier): SQL {
   const { sessionId, bound, sparedSessionId } = coverage
   const conditions = [
@@ -193,7 +193,7 @@ function isCounted({ coverage, at }: CountQuestion, { floor }: Earlier): SQL {
   return sql.join(conditions, sql` and `)
 }
 
-/** For each pair that the log has touched: the difference between what the walk counted and what is right. */
+/** For each pair that the log has touched: the difference between what the scan counted and what is right. */
 function corrections(question: CountQuestion, earlier: Earlier): readonly SQL[] {
   const touched = [
     ...(earlier.hasHalves ? [endedHalves(question)] : []),

@@ -143,9 +143,9 @@ async function boundBefore(database: Database, scope: Scope, instant: Date): Pro
 }
 
 /**
- * The last login before an instant, found by walking back from the newest.
+ * The last login before an instant, found by scanning back from the newest.
  *
- * Each part walks an index that is in the order of sessions, so it reads what was logged in since the instant and no more:
+ * Each part scans an index that is in the order of sessions, so it reads what was logged in since the instant and no more:
  * for everything, first pairs by their id, and the others by their session (a session's first pair may have been removed).
  */
 function lastLogins(scope: Scope, revision: number, instantAt: SQL): readonly SQL[] {
@@ -205,7 +205,7 @@ const abandonedSeconds = 120
  */
 export async function completeCounts(database: Database, now: Date): Promise<number> {
   const { revision, selector, at } = revocations
-  const count = prepareCount({ ...database, walker: database.background.walker })
+  const count = prepareCount({ ...database, scanner: database.background.scanner })
   const record = prepareRecord(database)
   const abandoned = await database.db
     .select()

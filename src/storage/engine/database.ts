@@ -23,7 +23,7 @@ export interface Database {
    * For statements that may read a large part of a table. Postgres plans them by the current size of the tables; it
    * plans all other statements to read by key.
    */
-  readonly walker: Pick<Db, 'select'>
+  readonly scanner: Pick<Db, 'select'>
   /** The same for work that no request waits for, with minutes instead of seconds for each statement. */
   readonly background: Background
   /**
@@ -40,7 +40,7 @@ export interface Database {
 }
 
 export interface Background {
-  readonly walker: Pick<Db, 'select'>
+  readonly scanner: Pick<Db, 'select'>
   /** Ends what runs there: each statement fails as if its connection was lost. */
   cancel(): void
 }

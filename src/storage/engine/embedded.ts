@@ -91,9 +91,9 @@ export function embeddedDatabase(engine: PGlite, { description, emit, release, .
     notifications: createLocalNotifications(),
     statementName: (name) => name,
     // The embedded engine plans each statement each time, by the current size of the tables.
-    walker: db,
+    scanner: db,
     // One statement runs at a time, and none can be cancelled.
-    background: { walker: db, cancel: () => {} },
+    background: { scanner: db, cancel: () => {} },
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await engine.close()

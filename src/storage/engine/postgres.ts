@@ -47,7 +47,7 @@ export async function openPostgres(
     identity,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
-    walker: drizzle(scanPool, { schema }),
+    scanner: drizzle(scanPool, { schema }),
     background,
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
@@ -100,7 +100,7 @@ function openBackground(url: string, isPooled: boolean, emit: EmitEvent): Backgr
     cancel()
     return pool.end()
   }
-  return { walker: drizzle(pool, { schema }), cancel, close }
+  return { scanner: drizzle(pool, { schema }), cancel, close }
 }
 
 /** Followers read the log this often, even without a notification. */
