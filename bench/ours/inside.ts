@@ -122,7 +122,7 @@ function databaseOn(client: pg.Client, scanner = client): Database {
     ping: nothing,
     close: nothing,
     emit: () => undefined,
-    identity: { look: nothing, noticed: () => undefined, refusal: () => undefined },
+    identity: { check: nothing, noticed: () => undefined, refusal: () => undefined },
     notifications: { notify: () => undefined, listen: () => () => undefined },
   }
 }

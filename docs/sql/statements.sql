@@ -907,10 +907,10 @@ select coalesce(max(created_at), 0) from drizzle.__drizzle_migrations;
 -- src/storage/engine/migrations.ts, readLastApplied: migrations that are missing
 select to_regclass('drizzle.__drizzle_migrations')::text from (select) as one;
 
--- src/storage/engine/restored.ts, settleRestoredRows: a restored dump
+-- src/storage/engine/restored.ts, repairRestoredRows: a restored dump
 update forgotten_revocations set up_to = '1' where not pg_visible_in_snapshot(up_to, pg_current_snapshot());
 
--- src/storage/engine/restored.ts, settleRestoredRows: a restored dump
+-- src/storage/engine/restored.ts, repairRestoredRows: a restored dump
 update revocations
 set xid = '1'
 where xid >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(xid, pg_current_snapshot());
@@ -1784,5 +1784,5 @@ select place, "id", "session_id", "realm", "username", "client_id", "device_labe
   "started_at", "issued_at", "expires_at", "covered_by", is_live
 from "token_pair_states";
 
--- src/storage/unreached-numbers.ts, look: an unknown token
+-- src/storage/unreached-numbers.ts, check: an unknown token
 select last_value - (not is_called)::int from revision;

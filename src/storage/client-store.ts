@@ -48,7 +48,7 @@ function isAddedAfter(id: string): SQL {
   return sql`(${clients.createdAt}, ${clients.id}) > (select created_at, id from clients where id = ${id})`
 }
 
-/** The primary key settles it between processes that start at the same time: they all ask for the same id. */
+/** The primary key decides between processes that start at the same time: they all ask for the same id. */
 async function addFirst({ db }: Database, { id, secretDigest, scopes }: Client): Promise<boolean> {
   const added = db.$with('added', {}).as(sql`
     insert into clients (id, secret_digest, scopes, created_at)

@@ -10,12 +10,12 @@ import { prepareAppendScope, prepareCountAppended, prepareCountScope } from './i
 /** Without `guardOf`: it is for databases that are refused. */
 export function createRestoreStore(database: Database): RestoreStore {
   return {
-    settle: (loss, by) => guardStorage(() => settle(database, loss, by)),
+    complete: (loss, by) => guardStorage(() => complete(database, loss, by)),
     count: (loss, at) => guardStorage(() => count(database, loss, at)),
   }
 }
 
-async function settle(database: Database, loss: Loss, by: Attribution): Promise<RestoreAnswer> {
+async function complete(database: Database, loss: Loss, by: Attribution): Promise<RestoreAnswer> {
   const { appended, epoch } = await database.db.transaction(async (db) => {
     // Every statement that writes shares this lock, so nothing is written before the commit.
     await db.execute(sql`select lock_scope(null, null)`)
@@ -25,7 +25,7 @@ async function settle(database: Database, loss: Loss, by: Attribution): Promise<
     await writeIdentity(db, { newEpoch: true })
     return { appended, epoch: await readEpoch(db) }
   })
-  await database.identity.look()
+  await database.identity.check()
   const counts = appended === undefined ? nothing : await prepareCountAppended(database)(appended)
   return { ...counts, revision: appended?.revision, epoch }
 }

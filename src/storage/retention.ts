@@ -69,7 +69,7 @@ async function deleteRevocations({ db }: Database, cut: Date): Promise<number> {
 }
 
 async function runOnce(database: Database, options: RetentionOptions): Promise<void> {
-  await database.identity.look()
+  await database.identity.check()
   // A restored database stays as it is until an operator has seen it.
   if (database.identity.refusal() !== undefined) return
   // Counts first: the pairs and revocations that a count needs may be deleted next.
@@ -78,7 +78,7 @@ async function runOnce(database: Database, options: RetentionOptions): Promise<v
 }
 
 /**
- * About every minute, until the process ends or the returned function is called: looks whether the database was restored
+ * About every minute, until the process ends or the returned function is called: checks whether the database was restored
  * from a backup under this process, completes counts and deletes expired rows. After a failure, which is the event
  * `retention_failed` of the database, the next round tries again.
  */

@@ -22,10 +22,10 @@ export function watchUnreachedNumbers(
   return (id) => {
     if (id <= lastValue || now() < quietUntil) return
     quietUntil = now() + quietMs
-    void look(id).catch(ignoreFailure)
+    void check(id).catch(ignoreFailure)
   }
 
-  async function look(id: number): Promise<void> {
+  async function check(id: number): Promise<void> {
     const [sequence] = await db
       .select({ last: sql`last_value - (not is_called)::int`.mapWith(Number) })
       .from(sql`revision`)

@@ -30,7 +30,7 @@ export interface RestoreAnswer extends InvalidationCounts {
   readonly epoch: string
 }
 
-/** The storage port for the settlement of a restored database. */
+/** The storage port for completing a restore. */
 export interface RestoreStore {
   /**
    * Ends what may have been ended after the backup, moves the numbers beyond all that were given out since, and begins a
@@ -38,8 +38,8 @@ export interface RestoreStore {
    *
    * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE; ERR_DATABASE_RESTORED: its numbers are used up
    */
-  settle(loss: Loss, by: Attribution): Promise<RestoreAnswer>
-  /** What `settle` would answer now. Changes nothing. */
+  complete(loss: Loss, by: Attribution): Promise<RestoreAnswer>
+  /** What `complete` would answer now. Changes nothing. */
   count(loss: Loss, at: Date): Promise<RestoreAnswer>
 }
 
@@ -49,12 +49,12 @@ interface RestoreDependencies {
 }
 
 /**
- * Settles a restored or copied database by what the operator says of it. No route reaches this: only an operator knows
- * which backup was restored.
+ * Completes the restore or the copy of a database by what the operator says was lost. No route reaches this: only an
+ * operator knows which backup was restored.
  *
  * @throws TokenServiceError ERR_FORBIDDEN: not an operator; ERR_BAD_INPUT; ERR_STORAGE_UNAVAILABLE; ERR_DATABASE_RESTORED
  */
-export async function settleRestore(
+export async function completeRestore(
   { restores, clock }: RestoreDependencies,
   { since, nothingLost = false, dryRun = false }: RestoreOptions,
   caller: Caller,
@@ -68,5 +68,5 @@ export async function settleRestore(
     throw badInput({ field: 'since', expected: 'to be an instant in the past' })
   const loss: Loss = nothingLost ? { kind: 'nothing' } : { kind: 'writes', before: since }
   if (dryRun) return restores.count(loss, at)
-  return restores.settle(loss, { at, caller: callerLabel(caller), comment: 'database restored' })
+  return restores.complete(loss, { at, caller: callerLabel(caller), comment: 'database restored' })
 }

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { settleRestoredRows } from '../../src/storage/engine/restored.ts'
+import { repairRestoredRows } from '../../src/storage/engine/restored.ts'
 import { deleteExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import type { RevocationLog } from '../../src/tokens/revocation-log.ts'
@@ -175,7 +175,7 @@ describe('after the database was replaced', () => {
     await service.database.db.execute(sql`insert into forgotten_revocations (up_to) values ('777777777777')`)
     expect((await readAll(await log.position(), 10)).revisions).toEqual([])
 
-    await settleRestoredRows(service.database)
+    await repairRestoredRows(service.database)
 
     const read = await readAll(undefined, 10)
     expect(read.revisions).toEqual(await all())

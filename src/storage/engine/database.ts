@@ -48,13 +48,13 @@ export interface Background {
 /**
  * Whether this is still the database that this service has written, or one that was restored from a backup or copied.
  *
- * It is examined when the database is opened, and again at each `look`. A restored database is refused until an operator
- * has run `restored`; the next `look` finds that, and the database is served again.
+ * It is examined when the database is opened, and again at each `check`. A restored database is refused until an operator
+ * has run `restored`; the next `check` finds that, and the database is served again.
  */
 export interface IdentityWatch {
   /** Examines the database now, and reports a change as an event. */
-  look(): Promise<void>
-  /** What the last look noticed, as the end of a sentence: "it was …"; undefined for a database that was not restored. */
+  check(): Promise<void>
+  /** What the last check noticed, as the end of a sentence: "it was …"; undefined for a database that was not restored. */
   noticed(): string | undefined
   /** The error for every request while the database is refused; undefined while it is served. */
   refusal(): TokenServiceError | undefined
@@ -86,7 +86,7 @@ export interface DatabaseOptions {
   readonly mustExist?: boolean
   /**
    * Opens also a database that was restored from a backup or copied, in which ended tokens may be valid again. For the
-   * commands with which an operator mends it; a service must not serve it.
+   * commands with which an operator completes the restore; a service must not serve it.
    */
   readonly allowRestored?: boolean
 }

@@ -123,9 +123,9 @@ const thisTransaction = sql`pg_current_xact_id()`
 
 export function watchIdentity(db: Db, { allowRestored = false, emit }: WatchOptions): IdentityWatch {
   let noticed: string | undefined
-  return { look, noticed: () => noticed, refusal }
+  return { check, noticed: () => noticed, refusal }
 
-  async function look(): Promise<void> {
+  async function check(): Promise<void> {
     const before = noticed
     const identity = judgeIdentity(await readIdentity(db))
     noticed = identity.kind === 'restored' ? identity.noticed : undefined
@@ -159,23 +159,23 @@ interface WatchOptions {
 }
 
 /**
- * The first look, when the database is opened.
+ * The first check, when the database is opened.
  *
  * @throws TokenServiceError ERR_DATABASE_RESTORED
  */
 export async function openIdentity(db: Db, options: WatchOptions): Promise<IdentityWatch> {
   const identity = watchIdentity(db, options)
-  await identity.look()
+  await identity.check()
   const noticed = identity.noticed()
   if (noticed === undefined || options.allowRestored) return identity
   throw new TokenServiceError(
     'ERR_DATABASE_RESTORED',
-    `The database was restored from a backup or copied: it was ${noticed}. Tokens that ended since the backup may be valid again, so it is not served. ${howToMend}`,
+    `The database was restored from a backup or copied: it was ${noticed}. Tokens that ended since the backup may be valid again, so it is not served. ${howToComplete}`,
   )
 }
 
-/** For operators: what to do about a restored database. */
-const howToMend =
+/** For operators: how to complete a restore. */
+const howToComplete =
   'Run `invalidate-token restored`, which ends all tokens; or with --nothing-lost, which ends none, if nothing was written since the backup or the copy.'
 
 /** `guardStorage` for the operations on one database: all of them are refused while the database is. */

@@ -13,7 +13,7 @@ import { channel, startListener } from './listener.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications, createNotifier, type Notifications } from './notifications.ts'
 import { keyLookupSettings } from './planner-settings.ts'
-import { settleRestoredRows } from './restored.ts'
+import { repairRestoredRows } from './restored.ts'
 
 const migrationLock = 7_236_541_002
 
@@ -32,7 +32,7 @@ export async function openPostgres(
   const background = openBackground(url, isPooled, emit)
   const identity = await guardOpening(async () => {
     const opened = await openIdentity(db, { allowRestored, emit })
-    await settleRestoredRows({ db })
+    await repairRestoredRows({ db })
     return opened
   }).catch(async (error) => {
     await Promise.all([pool.end(), scanPool.end(), background.close()])

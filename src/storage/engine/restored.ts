@@ -7,7 +7,7 @@ import type { Database } from './database.ts'
  * the lowest number, before any follower reads. (A cursor from before the restore has another epoch, so its follower gets
  * a gap and reads from the beginning.)
  */
-export async function settleRestoredRows({ db }: Pick<Database, 'db'>): Promise<void> {
+export async function repairRestoredRows({ db }: Pick<Database, 'db'>): Promise<void> {
   await db.execute(sql`
     update revocations set xid = '1'
     where xid >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(xid, pg_current_snapshot())`)
