@@ -10,6 +10,7 @@ import { currentOperator, withTokenService } from './with-token-service.ts'
 interface RevocationsOptions extends OutputOptions {
   readonly realm?: string
   readonly username?: string
+  readonly client?: string
   readonly session?: number
   readonly reason?: InvalidationReason
   readonly before?: number
@@ -25,6 +26,11 @@ export function defineRevocations(program: Command): void {
     .description('Shows what was invalidated, by whom, when, why and how many, the newest first.')
     .option('--realm <name>', 'those of this realm', once(readValue))
     .option('--username <name>', 'those of this name; with --realm those of this one owner', once(readValue))
+    .addOption(
+      new Option('--client <id>', 'those of all that this client created')
+        .argParser(once(readValue))
+        .conflicts(['realm', 'username']),
+    )
     .option('--session <id>', 'those of this session or of a token of it', once(readId))
     .addOption(
       new Option('--reason <reason>', 'those for this reason').choices(invalidationReasons).argParser(once(readReason)),
@@ -44,25 +50,35 @@ export function defineRevocations(program: Command): void {
     })
 }
 
-function readRequest({ realm, username, session, reason, before, limit = defaultLimit }: RevocationsOptions) {
-  return { scope: readScope(realm, username), sessionId: session, reason, before, limit }
+function readRequest(options: RevocationsOptions) {
+  const { realm, username, client, session, reason, before, limit = defaultLimit } = options
+  const scope = client === undefined ? readScope(realm, username) : ({ kind: 'client', clientId: client } as const)
+  return { scope, sessionId: session, reason, before, limit }
 }
 
 function formatRevocations(listed: readonly Revocation[]): string {
   const heads = ['ID', 'AT', 'WHAT', 'WHOSE', 'SESSION', 'BY', 'REASON', 'NEWLY', 'PREVIOUSLY', 'COMMENT']
-  const rows = listed.map(({ revision, at, selector, realm, username, sessionId, caller, reason, comment, counts }) => [
-    String(revision),
-    at.toISOString(),
-    selector,
-    `${realm ?? '*'}/${username ?? '*'}`,
-    toText(sessionId),
-    caller,
-    reason ?? '',
-    toText(counts?.invalidated),
-    toText(counts?.previouslyInvalidated),
-    comment ?? '',
-  ])
+  const rows = listed.map((revocation) => {
+    const { revision, at, selector, sessionId, caller, reason, comment, counts } = revocation
+    return [
+      String(revision),
+      at.toISOString(),
+      selector,
+      nameCovered(revocation),
+      toText(sessionId),
+      caller,
+      reason ?? '',
+      toText(counts?.invalidated),
+      toText(counts?.previouslyInvalidated),
+      comment ?? '',
+    ]
+  })
   return formatTable([heads, ...rows])
+}
+
+function nameCovered({ selector, clientId = '', realm = '*', username = '*' }: Revocation): string {
+  if (selector === 'client') return `client ${clientId}`
+  return selector === 'everything' ? '*' : `${realm}/${username}`
 }
 
 /** A hint for the next page, if this page is full and so there may be more. */
@@ -83,6 +99,7 @@ function toJson(revocation: Revocation) {
     selector,
     realmName: realm ?? null,
     username: username ?? null,
+    clientId: revocation.clientId ?? null,
     sessionId: toId(revocation.sessionId),
     pairId: toId(revocation.pairId),
     bound: toId(revocation.bound),

@@ -448,6 +448,24 @@ describe('invalidate', () => {
   })
 })
 
+test('invalidate ends all that a client created, and everything, and revocations names what was covered', async () => {
+  await issue('erin')
+
+  const refused = await command(invalidate('--client', 'admin', '--expect-at-most', '1'))
+  const ofClient = await read(invalidate('--client', 'admin'))
+  await issue('erin')
+  const ofAll = await read(invalidate('--everything'))
+  const table = await command(['revocations', '--limit', '2'])
+  const filtered = await read(['revocations', '--client', 'admin'])
+
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing was changed') })
+  expect(ofClient.invalidatedTokens).toBeGreaterThan(1)
+  expect(ofAll.invalidatedTokens).toBeGreaterThan(1)
+  expect(table.stdout).toMatch(new RegExp(`${ofAll.revocation} +\\S+ +everything +\\* `))
+  expect(table.stdout).toMatch(new RegExp(`${ofClient.revocation} +\\S+ +client +client admin `))
+  expect(filtered).toMatchObject([{ id: ofClient.revocation, selector: 'client', clientId: 'admin', realmName: null }])
+})
+
 test('revocations lists who ended which tokens, why and how many; it can be filtered, and continued from an id', async () => {
   await issue('carol')
   const swept = await read(
@@ -467,6 +485,7 @@ test('revocations lists who ended which tokens, why and how many; it can be filt
     selector: 'owner',
     realmName: null,
     username: 'carol',
+    clientId: null,
     sessionId: null,
     pairId: null,
     bound: expect.stringMatching(/^\d+$/),
