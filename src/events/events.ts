@@ -12,7 +12,8 @@ export const events = {
   },
   database_unreachable: {
     level: 'warn',
-    meaning: 'A request could not reach the database, or was not answered in time. Its caller was told to retry (503).',
+    meaning:
+      'A request could not reach the database, or was not answered in time. Its caller was answered 503 and may retry.',
   },
   not_ready: {
     level: 'warn',
@@ -25,9 +26,9 @@ export const events = {
   listen_connection_lost: {
     level: 'warn',
     meaning:
-      'The connection that hears of revocations of other processes was lost. Followers poll every few seconds until it is back.',
+      'The connection that receives the notifications of other processes was lost. Followers poll every few seconds until it is back.',
   },
-  listen_connection_restored: { level: 'info', meaning: 'The connection that hears of revocations is back.' },
+  listen_connection_restored: { level: 'info', meaning: 'The connection that receives notifications is back.' },
   notification_not_sent: {
     level: 'warn',
     meaning: 'Other processes were not notified of a revocation. Their followers read it within a few seconds.',

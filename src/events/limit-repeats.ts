@@ -2,7 +2,7 @@ import type { EmitEvent, ServiceEvent } from './events.ts'
 
 /** How many times a second an event with the same error message is reported. */
 const mostPerSecond = 5
-/** How many different messages of one second are told apart. All others count as one for each event. */
+/** How many different messages of one second are counted each by itself. All others count as one for each event. */
 const mostMessages = 1_000
 
 /**

@@ -81,7 +81,7 @@ export const tokenPairs = pgTable(
   },
   (table) => [
     // Names arrive in random order, so index pages are half empty and each byte of a key counts twice: hence hashes. Two
-    // hashes take no more room than one, and the second tells the `admin` of one realm from those of all others.
+    // hashes take no more space than one, and the second separates the `admin` of one realm from those of all others.
     index('token_pairs_username').on(sql`hashtext(username)`, sql`hashtext(realm)`),
     // A realm's sessions in order, with all columns that counting needs, so that the count reads the index alone.
     index('token_pairs_realm').on(table.realm, table.sessionId, table.hasRefresh, table.expiresAt),

@@ -46,7 +46,7 @@ export interface Revocation {
   readonly counts: InvalidationCounts | undefined
 }
 
-/** What must be known of a token to tell whether a revocation ends it. */
+/** What decides whether a revocation ends a token. */
 export interface RevocableToken {
   readonly half: Half
   readonly pairId: number

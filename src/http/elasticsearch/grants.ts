@@ -125,7 +125,7 @@ async function grantRefresh(tokens: Tokens, fields: Fields, principal: Principal
     : rfcError('invalid_grant', refusals[answer.reason])
 }
 
-/** Elasticsearch's exact messages: Kibana chooses by three of them what to tell its reader. */
+/** Elasticsearch's exact messages: Kibana chooses by three of them what it shows. */
 const refusals: Readonly<Record<RefreshRefusal | TermsNotMet['reason'], string>> = {
   invalid: 'could not refresh the requested token',
   expired: 'token document has expired',
