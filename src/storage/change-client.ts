@@ -1,4 +1,4 @@
-import { getTableColumns, type SQL, sql } from 'drizzle-orm'
+import { getTableColumns, sql } from 'drizzle-orm'
 import type {
   ChangedClient,
   ClientChange,
@@ -8,6 +8,7 @@ import type {
   EndedTokens,
 } from '../tokens/client-store.ts'
 import { clientRealm, type StoredClient } from '../tokens/clients.ts'
+import { nullableNumber, textArray } from './columns.ts'
 import type { Coverage } from './count.ts'
 import type { Database } from './engine/database.ts'
 import { prepareCountAppended } from './invalidate-scope.ts'
@@ -88,15 +89,6 @@ async function callChangeClient({ db }: Database, id: string, change: Change, by
     })
     .from(clients)
   return row
-}
-
-/** A list as one parameter. Drizzle would make a parameter of each member. */
-export function textArray(texts: readonly string[] | null): SQL {
-  return sql`${sql.param(texts)}::text[]`
-}
-
-function nullableNumber(value: unknown): number | null {
-  return value === null ? null : Number(value)
 }
 
 export function readClientRow(row: typeof clients.$inferSelect): StoredClient {

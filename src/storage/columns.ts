@@ -22,3 +22,13 @@ export function placeholder(name: string, type: ColumnType): SQL {
 export function list(name: string, type: ColumnType): SQL {
   return sql`${placeholder(name, type)}[]`
 }
+
+/** A list as one parameter. Drizzle would make a parameter of each member. */
+export function textArray(texts: readonly string[] | null): SQL {
+  return sql`${sql.param(texts)}::text[]`
+}
+
+/** Decodes a number that Postgres writes as text, or null. */
+export function nullableNumber(value: unknown): number | null {
+  return value === null ? null : Number(value)
+}

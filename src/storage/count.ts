@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { InvalidationCounts } from '../tokens/coverage.ts'
+import { type InvalidationCounts, nothingInvalidated } from '../tokens/coverage.ts'
 import { createBatcher } from './batch.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
@@ -159,7 +159,7 @@ async function countByScan(database: Database, question: CountQuestion): Promise
       previouslyInvalidated: sql`coalesce(sum(halves - new_halves), 0)`.mapWith(Number),
     })
     .from(sql`(${sql.join(parts, sql` union all `)}) counted`)
-  return counted ?? { invalidated: 0, previouslyInvalidated: 0 }
+  return counted ?? nothingInvalidated
 }
 
 /**

@@ -1,9 +1,9 @@
 import { and, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
-import type { InvalidationCounts } from '../tokens/coverage.ts'
+import { type InvalidationCounts, nothingInvalidated } from '../tokens/coverage.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Attribution, InvalidationScope, ScopeInvalidation } from '../tokens/store.ts'
 import { createBatcher } from './batch.ts'
-import { column, list, placeholder } from './columns.ts'
+import { column, list, nullableNumber, placeholder } from './columns.ts'
 import { type CountQuestion, type Coverage, prepareCount } from './count.ts'
 import type { Database } from './engine/database.ts'
 import { evidence } from './engine/errors.ts'
@@ -34,7 +34,7 @@ export function prepareInvalidateScope(
 
   return async (asked, by) => {
     const appended = await append(asked, by)
-    if (appended === undefined) return { ...nothing, revision: undefined }
+    if (appended === undefined) return { ...nothingInvalidated, revision: undefined }
     return { ...(await countAppended(appended)), revision: appended.revision }
   }
 }
@@ -87,13 +87,11 @@ export function prepareCountScope(
 
   return async (asked, at) => {
     const scope = await readScope(database, asked)
-    if (scope === undefined) return nothing
+    if (scope === undefined) return nothingInvalidated
     const revision = await nextRevision(database, scope)
     return count({ revision, coverage: { ...scope, bound: scope.bound ?? revision }, at })
   }
 }
-
-const nothing: InvalidationCounts = { invalidated: 0, previouslyInvalidated: 0 }
 
 /** Undefined if no login could be covered. */
 async function readScope(database: Database, asked: InvalidationScope): Promise<Scope | undefined> {
@@ -272,10 +270,6 @@ function prepareAppend({
     if (appended === undefined) throw new Error('Appending a revocation returned no row')
     return appended
   }
-}
-
-function nullableNumber(value: unknown): number | null {
-  return value === null ? null : Number(value)
 }
 
 /** Without both names: the exclusive lock that every writer shares. */

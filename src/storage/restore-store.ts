@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { nothingInvalidated } from '../tokens/coverage.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Loss, RestoreAnswer, RestoreStore } from '../tokens/restore.ts'
 import type { Attribution, InvalidationScope } from '../tokens/store.ts'
@@ -26,16 +27,14 @@ async function complete(database: Database, loss: Loss, by: Attribution): Promis
     return { appended, epoch: await readEpoch(db) }
   })
   await database.identity.check()
-  const counts = appended === undefined ? nothing : await prepareCountAppended(database)(appended)
+  const counts = appended === undefined ? nothingInvalidated : await prepareCountAppended(database)(appended)
   return { ...counts, revision: appended?.revision, epoch }
 }
-
-const nothing = { invalidated: 0, previouslyInvalidated: 0 } as const
 
 const append = (database: Database, loss: Lost, by: Attribution) => prepareAppendScope(database)(scopeOf(loss), by)
 
 async function count(database: Database, loss: Loss, at: Date): Promise<RestoreAnswer> {
-  const counts = loss.kind === 'writes' ? await prepareCountScope(database)(scopeOf(loss), at) : nothing
+  const counts = loss.kind === 'writes' ? await prepareCountScope(database)(scopeOf(loss), at) : nothingInvalidated
   return { ...counts, revision: undefined, epoch: await readEpoch(database.db) }
 }
 

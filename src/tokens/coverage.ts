@@ -21,6 +21,8 @@ export interface InvalidationCounts {
   readonly previouslyInvalidated: number
 }
 
+export const nothingInvalidated: InvalidationCounts = { invalidated: 0, previouslyInvalidated: 0 }
+
 /** The recorded fact of one invalidation: a row of the log. */
 export interface Revocation {
   readonly revision: number

@@ -1,5 +1,5 @@
 import { assertMayAccess, assertScope, type Caller, callerLabel, currentSessionOf, mayAccess } from './caller.ts'
-import type { InvalidationCounts, SweepScope } from './coverage.ts'
+import { type InvalidationCounts, nothingInvalidated, type SweepScope } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
 import { badInput, type InputFault, type InputField } from './input-fault.ts'
@@ -111,8 +111,6 @@ interface HalfOutcome {
 
 type InvalidationOutcome = InvalidationCounts & { readonly revision?: number | undefined }
 
-const nothingFound: InvalidationOutcome = { invalidated: 0, previouslyInvalidated: 0 }
-
 async function invalidateTarget(
   dependencies: TokensDependencies,
   target: InvalidationTarget,
@@ -153,13 +151,13 @@ async function invalidateToken(
   request: InvalidationRequest,
 ): Promise<InvalidationOutcome> {
   const presented = readToken(token)
-  if (presented === undefined) return nothingFound
+  if (presented === undefined) return nothingInvalidated
   if (presented.half !== half) throw badInput(otherKind[half])
   const { wholeSession, dryRun, issuedTo } = request.options
   const invalidateHalf = async () => countsOf(await dependencies.store.invalidateHalf(presented, request.attribution))
   if (!(wholeSession || dryRun || issuedTo !== undefined)) return invalidateHalf()
   const pair = await findPresented(dependencies.store, presented)
-  if (pair === undefined) return nothingFound
+  if (pair === undefined) return nothingInvalidated
   if (issuedTo !== undefined && pair.clientId !== issuedTo)
     throw new TokenServiceError('ERR_FORBIDDEN', 'This token was issued to another client.')
   if (wholeSession) return invalidateScope(dependencies, { kind: 'session', session: sessionOf(pair) }, request)
@@ -185,7 +183,7 @@ async function invalidateSession(
   const { caller, attribution } = request
   if (caller.kind !== 'owner') assertScope(caller, 'manage_token', 'invalidate a session that is not your own')
   const session = await dependencies.store.findSession(id, attribution.at)
-  if (session === undefined || !mayAccess(caller, session.owner)) return nothingFound
+  if (session === undefined || !mayAccess(caller, session.owner)) return nothingInvalidated
   return invalidateScope(dependencies, { kind: 'session', session }, request)
 }
 
