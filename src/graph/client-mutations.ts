@@ -3,11 +3,11 @@ import type { ClientAnswer } from '../tokens/client-verbs.ts'
 import type { InvalidationAnswer } from '../tokens/invalidate.ts'
 import type { Builder } from './builder.ts'
 import type { ClientRef } from './clients.ts'
-import type { ResultRef } from './invalidation.ts'
+import type { InvalidationResultRef } from './invalidation.ts'
 
 interface Refs {
   readonly tokenClient: ClientRef
-  readonly invalidation: ResultRef
+  readonly invalidation: InvalidationResultRef
 }
 
 /** The mutations that add, change, disable and delete clients. */

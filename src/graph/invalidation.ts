@@ -11,7 +11,7 @@ import { readId } from './connection.ts'
 import { type OwnerInputRef, readOwnerInput } from './owner.ts'
 import type { ReasonRef } from './reason.ts'
 
-export type ResultRef = ReturnType<typeof defineResult>
+export type InvalidationResultRef = ReturnType<typeof defineResult>
 
 interface Refs {
   readonly ownerInput: OwnerInputRef

@@ -5,13 +5,13 @@ import { initiatingEntity, mayReadCounts, mayReadDetails } from '../tokens/revoc
 import type { Builder } from './builder.ts'
 import { readId } from './connection.ts'
 import { declareEntity } from './federation.ts'
-import { type ResultRef, toInt } from './invalidation.ts'
+import { type InvalidationResultRef, toInt } from './invalidation.ts'
 import type { ReasonRef } from './reason.ts'
 import { isStored, loadSessionOnce, type SessionRef } from './session.ts'
 
 interface Refs {
   readonly tokenSession: SessionRef
-  readonly invalidation: ResultRef
+  readonly invalidation: InvalidationResultRef
   readonly reason: ReasonRef
 }
 
@@ -124,9 +124,10 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
       }),
     }),
   })
-  declareEntity(builder, revocation, builder.selection<{ id: string }>('id'), (keys, { tokens, caller }) =>
-    Promise.all(keys.map(({ id }) => tokens.findRevocation(readId(id), caller))),
-  )
+  declareEntity(builder, revocation, {
+    key: builder.selection<{ id: string }>('id'),
+    find: (keys, { tokens, caller }) => Promise.all(keys.map(({ id }) => tokens.findRevocation(readId(id), caller))),
+  })
   builder.objectField(tokenSession, 'revocation', (t) =>
     t.field({
       type: revocation,
