@@ -68,8 +68,7 @@ const maxCommentLength = 500
 export async function invalidate(
   dependencies: TokensDependencies,
   target: InvalidationTarget,
-  options: InvalidationOptions,
-  caller: Caller,
+  { options, caller }: Pick<InvalidationRequest, 'options' | 'caller'>,
 ): Promise<InvalidationAnswer> {
   assertOptionsFit(target, options)
   const attribution = {

@@ -54,7 +54,7 @@ export async function issue(
     ...halves,
   })
   if (id === undefined) return refuseOutdated()
-  return toIssuedPair(secrets, { slot, id, ...halves }, { scopes, session: { id, owner } }, issuedAt)
+  return toIssuedPair(secrets, { slot, id, ...halves, scopes, session: { id, owner } }, issuedAt)
 }
 
 /**

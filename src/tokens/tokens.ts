@@ -1,7 +1,6 @@
 import { type AnswerLookups, answerLookups } from './answer-lookups.ts'
 import { authenticate, type Credentials } from './authenticate.ts'
 import type { Caller } from './caller.ts'
-import { createClientVerbs } from './client-life.ts'
 import type { ClientVerbs } from './client-verbs.ts'
 import type { Revocation } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
@@ -9,6 +8,7 @@ import { type Introspection, introspect } from './introspect.ts'
 import { type InvalidationAnswer, type InvalidationOptions, type InvalidationTarget, invalidate } from './invalidate.ts'
 import { type IssueRequest, issue } from './issue.ts'
 import { createSubscriptions, type FeedEvent } from './live/subscriptions.ts'
+import { createClientVerbs } from './manage-clients.ts'
 import { assertLifetimes, type IssuedPair } from './pair.ts'
 import { type RefreshAnswer, type RefreshTerms, refresh, refreshOnTerms, type TermsNotMet } from './refresh.ts'
 import { findRevocation, listRevocations, type RevocationsRequest } from './revocations.ts'
@@ -139,7 +139,7 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     refresh: (refreshToken) => refresh(dependencies, refreshToken),
     refreshOnTerms: (refreshToken, terms) => refreshOnTerms(dependencies, refreshToken, terms),
     introspect: (token, caller) => introspect(dependencies, token, caller),
-    invalidate: (target, caller, options = {}) => invalidate(dependencies, target, options, caller),
+    invalidate: (target, caller, options = {}) => invalidate(dependencies, target, { options, caller }),
     listSessions: (request, caller) => listSessions(dependencies, request, caller),
     findSession: (id, caller) => findSession(dependencies, id, caller),
     listRevocations: (request, caller) => listRevocations(dependencies, request, caller),
