@@ -19,12 +19,12 @@ export { createTokenStore } from './storage/token-store.ts'
 export type { Credentials } from './tokens/authenticate.ts'
 export { type ActiveToken, anonymous, type Caller, type ServiceScope } from './tokens/caller.ts'
 export type {
-  ChangedClient,
   ClientChange,
+  ClientChangeAnswer,
   ClientChangeBy,
-  ClientPage,
   ClientRefusal,
   ClientStore,
+  ClientsQuery,
   EndedTokens,
 } from './tokens/client-store.ts'
 export type {

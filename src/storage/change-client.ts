@@ -1,7 +1,7 @@
 import { getTableColumns, sql } from 'drizzle-orm'
 import type {
-  ChangedClient,
   ClientChange,
+  ClientChangeAnswer,
   ClientChangeBy,
   ClientChangeRefusal,
   ClientTokens,
@@ -38,7 +38,7 @@ const refusals = {
  */
 export function createChangeClient(
   database: Database,
-): (id: string, change: Change, by: ClientChangeBy) => Promise<ChangedClient> {
+): (id: string, change: Change, by: ClientChangeBy) => Promise<ClientChangeAnswer> {
   const countAppended = prepareCountAppended(database)
 
   return async (id, change, by) => {

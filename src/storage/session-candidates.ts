@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { ListableScope } from '../tokens/coverage.ts'
-import type { SessionPage } from '../tokens/store.ts'
+import type { SessionsQuery } from '../tokens/store.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import {
@@ -20,7 +20,7 @@ import {
  * through a million sessions that a sweep has ended.
  */
 export interface CandidateQuestion<Scope extends ListableScope = ListableScope>
-  extends Omit<SessionPage, 'scope' | 'before'> {
+  extends Omit<SessionsQuery, 'scope' | 'before'> {
   readonly scope: Scope
   readonly before: number
 }

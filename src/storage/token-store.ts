@@ -34,7 +34,7 @@ export function createTokenStore(database: Database): TokenStore {
     invalidateScope: (scope, by) => guardStorage(() => invalidateScope(scope, by)),
     countScope: (scope, at) => guardStorage(() => countScope(scope, at)),
     findSession: (id, at) => guardStorage(async () => (await findSession({ id, at })) ?? undefined),
-    listSessions: (page) => guardStorage(() => listSessions(page)),
+    listSessions: (query) => guardStorage(() => listSessions(query)),
   }
 
   async function findPair(key: PairKey): Promise<StoredPair | undefined> {

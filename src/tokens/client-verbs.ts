@@ -48,6 +48,8 @@ export type ClientAnswer =
     }
   | { readonly outcome: 'refused'; readonly reason: ClientRefusal }
 
+export type ClientChanged = Extract<ClientAnswer, { readonly outcome: 'changed' }>
+
 /**
  * The life of clients: the programs that authenticate by an id and a secret.
  *

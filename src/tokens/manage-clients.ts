@@ -9,7 +9,7 @@ import {
   refuseOutdated,
   serviceScopes,
 } from './caller.ts'
-import type { ChangedClient, ClientChange, ClientChangeBy, ClientTokens } from './client-store.ts'
+import type { ClientChange, ClientChangeAnswer, ClientChangeBy, ClientTokens } from './client-store.ts'
 import {
   type ClientAnswer,
   type ClientsRequest,
@@ -110,7 +110,7 @@ function changeBy(caller: KnownCaller, at: Date, reason?: InvalidationReason): C
   return { at, caller: callerLabel(caller), reason, heldScopes: heldScopesOf(caller), ...authorityOf(caller) }
 }
 
-function answerOf(changed: ChangedClient, at: Date, minted: string | undefined): ClientAnswer {
+function answerOf(changed: ClientChangeAnswer, at: Date, minted: string | undefined): ClientAnswer {
   switch (changed.outcome) {
     case 'changed':
       return { outcome: 'changed', client: toListed(changed.client, at), secret: minted, ended: changed.ended }

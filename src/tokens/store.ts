@@ -36,7 +36,7 @@ export interface TokenStore {
   findSession(id: number, at: Date): Promise<StoredSession | undefined>
 
   /** Sessions, the newest login first. */
-  listSessions(page: SessionPage): Promise<readonly StoredSession[]>
+  listSessions(query: SessionsQuery): Promise<readonly StoredSession[]>
 }
 
 /** Who made a revocation, when and why, for the log. `at` decides only which halves had expired by then. */
@@ -94,7 +94,8 @@ export interface StoredSession extends Session {
   readonly endedBy: number | undefined
 }
 
-export interface SessionPage {
+/** Which page of which sessions. */
+export interface SessionsQuery {
   readonly scope: ListableScope
   /** Also sessions without any valid token. */
   readonly includeEnded: boolean
