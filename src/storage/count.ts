@@ -69,11 +69,30 @@ export function prepareCount(database: Database): (question: CountQuestion) => P
 /** Above this number of pairs a scan is faster. */
 const mostByKey = 1_000
 
+type KeySelector = 'session' | 'owner'
+
 /** Answers null if there are too many pairs. */
 function prepareCountOf(
-  { db, statementName }: Database,
-  selector: 'session' | 'owner',
+  database: Database,
+  selector: KeySelector,
 ): (questions: readonly CountQuestion[]) => Promise<readonly (InvalidationCounts | null)[]> {
+  const statement = prepareCountByKey(database, selector)
+
+  return async (questions) => {
+    const rows = await statement.execute({
+      realms: column(questions, ({ coverage }) => coverage.realm),
+      usernames: column(questions, ({ coverage }) => coverage.username),
+      sessionIds: column(questions, ({ coverage }) => coverage.sessionId),
+      bounds: column(questions, ({ coverage }) => coverage.bound),
+      sparedSessionIds: column(questions, ({ coverage }) => coverage.sparedSessionId),
+      revisions: column(questions, ({ revision }) => revision),
+      at: column(questions, ({ at }) => at.toISOString()),
+    })
+    return rows.map(({ pairs, ...counts }) => (pairs === mostByKey ? null : counts))
+  }
+}
+
+function prepareCountByKey({ db, statementName }: Database, selector: KeySelector) {
   const pairs = {
     session: sql`token_pairs pair where pair.session_id = asked.session_id`,
     owner: sql`${pairsOf({ realm: sql`asked.realm`, username: sql`asked.username` })} pair
@@ -86,7 +105,7 @@ function prepareCountOf(
     username: sql`pair.username`,
     clientId: sql`pair.client_id`,
   })
-  const statement = db
+  return db
     .select({
       pairs: sql`pairs`.mapWith(Number),
       invalidated: sql`invalidated`.mapWith(Number),
@@ -126,19 +145,6 @@ function prepareCountOf(
     )
     .orderBy(sql`place`)
     .prepare(statementName(`count_of_${selector}`))
-
-  return async (questions) => {
-    const rows = await statement.execute({
-      realms: column(questions, ({ coverage }) => coverage.realm),
-      usernames: column(questions, ({ coverage }) => coverage.username),
-      sessionIds: column(questions, ({ coverage }) => coverage.sessionId),
-      bounds: column(questions, ({ coverage }) => coverage.bound),
-      sparedSessionIds: column(questions, ({ coverage }) => coverage.sparedSessionId),
-      revisions: column(questions, ({ revision }) => revision),
-      at: column(questions, ({ at }) => at.toISOString()),
-    })
-    return rows.map(({ pairs, ...counts }) => (pairs === mostByKey ? null : counts))
-  }
 }
 
 /**

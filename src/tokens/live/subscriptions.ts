@@ -55,8 +55,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
   const { log, emit = dropEvents } = dependencies
   const feed = createFeed(log, emit)
   const watch = createWatch(dependencies, feed)
-  const streams = new Set<Stream<unknown>>()
-  let hasEnded = false
+  const { begin, endStreams } = createStreams()
 
   return {
     async watchToken(caller) {
@@ -89,10 +88,19 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
         return follow({ feed, log, mayFollow }, stream, first)
       })
     },
-    endStreams() {
-      hasEnded = true
-      for (const stream of [...streams]) stream.end()
-    },
+    endStreams,
+  }
+}
+
+/** The open streams. `endStreams` ends them, and each one that begins later. */
+function createStreams() {
+  const streams = new Set<Stream<unknown>>()
+  let hasEnded = false
+  return { begin, endStreams }
+
+  function endStreams(): void {
+    hasEnded = true
+    for (const stream of [...streams]) stream.end()
   }
 
   /** Answers the stream once it is prepared. A failure before that is an error of the request, not of the stream. */
