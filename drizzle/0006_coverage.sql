@@ -68,7 +68,7 @@ CREATE OR REPLACE VIEW "public"."token_pair_states" AS (
     limit 1
   ) cover on true);
 --> statement-breakpoint
--- Whoever had all scopes has all scopes.
+-- A client that had all scopes gets the new ones too.
 update clients set scopes = scopes || array(
   select scope from unnest(array['follow_revocations', 'manage_clients']) scope where scope <> all(scopes))
 where scopes @> array['create_token', 'introspect_token', 'manage_token'];

@@ -2,8 +2,8 @@
  * The operational events of the service: one typed stream, for logs, metrics and alerts. Imports nothing, so that every
  * folder can report.
  *
- * Names are stable: an alert may be set on one, a retired name is never used again. Evidence is for operators; it holds no
- * token, secret, digest or SQL parameter.
+ * Names are stable: an alert may be set on one, a retired name is never used again. Evidence is for operators; it holds
+ * no token, secret, digest or SQL parameter.
  */
 export const events = {
   unexpected_error: {

@@ -6,11 +6,11 @@ const mostPerSecond = 5
 const mostMessages = 1_000
 
 /**
- * Reports the same event with the same error message at most five times in a second. What was left out is reported at the
- * end of the second, by one more event of the same name with the fact `leftOut`.
+ * Reports the same event with the same error message at most five times in a second. What was left out is reported at
+ * the end of the second, by one more event of the same name with the fact `leftOut`.
  *
- * While the database is down each request fails with the same error: 5,000 lines a second would fill a disk and slow the
- * process down, and would say no more than the first.
+ * While the database is down each request fails with the same error: 5,000 lines a second would fill a disk and slow
+ * the process down, and would say no more than the first.
  */
 export function limitRepeats(emit: EmitEvent): EmitEvent {
   const seen = new Map<string, { emitted: number; leftOut: number }>()

@@ -14,8 +14,8 @@ interface Waiting<Item, Answer> {
  * A single item is sent at once. Concurrent items share a statement and its commit, which is what makes it fast (in a
  * batch of 64, a row costs Postgres about a seventh). There is no timer: no item waits for a batch to fill.
  *
- * `concurrency` is how many statements may be in flight at once. With two, concurrent items are split in halves, so that
- * this process reads and writes HTTP for one half while Postgres works on the other. With one, this process and
+ * `concurrency` is how many statements may be in flight at once. With two, concurrent items are split in halves, so
+ * that this process reads and writes HTTP for one half while Postgres works on the other. With one, this process and
  * Postgres would each wait for the other to finish.
  *
  * `run` must return one answer for each item, in the same order. If it throws, all items of that batch fail, and no

@@ -33,8 +33,8 @@ const refusals = {
 } as const satisfies Readonly<Record<string, ClientChangeRefusal>>
 
 /**
- * Adds or changes a client by the function `change_client` of the migrations, which decides under one lock, and then counts
- * the tokens that it has ended.
+ * Adds or changes a client by the function `change_client` of the migrations, which decides under one lock, and then
+ * counts the tokens that it has ended.
  */
 export function createChangeClient(
   database: Database,
@@ -54,7 +54,9 @@ export function createChangeClient(
     return { outcome: 'changed', client: readClientRow(client), ended }
   }
 
-  /** The change is committed: whatever goes wrong from here on, the caller must learn that, and a secret that is new. */
+  /**
+   * The change is committed: whatever goes wrong from here on, the caller must learn that, and a secret that is new.
+   */
   async function countEnded(appended: CountQuestion): Promise<EndedTokens> {
     const counts = await countAppended(appended).catch(() => undefined)
     return { revision: appended.revision, counts }

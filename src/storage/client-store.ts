@@ -60,8 +60,8 @@ async function addFirst({ db }: Database, { id, secretDigest, scopes }: Client):
 }
 
 /**
- * Takes the lock of every change of a client: a session that is being created is committed before the secret changes, or
- * is refused after it. A service that starts again with the secret that it had before changes nothing.
+ * Takes the lock of every change of a client: a session that is being created is committed before the secret changes,
+ * or is refused after it. A service that starts again with the secret that it had before changes nothing.
  */
 async function put({ db }: Database, { id, secretDigest, scopes }: Client): Promise<boolean> {
   const locked = db.$with('locked', {}).as(sql`select lock_scope(null, null)`)

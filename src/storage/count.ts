@@ -14,7 +14,9 @@ import {
   type ScopeColumns,
 } from './sweep-scope.ts'
 
-/** What one revocation covers, as columns of its row. A session's has its owner's names, because their locks are taken. */
+/**
+ * What one revocation covers, as columns of its row. A session's has its owner's names, because their locks are taken.
+ */
 export interface Coverage extends ScopeColumns {
   readonly sessionId: number | null
   /** Sessions with an id below it. */
@@ -26,7 +28,7 @@ export interface CountQuestion {
   readonly coverage: Coverage
   /** The count is a function of the log up to this revision. */
   readonly revision: number
-  /** Halves that had expired by then are dead. */
+  /** Halves that had expired by then were not live. */
   readonly at: Date
 }
 
@@ -44,15 +46,16 @@ interface Earlier {
  * Counts the halves that a revocation ended: those of each pair it covers that was live when it was made.
  *
  * A pair is live if one of its halves was neither expired nor invalidated. For a live pair each half counts: newly, or
- * previously if it had its own revocation before. A pair covered by an earlier sweep is not live, so no half is counted as
- * new twice.
+ * previously if it had its own revocation before. A pair covered by an earlier sweep is not live, so no half is counted
+ * as new twice.
  *
  * It reads after the commit and holds no lock. What it counts cannot change any more, because a covered session is not
- * refreshed. A session or an owner has a handful of pairs, which are looked up one by one, by a statement that is prepared
- * and planned once: preparing it takes ten times as long as running it. A realm, a username in all realms, a client and
- * everything may have many pairs, so they are counted by a scan.
+ * refreshed. A session or an owner has a handful of pairs, which are looked up one by one, by a statement that is
+ * prepared and planned once: preparing it takes ten times as long as running it. A realm, a username in all realms, a
+ * client and everything may have many pairs, so they are counted by a scan.
  *
- * Both ways restate the rule of the view `token_pair_states` as of a revision. `test/engines/rule.test.ts` compares them.
+ * Both ways restate the rule of the view `token_pair_states` as of a revision. `test/engines/rule.test.ts` compares
+ * them.
  */
 export function prepareCount(database: Database): (question: CountQuestion) => Promise<InvalidationCounts> {
   const ofSession = createBatcher(prepareCountOf(database, 'session'))
@@ -149,8 +152,8 @@ function prepareCountByKey({ db, statementName }: Database, selector: KeySelecto
 
 /**
  * The same rule, arranged for a scan. The scan of the pairs reads an index alone and ignores the log. Corrections then
- * come from the log: the pairs that earlier revocations touch are few, and to look each pair up in the log takes several
- * times as long as the scan.
+ * come from the log: the pairs that earlier revocations touch are few, and to look each pair up in the log takes
+ * several times as long as the scan.
  */
 async function countByScan(database: Database, question: CountQuestion): Promise<InvalidationCounts> {
   const earlier = await readEarlier(database, question)
@@ -169,8 +172,8 @@ async function countByScan(database: Database, question: CountQuestion): Promise
 }
 
 /**
- * An earlier revocation of the whole scope that spared no session covered every session below its bound, so the count may
- * begin there.
+ * An earlier revocation of the whole scope that spared no session covered every session below its bound, so the count
+ * may begin there.
  */
 async function readEarlier({ db }: Database, { revision, coverage }: CountQuestion): Promise<Earlier> {
   const covering = sql`${revocationsCovering(coverage)} covering where revision < ${revision} and spared_session_id is null`

@@ -14,7 +14,7 @@ import { byClientIndex, columnsOf, isOf } from './sweep-scope.ts'
 interface Scope extends Omit<Coverage, 'bound'> {
   readonly selector: 'session' | 'owner'
   readonly bound: number | undefined
-  /** Said in so many words: the table refuses a scope without any name that does not say it. */
+  /** True for everything, and only then: the table refuses a scope that has neither a name nor this. */
   readonly everything: true | null
 }
 
@@ -24,8 +24,8 @@ interface Scope extends Omit<Coverage, 'bound'> {
  * The row takes effect at its commit, whatever the number of tokens. The counts are a function of the log up to that
  * revision, so they are read after the commit and block no other statement.
  *
- * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE: with `revision` the revocation has taken effect and its counts follow
- * in the record; without one the outcome is unknown
+ * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE: with `revision` the revocation has taken effect and its counts
+ * follow in the record; without one the outcome is unknown
  */
 export function prepareInvalidateScope(
   database: Database,
@@ -127,8 +127,8 @@ async function readScope(database: Database, asked: InvalidationScope): Promise<
  * The bound that covers every login of a scope made before an instant: one above the last of them.
  *
  * The clock that stamped a login selects the row; from then on revisions alone decide. A revision is taken under the
- * scope's lock first, so that logins under way have been committed by then and are seen. Logins made at the same time get
- * their revisions in any order, so one stamped at the instant or after it may end with one stamped before it.
+ * scope's lock first, so that logins under way have been committed by then and are seen. Logins made at the same time
+ * get their revisions in any order, so one stamped at the instant or after it may end with one stamped before it.
  */
 async function boundBefore(database: Database, scope: Scope, instant: Date): Promise<number | undefined> {
   const revision = await nextRevision(database, scope)
@@ -143,8 +143,9 @@ async function boundBefore(database: Database, scope: Scope, instant: Date): Pro
 /**
  * The last login before an instant, found by scanning back from the newest.
  *
- * Each part scans an index that is in the order of sessions, so it reads what was logged in since the instant and no more:
- * for everything, first pairs by their id, and the others by their session (a session's first pair may have been removed).
+ * Each part scans an index that is in the order of sessions, so it reads what was logged in since the instant and no
+ * more: for everything, first pairs by their id, and the others by their session (a session's first pair may have been
+ * removed).
  */
 function lastLogins(scope: Scope, revision: number, instantAt: SQL): readonly SQL[] {
   const startedAt = sql`coalesce(pair.session_started_at, pair.issued_at)`
@@ -198,8 +199,8 @@ const abandonedSeconds = 120
 
 /**
  * Counts the revocations whose process ended, lost the database or ran out of time between the commit and the count, so
- * that the log is complete. The count is a function of the log up to the revocation, so it is the same later. Answers how
- * many it counted.
+ * that the log is complete. The count is a function of the log up to the revocation, so it is the same later. Answers
+ * how many it counted.
  */
 export async function completeCounts(database: Database, now: Date): Promise<number> {
   const { revision, selector, at } = revocations
@@ -238,7 +239,8 @@ function prepareAppend({
 ) => Promise<{ readonly revision: number; readonly bound: number } | undefined> {
   const given = { realm: placeholder('realm', 'text'), username: placeholder('username', 'text') }
   const clientId = placeholder('clientId', 'text')
-  // As text: a prepared statement remembers the type of a parameter by number, and a restored database has another number.
+  // As text: a prepared statement remembers the type of a parameter by number, and a restored database has another
+  // number.
   const selector = sql`${placeholder('selector', 'text')}::revocation_selector`
   const sessionId = placeholder('sessionId', 'bigint')
   const locked = db.$with('locked', {}).as(sql`select ${locks(given)}`)

@@ -70,12 +70,13 @@ export async function readSince(
 const beginning: Cursor = { epoch: '', seen: undefined, page: undefined }
 
 /**
- * Whether retention may have deleted rows that the cursor has not seen, or the cursor's numbers belong to another history
- * of the database: a backup was restored, another server took over, or its files were set back to an earlier state.
+ * Whether retention may have deleted rows that the cursor has not seen, or the cursor's numbers belong to another
+ * history of the database: a backup was restored, another server took over, or its files were set back to an earlier
+ * state.
  *
- * It is not enough to check that the cursor has seen the newest transaction whose rows were deleted. An older transaction
- * may have been running then, have ended since, and have lost rows. A transaction that is still running has lost none,
- * however old it is.
+ * It is not enough to check that the cursor has seen the newest transaction whose rows were deleted. An older
+ * transaction may have been running then, have ended since, and have lost rows. A transaction that is still running has
+ * lost none, however old it is.
  */
 function isLost({ epoch, seen, page }: Cursor, now: LogState): boolean {
   const { snapshot, newestDeleted } = now

@@ -82,9 +82,9 @@ const margin = 2 ** 32
  * A number that was certainly not given out yet, by this database or by any other that had the same backup.
  *
  * Every history of a database stays below a line: 100,000 numbers for each second since 2026 began. A restore moves the
- * sequence up to the line as it is now, so above all that any history has given out until now, however often which backup
- * was restored. (A distance from the backup's own number would not do: a backup that is restored twice would give out the
- * same numbers twice.) The line meets the greatest number after 89 years: 2^48 / 100,000 s.
+ * sequence up to the line as it is now, so above all that any history has given out until now, however often which
+ * backup was restored. (A distance from the backup's own number would not do: a backup that is restored twice would
+ * give out the same numbers twice.) The line meets the greatest number after 89 years: 2^48 / 100,000 s.
  *
  * A sequence above the line (the clock is wrong, or an operator has moved it) moves by a margin instead.
  */

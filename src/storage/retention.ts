@@ -78,9 +78,9 @@ async function runOnce(database: Database, options: RetentionOptions): Promise<v
 }
 
 /**
- * About every minute, until the process ends or the returned function is called: checks whether the database was restored
- * from a backup under this process, completes counts and deletes expired rows. After a failure, which is the event
- * `retention_failed` of the database, the next round tries again.
+ * About every minute, until the process ends or the returned function is called: checks whether the database was
+ * restored from a backup under this process, completes counts and deletes expired rows. After a failure, which is the
+ * event `retention_failed` of the database, the next round tries again.
  */
 export function startRetention(database: Database, options: RetentionOptions): () => Promise<void> {
   const stopping = new AbortController()

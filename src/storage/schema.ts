@@ -61,7 +61,7 @@ export const tokenPairs = pgTable(
     sessionId: revisionColumn('session_id').notNull(),
     issuedAt: instant('issued_at').notNull(),
     accessExpiresAt: instant('access_expires_at').notNull(),
-    /** When no token of the pair is usable any more: the refresh token's expiry, or the access token's without one. */
+    /** When the whole pair has expired: the refresh token's expiry, or the access token's without one. */
     expiresAt: instant('expires_at').notNull(),
     slot: smallint('slot').notNull(),
     hasRefresh: boolean('has_refresh').notNull().generatedAlwaysAs(sql`refresh_digest is not null`),
@@ -139,7 +139,7 @@ export const revocations = pgTable(
     previouslyInvalidated: bigint('previously_invalidated', { mode: 'number' }),
     reason: text('reason'),
     comment: text('comment'),
-    /** The transaction that appended it. What a follower of the log has seen is a snapshot of transactions, never a revision. */
+    /** The transaction that appended it: a follower's cursor is a snapshot of transactions, never a revision. */
     xid: xid('xid').notNull().default(sql`pg_current_xact_id()`),
     /** Covers every session that this client created. */
     clientId: text('client_id'),
@@ -219,7 +219,7 @@ export const databaseIdentity = pgTable('database_identity', {
  *
  * A half is invalid when it has its own revocation, or when a revocation of its session, owner, client or of everything
  * covers it: the names match, the bound is above the pair's *session* id, and the session is not the one spared. The
- * login's revision decides, not the pair's, so no refresh escapes a revocation that ran beside it.
+ * login's revision decides, not the pair's, so no refresh escapes a revocation that ran at the same time.
  *
  * Restated for speed in count.ts, session-candidates.ts and sessions.ts, and in tokens/coverage.ts for code without a
  * database. `test/engines/rule.test.ts` compares them.

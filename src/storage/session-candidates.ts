@@ -74,8 +74,9 @@ export function prepareOwnerCandidates({
  * The candidates of a realm, of a username in all realms, or of a client; all may be many. The pairs of a username are
  * collected and sorted.
  *
- * The indexes of realms and clients have sessions in order: "group by" reads them until the page is full, where "distinct"
- * would collect the whole scope first. The limit is a literal and not a parameter, so that the planner knows this.
+ * The indexes of realms and clients have sessions in order: "group by" reads them until the page is full, where
+ * "distinct" would collect the whole scope first. The limit is a literal and not a parameter, so that the planner knows
+ * this.
  */
 export async function listCandidates({ db }: Database, question: CandidateQuestion): Promise<readonly number[]> {
   const { scope, includeEnded, before, limit, at } = question
@@ -116,9 +117,9 @@ function sparedSessions(covering: SQL): SQL {
 }
 
 /**
- * Whether a pair is not expired, its client's sessions were not ended, and no revocation names its session or every half
- * of it. An owner who logs in and out all day, token by token, leaves thousands of sessions: without this condition each
- * would be read on its own.
+ * Whether a pair is not expired, its client's sessions were not ended, and no revocation names its session or every
+ * half of it. An owner who logs in and out all day, token by token, leaves thousands of sessions: without this
+ * condition each would be read on its own.
  *
  * Restates a part of the rule of the view `token_pair_states`, which decides in the end. `test/engines/rule.test.ts`
  * compares the lists with the view.

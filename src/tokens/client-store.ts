@@ -10,8 +10,8 @@ export interface ClientsQuery {
 }
 
 /**
- * The storage port for clients: one method for each atomic operation. All methods throw `ERR_STORAGE_UNAVAILABLE` when the
- * database does not answer.
+ * The storage port for clients: one method for each atomic operation. All methods throw `ERR_STORAGE_UNAVAILABLE` when
+ * the database does not answer.
  */
 export interface ClientStore {
   /** Also finds a disabled and a deleted client. */
@@ -28,8 +28,8 @@ export interface ClientStore {
    */
   putClient(client: Client): Promise<boolean>
   /**
-   * Changes a client, and in the same commit ends the tokens that end with it. Once it has answered, no session of a caller
-   * that authenticated before is created any more, if the client was disabled, deleted or given another secret.
+   * Changes a client, and in the same commit ends the tokens that end with it. Once it has answered, no session of a
+   * caller that authenticated before is created any more, if the client was disabled, deleted or given another secret.
    */
   changeClient(id: string, change: ClientChange, by: ClientChangeBy): Promise<ClientChangeAnswer>
   /** Clients that were not deleted, also disabled ones, the oldest first. */
@@ -40,7 +40,7 @@ export interface ClientStore {
 export type ClientChange =
   /** Planned: another secret, and the one before is accepted until then. Nothing ends. */
   | { readonly kind: 'rotate'; readonly secretDigest: Uint8Array; readonly keepPreviousUntil: Date }
-  /** Leaked: another secret, and those before are dead at once. */
+  /** Leaked: another secret, and those before are refused at once. */
   | { readonly kind: 'replace'; readonly secretDigest: Uint8Array; readonly ends: ClientTokens }
   | { readonly kind: 'scopes'; readonly scopes: readonly string[] }
   | { readonly kind: 'disable'; readonly ends: ClientTokens }

@@ -85,8 +85,8 @@ export function digestClientSecret(secret: string): Uint8Array {
 /**
  * The client with this id and secret. During a rotation the previous secret is accepted as well.
  *
- * An unknown id, a disabled client and a wrong secret all cost the same digest and comparisons and throw the same error,
- * so a caller cannot find out which ids exist.
+ * An unknown id, a disabled client and a wrong secret all cost the same digest and comparisons and throw the same
+ * error, so a caller cannot find out which ids exist.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */

@@ -4,8 +4,8 @@ import { TokenServiceError } from './errors.ts'
  * Faults in the input, as data.
  *
  * The domain says which field is wrong, and why. Each dialect has its own name for the field: a realm is `realmName` in
- * GraphQL, `realm_name` in Elasticsearch, and `--realm` at the command line. So the message is made from parts, once for
- * each dialect, and no dialect has to edit a finished sentence.
+ * GraphQL, `realm_name` in Elasticsearch, and `--realm` at the command line. So the message is made from parts, once
+ * for each dialect, and no dialect has to edit a finished sentence.
  */
 
 /** The fields of requests, as the domain names them. */

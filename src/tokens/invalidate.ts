@@ -27,11 +27,13 @@ export interface InvalidationOptions {
   readonly issuedTo?: string | undefined
   /** With an owner, a client or everything: all sessions except the caller's own. */
   readonly keepCurrentSession?: boolean
-  /** With an owner, a client or everything: only sessions that began before this time, with all their refreshed pairs. */
+  /**
+   * With an owner, a client or everything: only sessions that began before this time, with all their refreshed pairs.
+   */
   readonly issuedBefore?: Date | undefined
   /**
-   * With an owner, a client or everything: refuse, and change nothing, if more tokens than this would end. They are counted
-   * just before: what logs in between the count and the revocation ends as well.
+   * With an owner, a client or everything: refuse, and change nothing, if more tokens than this would end. They are
+   * counted just before: what logs in between the count and the revocation ends as well.
    */
   readonly expectAtMost?: number | undefined
   /** Count what would be invalidated, and change nothing. */

@@ -19,8 +19,8 @@ export interface IssueRequest {
 /**
  * Creates a session with its first pair. Needs the scope `create_token`.
  *
- * A client that was disabled, deleted or given another secret after it had authenticated creates no session: once such a
- * change has been answered, only sessions that began before it are left to end.
+ * A client that was disabled, deleted or given another secret after it had authenticated creates no session: once such
+ * a change has been answered, only sessions that began before it are left to end.
  *
  * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
  */

@@ -181,8 +181,8 @@ function newSecret(given: string | undefined): {
 }
 
 /**
- * Reads the scopes of a client, and answers each once. Another scope than those of this service would grant nothing: it is
- * more likely misspelt than meant.
+ * Reads the scopes of a client, and answers each once. Another scope than those of this service would grant nothing: it
+ * is more likely misspelt than meant.
  */
 function readServiceScopes(scopes: readonly string[], caller: KnownCaller): readonly string[] {
   const known: readonly string[] = serviceScopes

@@ -14,8 +14,9 @@ export interface Lifetimes {
 }
 
 /**
- * The ranges and defaults of the lifetimes, also for the settings of the service. An access token's must stay below 24.8
- * days: `watchToken` waits for its expiry with `setTimeout`, which fires at once if it is given more than 2^31 - 1 ms.
+ * The ranges and defaults of the lifetimes, also for the settings of the service. An access token's must stay below
+ * 24.8 days: `watchToken` waits for its expiry with `setTimeout`, which fires at once if it is given more than 2^31 - 1
+ * ms.
  */
 export const lifetimeRanges = {
   accessTokenSeconds: { min: 1, max: 3600, default: 1200 },
@@ -24,9 +25,9 @@ export const lifetimeRanges = {
 } as const satisfies Readonly<Record<keyof Lifetimes, Readonly<Record<'min' | 'max' | 'default', number>>>>
 
 /**
- * Requires lifetimes in their ranges, and refresh tokens that live as long as access tokens or longer: the row of a pair
- * is kept until its refresh token expires. If the access token lived longer, retention would delete the row while the
- * access token is still valid.
+ * Requires lifetimes in their ranges, and refresh tokens that live as long as access tokens or longer: the row of a
+ * pair is kept until its refresh token expires. If the access token lived longer, retention would delete the row while
+ * the access token is still valid.
  *
  * @throws TokenServiceError ERR_CONFIGURATION
  */

@@ -10,8 +10,8 @@ import type { Attribution } from './store.ts'
  */
 export interface RestoreOptions {
   /**
-   * When the restored database was first used again: sessions that began later live on. All end if it is left out: those
-   * in a database that was not used since are all as old as the backup.
+   * When the restored database was first used again: sessions that began later live on. All end if it is left out:
+   * those in a database that was not used since are all as old as the backup.
    */
   readonly since?: Date | undefined
   /** Nothing was written between the backup or copy and now: no token ends. */
@@ -33,8 +33,8 @@ export interface RestoreAnswer extends InvalidationCounts {
 /** The storage port for completing a restore. */
 export interface RestoreStore {
   /**
-   * Ends what may have been ended after the backup, moves the numbers beyond all that were given out since, and begins a
-   * new epoch, so that followers read the log anew. All in one commit, while no other statement writes.
+   * Ends what may have been ended after the backup, moves the numbers beyond all that were given out since, and begins
+   * a new epoch, so that followers read the log anew. All in one commit, while no other statement writes.
    *
    * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE; ERR_DATABASE_RESTORED: its numbers are used up
    */
@@ -52,7 +52,8 @@ interface RestoreDependencies {
  * Completes the restore or the copy of a database by what the operator says was lost. No route reaches this: only an
  * operator knows which backup was restored.
  *
- * @throws TokenServiceError ERR_FORBIDDEN: not an operator; ERR_BAD_INPUT; ERR_STORAGE_UNAVAILABLE; ERR_DATABASE_RESTORED
+ * @throws TokenServiceError ERR_FORBIDDEN: not an operator; ERR_BAD_INPUT; ERR_STORAGE_UNAVAILABLE;
+ * ERR_DATABASE_RESTORED
  */
 export async function completeRestore(
   { restores, clock }: RestoreDependencies,

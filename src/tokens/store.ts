@@ -12,8 +12,9 @@ import type { HalfReference, PairKey } from './token.ts'
  */
 export interface TokenStore {
   /**
-   * Adds the first pair of a new session and answers its id, which is also the id of the session. Undefined, and nothing
-   * is added, if the caller's client was disabled, deleted or given another secret after the caller authenticated.
+   * Adds the first pair of a new session and answers its id, which is also the id of the session. Undefined, and
+   * nothing is added, if the caller's client was disabled, deleted or given another secret after the caller
+   * authenticated.
    */
   issue(pair: NewPair): Promise<number | undefined>
 

@@ -14,7 +14,10 @@ export interface AuthenticatedUser extends Owner {
   readonly scopes?: readonly string[]
 }
 
-/** Answers undefined for a wrong password and for an unknown name. An error that it throws becomes the event `unexpected_error`. */
+/**
+ * Answers undefined for a wrong password and for an unknown name. An error that it throws becomes the event
+ * `unexpected_error`.
+ */
 export type AuthenticatePassword = (username: string, password: string) => Promise<AuthenticatedUser | undefined>
 
 export interface GrantDependencies {

@@ -41,7 +41,9 @@ export function answerEmpty(status: 200 | 204): Response {
   return new Response(null, { status, headers })
 }
 
-/** Makes a route answer its errors too. An error that no caller can correct is reported as an event, and is not shown. */
+/**
+ * Makes a route answer its errors too. An error that no caller can correct is reported as an event, and is not shown.
+ */
 export function withErrorAnswers(
   answer: (request: Request) => Promise<Response>,
   emit: EmitEvent,

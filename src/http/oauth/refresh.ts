@@ -25,7 +25,9 @@ export async function refresh(tokens: Tokens, { form, caller }: FormRequest): Pr
   return answerJson(tokenResponse(answer.pair))
 }
 
-/** §5.1. A new pair has all scopes that were granted, so a client that asked for fewer must be answered which (§3.3). */
+/**
+ * §5.1. A new pair has all scopes that were granted, so a client that asked for fewer must be answered which (§3.3).
+ */
 function tokenResponse({ accessToken, expiresInSeconds, refresh: refreshHalf, scopes }: IssuedPair): object {
   return {
     access_token: accessToken,

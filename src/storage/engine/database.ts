@@ -48,13 +48,15 @@ export interface Background {
 /**
  * Whether this is still the database that this service has written, or one that was restored from a backup or copied.
  *
- * It is examined when the database is opened, and again at each `check`. A restored database is refused until an operator
- * has run `restored`; the next `check` finds that, and the database is served again.
+ * It is examined when the database is opened, and again at each `check`. A restored database is refused until an
+ * operator has run `restored`; the next `check` finds that, and the database is served again.
  */
 export interface IdentityWatch {
   /** Examines the database now, and reports a change as an event. */
   check(): Promise<void>
-  /** What the last check noticed, as the end of a sentence: "it was …"; undefined for a database that was not restored. */
+  /**
+   * What the last check noticed, as the end of a sentence: "it was …"; undefined for a database that was not restored.
+   */
   noticed(): string | undefined
   /** The error for every request while the database is refused; undefined while it is served. */
   refusal(): TokenServiceError | undefined
@@ -77,7 +79,10 @@ export type PostgresLocation = Extract<DatabaseLocation, { readonly kind: 'postg
 export interface DatabaseOptions {
   /** How long a statement may take before its request is answered that the outcome is unknown: 15,000 by default. */
   readonly statementTimeoutMs?: number
-  /** Receives the events of the storage, also those of `startRetention` and the token store. By default they are dropped. */
+  /**
+   * Receives the events of the storage, also those of `startRetention` and the token store. By default they are
+   * dropped.
+   */
   readonly emit?: EmitEvent
   /**
    * Refuses an embedded folder that holds no database; otherwise a database is created there. A caller that invalidates

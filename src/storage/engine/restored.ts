@@ -4,8 +4,8 @@ import type { Database } from './database.ts'
 /**
  * Repairs transaction numbers after a dump was restored into another cluster. Its rows may have transaction numbers
  * that this cluster has not reached yet: no snapshot contains them, so no follower would receive these rows. They get
- * the lowest number, before any follower reads. (A cursor from before the restore has another epoch, so its follower gets
- * a gap and reads from the beginning.)
+ * the lowest number, before any follower reads. (A cursor from before the restore has another epoch, so its follower
+ * gets a gap and reads from the beginning.)
  */
 export async function repairRestoredRows({ db }: Pick<Database, 'db'>): Promise<void> {
   await db.execute(sql`
