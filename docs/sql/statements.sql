@@ -1239,9 +1239,6 @@ from (select) as one;
 -- src/storage/restore-store.ts, restored
 select lock_scope(null, null);
 
--- src/storage/retention.ts, emptySlot: retention
-select empty_slot($1, $2::timestamptz) from (select) one;
-
 -- src/storage/retention.ts, deleteRevocations: retention
 with "gone" as (
   delete from revocations
@@ -1265,6 +1262,9 @@ with "gone" as (
 )
 select count(*)
 from gone;
+
+-- src/storage/retention.ts, emptySlot: retention
+select empty_slot($1, $2::timestamptz) from (select) one;
 
 -- src/storage/revocation-log.ts, find
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
