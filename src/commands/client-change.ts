@@ -3,7 +3,7 @@ import type { ClientRefusal } from '../tokens/client-store.ts'
 import type { ClientAnswer, ClientChanged } from '../tokens/client-verbs.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { CommandFault } from './fault.ts'
-import type { Answer } from './output.ts'
+import { type Answer, basicAuthorization } from './output.ts'
 import { currentOperator, withTokenService } from './with-token-service.ts'
 
 export interface Changed extends ClientChanged {
@@ -59,9 +59,7 @@ function refusal(id: string, reason: ClientRefusal): CommandFault {
 
 /** The secret for the answer, if it was generated: it is shown only this once. */
 export function shownSecret({ client: { id }, secret }: Changed) {
-  return secret === undefined
-    ? undefined
-    : { secret, authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` }
+  return secret === undefined ? undefined : { secret, authorization: basicAuthorization(id, secret) }
 }
 
 /** How many tokens the change has ended, for the answer; null while they are being counted. */

@@ -3,10 +3,11 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
+import { basic } from '../support/basic.ts'
 import { runCommand, runProcess, startProcess } from '../support/process.ts'
 
 const secret = 'a-secret-for-tests-of-32-characters'
-const authorization = `Basic ${Buffer.from(`admin:${secret}`).toString('base64')}`
+const authorization = basic('admin', secret)
 
 let postgres: RunningPostgres
 let folder: string
