@@ -252,7 +252,7 @@ test('the options of the commands are those that the page has', async () => {
 
 describe('links', () => {
   /** Written beside these pages. */
-  const others = ['examples/README.md', 'examples/frontend/README.md', 'examples/supergraph/README.md']
+  const others = ['CHANGELOG.md', 'examples/README.md', 'examples/frontend/README.md', 'examples/supergraph/README.md']
 
   test('lead to files that exist, and to headings that they have', async () => {
     const all = [...pages, ...(await Promise.all(others.map(readPage)))]
