@@ -12,7 +12,8 @@ export const events = {
   },
   database_unreachable: {
     level: 'warn',
-    meaning: 'A request could not reach the database, or was not answered in time. Its caller was told to retry (503).',
+    meaning:
+      'A request could not reach the database, or was not answered in time. Its caller was answered 503 and may try again.',
   },
   not_ready: {
     level: 'warn',

@@ -51,8 +51,8 @@ export type ClientAnswer =
 /**
  * The life of clients: the programs that authenticate by an id and a secret.
  *
- * All operations need the scope `manage_clients`. Whoever changes a client must have all scopes that the client has or is
- * given; an operator has all. Nobody can disable or delete the last enabled client with `manage_clients`, or take the scope
+ * All operations need the scope `manage_clients`. A caller that changes a client must have all scopes that the client has or
+ * is given; an operator has all. No caller can disable or delete the last enabled client with `manage_clients`, or take the scope
  * from it. The store decides both in the commit of the change, also for concurrent changes. A caller whose own client was
  * disabled, deleted or given another secret meanwhile changes nothing (`ERR_UNAUTHENTICATED`).
  *
