@@ -27,22 +27,25 @@ export type Requirement =
   | { readonly kind: 'none' }
 
 /** A line of the table. */
-export interface Goal {
+export interface Line {
   readonly work: string
   readonly ours: Figure
   readonly baseline?: Figure
+}
+
+export interface Goal extends Line {
   readonly requirement: Requirement
 }
 
-/** Goals whose contenders run in interleaved rounds. */
-export interface GoalGroup {
+/** Lines whose contenders run in interleaved rounds. */
+export interface LineGroup<Each extends Line> {
   readonly name: string
-  readonly goals: readonly Goal[]
+  readonly lines: readonly Each[]
   readonly mostRounds?: number
 }
 
 /** Opens and seeds nothing yet: each contender does so when it is prepared. */
-export function createGoalGroups(context: BenchContext): readonly GoalGroup[] {
+export function createGoalGroups(context: BenchContext): readonly LineGroup<Goal>[] {
   const databases = createTokenDatabases(context)
   const echo = createEcho(context)
   const pgbench = createPgbench(context)
@@ -52,14 +55,14 @@ export function createGoalGroups(context: BenchContext): readonly GoalGroup[] {
   const realms = [...new Set([pairs, mostPairs])].map((size) => createRealmContenders(databases, size))
 
   return [
-    { name: 'storage', mostRounds: 1, goals: storageGoals(createStorage(context, databases)) },
+    { name: 'storage', mostRounds: 1, lines: storageGoals(createStorage(context, databases)) },
     {
       name: '64 connections',
-      goals: throughputGoals({ ...verbs, oidc, echo: echo('echo', 64), pgbench: pgbench('pgbench', 64) }),
+      lines: throughputGoals({ ...verbs, oidc, echo: echo('echo', 64), pgbench: pgbench('pgbench', 64) }),
     },
     {
       name: 'one connection',
-      goals: singleConnectionGoals({
+      lines: singleConnectionGoals({
         ...createSingleConnection(context, databases),
         echo: echo('echo, one connection', 1),
         pgbench: pgbench('pgbench, one connection', 1),
@@ -67,24 +70,24 @@ export function createGoalGroups(context: BenchContext): readonly GoalGroup[] {
     },
     {
       name: 'growth',
-      goals: growthGoals(createGrowth(context, databases, 10_000), createGrowth(context, databases, mostPairs)),
+      lines: growthGoals(createGrowth(context, databases, 10_000), createGrowth(context, databases, mostPairs)),
     },
-    { name: 'lists', goals: listGoals(createSessionPages(context, databases)) },
-    { name: 'retention', goals: retentionGoals(createRetention(context, databases)), mostRounds: 3 },
+    { name: 'lists', lines: listGoals(createSessionPages(context, databases)) },
+    { name: 'retention', lines: retentionGoals(createRetention(context, databases)), mostRounds: 3 },
     ...realms.map((realm, place) => realmGoals(realm, place === 0 ? pairs : mostPairs)),
   ]
 }
 
 /** Only the lines that were asked for, and only the contenders that they need. */
-export function selectGroups(goalGroups: readonly GoalGroup[], { only }: Options) {
-  const isWanted = ({ work }: Goal) => only.length === 0 || only.some((part) => work.includes(part))
-  const selected = goalGroups
-    .map((goalGroup) => ({ ...goalGroup, goals: goalGroup.goals.filter(isWanted) }))
-    .filter(({ goals }) => goals.length > 0)
-  return selected.map(({ goals, ...goalGroup }) => {
-    const figures = goals.flatMap(({ ours, baseline }) => [ours, ...(baseline === undefined ? [] : [baseline])])
+export function selectGroups<Each extends Line>(groups: readonly LineGroup<Each>[], { only }: Options) {
+  const isWanted = ({ work }: Line) => only.length === 0 || only.some((part) => work.includes(part))
+  const selected = groups
+    .map((group) => ({ ...group, lines: group.lines.filter(isWanted) }))
+    .filter(({ lines }) => lines.length > 0)
+  return selected.map(({ lines, ...group }) => {
+    const figures = lines.flatMap(({ ours, baseline }) => [ours, ...(baseline === undefined ? [] : [baseline])])
     const contenders = [...new Set(figures.flatMap((figure) => figure.of))]
-    return { goals, group: { ...goalGroup, contenders } satisfies Group }
+    return { lines, group: { ...group, contenders } satisfies Group }
   })
 }
 
@@ -185,7 +188,7 @@ function retentionGoals({ without, during }: ReturnType<typeof createRetention>)
   ]
 }
 
-function realmGoals(realm: ReturnType<typeof createRealmContenders>, pairs: number): GoalGroup {
+function realmGoals(realm: ReturnType<typeof createRealmContenders>, pairs: number): LineGroup<Goal> {
   const { single, sweep, sweepAfterSingles, flagging } = realm
   const isLarge = pairs > 1_000_000
   const counts = (of: Contender): Goal => ({
@@ -214,7 +217,7 @@ function realmGoals(realm: ReturnType<typeof createRealmContenders>, pairs: numb
   return {
     name: `a realm of ${pairs.toLocaleString('en')} pairs`,
     mostRounds: 5,
-    goals: isLarge ? all.slice(0, 3) : all,
+    lines: isLarge ? all.slice(0, 3) : all,
   }
 }
 

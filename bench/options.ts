@@ -11,6 +11,8 @@ export interface Options {
   readonly mostPairs: number
   /** Only goals whose name contains one of these; empty means all. */
   readonly only: readonly string[]
+  /** The git revision to compare this checkout with, instead of the usual lines. */
+  readonly against: string | undefined
   readonly jsonFile: string | undefined
   readonly markdown: boolean
   /** The folder for the CPU profiles of the service. */
@@ -21,8 +23,9 @@ const usage = `npm run bench -- [options]
 
   --quick          one short round on small tables: shows that the benchmark works, not for quoting
   --full           growth and realm-wide invalidation with 10 M pairs as well (takes about half an hour more)
+  --against REV    measures this checkout beside another git revision of it, instead of beside other software
   --only NAME      only the lines whose name contains NAME; may be repeated
-  --rounds N       5 by default
+  --rounds N       5 by default, 10 with --against
   --seconds N      length of a round, 4 by default
   --json FILE      writes all numbers of all rounds
   --markdown       prints the tables as GitHub Markdown
@@ -32,14 +35,17 @@ const usage = `npm run bench -- [options]
 /** @throws Error with the usage when an argument is unknown or invalid. */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parse(args)
+  if (values.against !== undefined && (values.full === true || values.profile !== undefined))
+    throw new Error(`--against measures neither with --full nor with --profile\n\n${usage}`)
   const quick = values.quick === true
   const pairs = quick ? 100_000 : 1_000_000
   return {
-    rounds: wholeNumber('rounds', values.rounds, quick ? 1 : 5),
+    rounds: wholeNumber('rounds', values.rounds, quick ? 1 : values.against === undefined ? 5 : 10),
     seconds: wholeNumber('seconds', values.seconds, quick ? 2 : 4),
     pairs,
     mostPairs: values.full === true ? 10_000_000 : pairs,
     only: values.only ?? [],
+    against: values.against,
     jsonFile: values.json,
     markdown: values.markdown === true,
     profileFolder: values.profile === undefined ? undefined : resolve(values.profile),
@@ -55,6 +61,7 @@ function parse(args: readonly string[]) {
       options: {
         quick: yes,
         full: yes,
+        against: text,
         only: { type: 'string', multiple: true },
         rounds: text,
         seconds: text,

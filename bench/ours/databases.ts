@@ -1,44 +1,59 @@
 import pg from 'pg'
 import { type BenchContext, lazy } from '../context.ts'
-import { plannerSettings } from './inside.ts'
+import { migrate, plannerSettings } from './inside.ts'
 import { type Seeded, seed } from './seed.ts'
+import { type Build, checkout, migrateWith } from './service.ts'
 
 /** A seeded database of the service, with connections to inspect it. */
-export interface TokenDatabase extends Omit<Seeded, 'name'> {
-  readonly url: string
+export interface TokenDatabase extends Seeded {
   readonly client: pg.Client
   /** A connection with the same planner settings as the service's connections. */
   readonly ownClient: pg.Client
 }
 
 export interface TokenDatabases {
-  /** A new copy of a database with this many pairs. Each size is seeded once, as a template. */
-  copy(name: string, pairs: number): Promise<TokenDatabase>
+  /** Whose service is to run on these databases. */
+  readonly build: Build
+  /** A new database with this many pairs. */
+  create(name: string, pairs: number): Promise<TokenDatabase>
 }
 
+/** Copies for the service of this checkout. Each size is seeded once, as a template. */
 export function createTokenDatabases(context: BenchContext): TokenDatabases {
   const templates = new Map<number, () => Promise<Seeded>>()
   return {
-    copy: async (name, pairs) => {
-      const template =
-        templates.get(pairs) ?? lazy(() => seed(context, `pairs_${pairs}`, { pairs, known: knownOf(pairs) }))
+    build: checkout,
+    create: async (name, pairs) => {
+      const template = templates.get(pairs) ?? lazy(() => seed(context, { name: `pairs_${pairs}`, pairs, migrate }))
       templates.set(pairs, template)
-      const { name: templateName, ...seeded } = await template()
-      context.progress.say(`copying ${templateName} to ${name}`)
-      const url = await context.postgres.createDatabase(name, templateName)
-      return {
-        ...seeded,
-        url,
-        client: await openClient(context, url),
-        ownClient: await openClient(context, url, plannerSettings),
-      }
+      const seeded = await template()
+      context.progress.say(`copying ${seeded.name} to ${name}`)
+      return connect(context, { ...seeded, name, url: await context.postgres.createDatabase(name, seeded.name) })
     },
   }
 }
 
-/** Enough for two contenders at 12,000 a second over five rounds of 4 s and a warm-up. */
-function knownOf(pairs: number): number {
-  return Math.min(pairs, 530_000)
+/**
+ * Databases with the tables of a build, created by its own `migrate` command.
+ *
+ * Each is seeded by itself: that command marks a database as opened, and the service does not serve a copy of such a
+ * database, because it takes the copy for a restored backup.
+ */
+export function createDatabasesOf(build: Build, context: BenchContext): TokenDatabases {
+  const migrate = (url: string) => migrateWith(build, context, url)
+  return {
+    build,
+    create: async (name, pairs) =>
+      connect(context, await seed(context, { name: `${name}_${build.name}`, pairs, migrate })),
+  }
+}
+
+async function connect(context: BenchContext, seeded: Seeded): Promise<TokenDatabase> {
+  return {
+    ...seeded,
+    client: await openClient(context, seeded.url),
+    ownClient: await openClient(context, seeded.url, plannerSettings),
+  }
 }
 
 export async function openClient(context: BenchContext, url: string, options = ''): Promise<pg.Client> {

@@ -17,7 +17,7 @@ export interface Growth {
 export function createGrowth(context: BenchContext, databases: TokenDatabases, pairs: number): Growth {
   const size = pairs.toLocaleString('en')
   const opened = lazy(async () => {
-    const database = await databases.copy(`grown_${pairs}`, pairs)
+    const database = await databases.create(`grown_${pairs}`, pairs)
     return { ...database, server: await startService(context, database.url) }
   })
   const server = async () => (await opened()).server

@@ -18,10 +18,10 @@ export function createSingleConnection(
   databases: TokenDatabases,
 ): Readonly<Record<SingleConnection, Contender>> {
   const opened = lazy(async () => {
-    const database = await databases.copy('one_connection', context.options.pairs)
+    const database = await databases.create('one_connection', context.options.pairs)
     return { ...database, take: takeFrom(database.accessTokens.slice(introspected)) }
   })
-  const server = lazy(async () => startService(context, (await opened()).url))
+  const server = lazy(async () => startService(context, (await opened()).url, databases.build))
   const statements = createStatementWriter()
   return {
     invalidate: createHttpContender(context, {

@@ -19,7 +19,7 @@ export interface RealmContenders {
 /** Ends all pairs of a realm in each round. Each round begins with an empty log. */
 export function createRealmContenders(databases: TokenDatabases, pairs: number): RealmContenders {
   const size = pairs.toLocaleString('en')
-  const opened = lazy(() => databases.copy(`realm_${pairs}`, pairs))
+  const opened = lazy(() => databases.create(`realm_${pairs}`, pairs))
   const contender = (name: string, run: (database: TokenDatabase) => ReturnType<Contender['run']>): Contender => ({
     name,
     prepare: opened,

@@ -19,7 +19,7 @@ export interface Retention {
 export function createRetention(context: BenchContext, databases: TokenDatabases): Retention {
   const { pairs } = context.options
   const opened = lazy(async () => {
-    const database = await databases.copy('retention', pairs)
+    const database = await databases.create('retention', pairs)
     const server = await startService(context, database.url)
     return {
       ...database,

@@ -21,7 +21,9 @@ export function createSessionPages(
   context: BenchContext,
   databases: TokenDatabases,
 ): { readonly first: Contender; readonly hundredth: Contender } {
-  const server = lazy(async () => startService(context, (await databases.copy('sessions', context.options.pairs)).url))
+  const server = lazy(async () =>
+    startService(context, (await databases.create('sessions', context.options.pairs)).url),
+  )
   const page = (number: number): Contender =>
     createHttpContender(context, {
       name: `tokenSessions, page ${number}`,

@@ -4,7 +4,7 @@ import type { TokenDatabases } from './databases.ts'
 
 /** The disk space of a live pair: of all partitions with all indexes, divided by the number of rows. */
 export function createStorage(context: BenchContext, databases: TokenDatabases): Contender {
-  const opened = lazy(() => databases.copy('storage', context.options.pairs))
+  const opened = lazy(() => databases.create('storage', context.options.pairs))
   return {
     name: 'storage',
     prepare: opened,

@@ -33,8 +33,8 @@ type Verb =
 export function createVerbs(context: BenchContext, databases: TokenDatabases): Readonly<Record<Verb, Contender>> {
   const { pairs } = context.options
   const opened = lazy(async () => {
-    const database = await databases.copy('verbs', pairs)
-    const server = await startService(context, database.url)
+    const database = await databases.create('verbs', pairs)
+    const server = await startService(context, database.url, databases.build)
     const toEnd = takeFrom(database.accessTokens.slice(introspected))
     return { ...database, server, toEnd, toRefresh: takeFrom(database.refreshTokens.toReversed()) }
   })

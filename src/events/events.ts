@@ -13,7 +13,7 @@ export const events = {
   database_unreachable: {
     level: 'warn',
     meaning:
-      'A request could not reach the database, or was not answered in time. Its caller was answered 503 and may retry.',
+      'A request could not reach the database, or was not answered in time. Its caller was answered 503 and may try again.',
   },
   not_ready: {
     level: 'warn',

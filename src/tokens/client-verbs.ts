@@ -53,10 +53,10 @@ export type ClientChanged = Extract<ClientAnswer, { readonly outcome: 'changed' 
 /**
  * The operations on clients: the programs that authenticate by an id and a secret.
  *
- * All operations need the scope `manage_clients`. The caller must have all scopes that the client has or is given; an
- * operator has all. No caller can disable or delete the last enabled client with `manage_clients`, or take the scope
- * from it. The store decides both in the commit of the change, also for concurrent changes. A caller whose own client
- * was disabled, deleted or given another secret meanwhile changes nothing (`ERR_UNAUTHENTICATED`).
+ * All operations need the scope `manage_clients`. A caller that changes a client must have all scopes that the client
+ * has or is given; an operator has all. No caller can disable or delete the last enabled client with `manage_clients`,
+ * or take the scope from it. The store decides both in the commit of the change, also for concurrent changes. A caller
+ * whose own client was disabled, deleted or given another secret meanwhile changes nothing (`ERR_UNAUTHENTICATED`).
  *
  * A change takes effect before it answers: an old secret and the tokens that end are refused from then on. Where tokens
  * end, the log has a revocation with its reason and the caller.

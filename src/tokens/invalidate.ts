@@ -214,7 +214,7 @@ async function assertAtMost(
   if (invalidated <= expectAtMost) return
   throw new TokenServiceError(
     'ERR_MORE_THAN_EXPECTED',
-    `Expected at most ${expectAtMost} tokens to end, and it would be ${invalidated}: nothing was changed.`,
+    `Expected at most ${expectAtMost} ${expectAtMost === 1 ? 'token' : 'tokens'} to end, and it would be ${invalidated}: nothing was changed.`,
   )
 }
 

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { generatePages } from '../../scripts/generated-pages.ts'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { readConfig } from '../../src/config.ts'
+import { events } from '../../src/events/events.ts'
 import { createSchema, createSdl } from '../../src/graph/schema.ts'
 import { settings } from '../../src/settings.ts'
 import { composers } from '../support/composers.ts'
@@ -217,6 +218,14 @@ test('the pages that are generated are what the code says: `npm run docs`', asyn
   for (const [path, generated] of Object.entries(await generatePages())) expect(pageNamed(path).text).toBe(generated)
 })
 
+test('the events that operators alert on exist', () => {
+  const [section = ''] = /^### What to alert on\n[\s\S]*?(?=^##)/m.exec(pageNamed('docs/operate.md').text) ?? []
+  const named = [...section.matchAll(/`([a-z]+_[a-z_]+)`/g)].map(([, name = '']) => name)
+
+  expect(named.length).toBeGreaterThan(5)
+  expect(Object.keys(events)).toEqual(expect.arrayContaining(named))
+})
+
 test('every setting in the table is read, and its default is what a missing value stands for', () => {
   const read = new Set<string>()
   const record = (_: object, name: string | symbol) => void read.add(String(name))
@@ -243,9 +252,7 @@ test('the options of the commands are those that the page has', async () => {
 
 describe('links', () => {
   /** Written beside these pages. */
-  const others = ['examples/README.md', 'examples/frontend/README.md', 'examples/supergraph/README.md']
-  /** Not there yet on every branch. */
-  const later = 'docs/architecture.md'
+  const others = ['CHANGELOG.md', 'examples/README.md', 'examples/frontend/README.md', 'examples/supergraph/README.md']
 
   test('lead to files that exist, and to headings that they have', async () => {
     const all = [...pages, ...(await Promise.all(others.map(readPage)))]
@@ -260,7 +267,7 @@ describe('links', () => {
       const target = file === '' ? path : normalize(join(dirname(path), file))
       const page = all.find((each) => each.path === target)
       if (anchor !== undefined) return page?.anchors.has(anchor) ?? false
-      return page !== undefined || existsSync(target) || target === later
+      return page !== undefined || existsSync(target)
     }
   })
 
@@ -327,7 +334,7 @@ test('a follower as the gateways’ page has it is given each revocation, and en
       await followRevocations({
         url: '${service.url}', authorization: '${authorization}', signal: ending.signal,
         loadCursor: async () => undefined,
-        apply: async (revocations) => {
+        apply: async ({ revocations }) => {
           console.log(revocations.map(({ selector, username }) => selector + ' of ' + username).join() || 'connected')
           if (revocations.length > 0) ending.abort()
         },
@@ -343,3 +350,63 @@ test('a follower as the gateways’ page has it is given each revocation, and en
   })
   await service.end()
 })
+
+test('a follower decides as the gateways’ page says: by each selector, what it covers and nothing else', async () => {
+  const { service, authorization } = await startWithPair('covers')
+
+  await inFolder(async (folder) => {
+    const program = join(folder, 'covers.mts')
+    const code = blockWith('function followRevocations').code + blockWith('function covers').code
+    await writeFile(program, `${code}\nconst [url, authorization] = process.argv.slice(2)\n${invalidateByEachSelector}`)
+    const printed = await run('node_modules/.bin/tsx', [program, service.url, authorization])
+
+    expect(printed.trim().split('\n')).toEqual([
+      'token: alice',
+      'refreshToken:',
+      'realmUser: alice',
+      'realmName: alice bob',
+      'username: alice other',
+      'client: alice bob other',
+      'another client:',
+      'everything: alice bob other',
+      'session: alice',
+    ])
+  })
+  await service.end()
+})
+
+/** Prints for each selector which of three logins the page's `covers` finds covered, and whether a later login is. */
+const invalidateByEachSelector = `
+const headers = { 'content-type': 'application/json', authorization }
+const ask = async (query, variables) => {
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) })
+  return (await response.json()).data
+}
+const create = 'mutation ($input: CreateTokenPairInput!) { createTokenPair(input: $input) { accessToken refreshToken } }'
+const invalidate = \`mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) {
+  revocation { selector pairId sessionId realmName username clientId bound sparedSessionId at } } }\`
+
+async function logIn(realmName, username) {
+  const { accessToken: token, refreshToken } = (await ask(create, { input: { realmName, username } })).createTokenPair
+  const { session, ...answer } = (await ask(introspection, { token })).introspectToken
+  return { token, refreshToken, known: { ...answer, pairId: pairIdOf(token), sessionId: session.id } }
+}
+
+const [alice, bob, other] = [await logIn('r', 'alice'), await logIn('r', 'bob'), await logIn('s', 'alice')]
+const inputs = {
+  token: { token: alice.token },
+  refreshToken: { refreshToken: alice.refreshToken },
+  realmUser: { owner: { realmUser: { realmName: 'r', username: 'alice' } } },
+  realmName: { owner: { realmName: 'r' } },
+  username: { owner: { username: 'alice' } },
+  client: { client: 'admin' },
+  'another client': { client: 'another' },
+  everything: { everything: true },
+  session: { session: alice.known.sessionId },
+}
+for (const [name, input] of Object.entries(inputs)) {
+  const { revocation } = (await ask(invalidate, { input })).invalidateToken
+  const tokens = { alice, bob, other, later: await logIn('r', 'alice') }
+  const covered = Object.keys(tokens).filter((key) => covers(revocation, tokens[key].known))
+  console.log([name + ':', ...covered].join(' '))
+}`

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readPage } from '../support/pages.ts'
 
 const run = promisify(execFile)
 
@@ -24,11 +25,23 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('the npm package contains what a user needs and nothing else', () => {
-  const others = packed.filter(
-    (path) => !/^(dist\/[\w/-]+\.(js|js\.map|d\.ts)|drizzle\/(\d{4}_\w+\.sql|meta\/\w+\.json))$/.test(path),
-  )
+  const expected = [
+    /^dist\/[\w/-]+\.(js|js\.map|d\.ts)$/,
+    /^drizzle\/(\d{4}_\w+\.sql|meta\/\w+\.json)$/,
+    /^docs\/([\w-]+\.md|sql\/\w+\.sql)$/,
+    /^examples\/(\w+\/)?\w+\.(md|ts|json|graphql)$/,
+  ]
+  const others = packed.filter((path) => !expected.some((pattern) => pattern.test(path)))
 
-  expect(others.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'schema.graphql'])
+  expect(others.toSorted()).toEqual([
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'LICENSE',
+    'README.md',
+    'SECURITY.md',
+    'package.json',
+    'schema.graphql',
+  ])
   expect(packed).toEqual(
     expect.arrayContaining([
       'dist/index.js',
@@ -38,6 +51,20 @@ test('the npm package contains what a user needs and nothing else', () => {
       'drizzle/0000_tables.sql',
     ]),
   )
+})
+
+test('the pages in the npm package lead to files in the package, and to source files in the repository', async () => {
+  const pages = await Promise.all(packed.filter((path) => path.endsWith('.md')).map(readPage))
+  const missing = pages.flatMap(({ path, links }) =>
+    links
+      .filter((link) => !/^(https?:|#)/.test(link))
+      .map((link) => normalize(join(dirname(path), link.replace(/#.*/, ''))))
+      .filter((target) => !packed.includes(target) && !target.startsWith('src/'))
+      .map((target) => `${path} → ${target}`),
+  )
+
+  expect(pages.length).toBeGreaterThan(20)
+  expect(missing).toEqual([])
 })
 
 test('installed in an empty folder, the command runs and prints its version', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { buildASTSchema, findBreakingChanges, parse, print, visit } from 'graphql'
 import { expect, test } from 'vitest'
 
-/** The schema that clients rely on. `npm run schema:land` replaces it with today's; see README, "Working on it". */
+/** The schema that clients rely on. `npm run schema:land` replaces it with today's; see CONTRIBUTING.md. */
 const landed = parse(readFileSync(new URL('landed.graphql', import.meta.url), 'utf8'))
 const today = parse(readFileSync('schema.graphql', 'utf8'))
 
