@@ -50,7 +50,7 @@ function defineTokenPair(builder: Builder, tokenSession: SessionRef) {
   })
 }
 
-function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
+function defineIssueInput(builder: Builder) {
   const device = builder.inputType('TokenDeviceInput', {
     description: 'The device that logs in. This description is kept with the session through every refresh.',
     fields: (t) => ({
@@ -59,7 +59,7 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
       ipAddress: t.string({ description: 'The address that the login comes from, IPv4 or IPv6.' }),
     }),
   })
-  const input = builder.inputType('CreateTokenPairInput', {
+  return builder.inputType('CreateTokenPairInput', {
     description: 'The owner of the new pair, and what the pair may be used for.',
     fields: (t) => ({
       realmName: t.string({
@@ -81,7 +81,10 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
       }),
     }),
   })
+}
 
+function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
+  const input = defineIssueInput(builder)
   builder.mutationField('createTokenPair', (t) =>
     t.field({
       type: tokenPair,
@@ -120,7 +123,7 @@ const rejectionMessages: Readonly<Record<RefreshRefusal, string>> = {
   invalidated: 'The refresh token, its session or all tokens of its owner were invalidated. Log in again.',
 }
 
-function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
+function defineRefreshResult(builder: Builder, tokenPair: TokenPairRef) {
   const rejection = builder.enumType('RefreshTokenRejection', {
     description: 'Why a refresh token was rejected. In every case the owner has to log in again.',
     values: {
@@ -140,11 +143,15 @@ function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
       }),
     }),
   })
-  const result = builder.unionType('RefreshTokenPairResult', {
+  return builder.unionType('RefreshTokenPairResult', {
     description: 'A new pair, or the reason why the refresh token was rejected.',
     types: [tokenPair, rejected],
     resolveType: (answer) => ('reason' in answer ? rejected : tokenPair),
   })
+}
+
+function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
+  const result = defineRefreshResult(builder, tokenPair)
   const input = builder.inputType('RefreshTokenPairInput', {
     description: 'The refresh token to exchange.',
     fields: (t) => ({
