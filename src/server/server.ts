@@ -8,6 +8,7 @@ import type { FastAnswer } from '../http/graphql/fast-path.ts'
 import { isEventStream } from '../http/graphql/route.ts'
 import { endpoint, type Handler, type Routes } from '../http/routes.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
+import { refuseRepeatedField } from './repeated-field.ts'
 import { badRequestTarget, normalizeRequestTarget } from './request-target.ts'
 
 /** How long running requests may take to finish once the server stops. */
@@ -33,9 +34,9 @@ export interface RunningServer {
 /**
  * Serves the routes on a port, by node:http.
  *
- * A request goes through these steps: its target and `Host` are checked, the policy is asked, and only then the fast or
- * the full path is taken. What every request must pass belongs in `refuse`, because a request takes only one of the
- * paths.
+ * A request goes through these steps: its header fields, its target and `Host` are checked, the policy is asked, and
+ * only then the fast or the full path is taken. What every request must pass belongs in `refuse`, because a request
+ * takes only one of the paths.
  *
  * It stops in three steps. Stopping: it still serves, and asks each client to use another connection for its next
  * request. Quiet: no request is running, and none has arrived for a moment. Closed. Closing at once would reset
@@ -84,6 +85,8 @@ export async function startServer({ routes, port, host, emit }: ServerOptions): 
 
 /** Undefined for a request that may take its path. */
 function refuse(request: IncomingMessage, { admit }: Routes): Refusal | undefined {
+  const refusal = refuseRepeatedField(request.rawHeaders)
+  if (refusal !== undefined) return refusal
   if (!normalizeRequestTarget(request)) return badRequestTarget
   return admit?.(factsOf(request))
 }

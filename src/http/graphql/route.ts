@@ -72,7 +72,7 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
       if (!acceptsAnswer(request.headers.get('accept'))) throw malformed('Expected `Accept` to allow JSON', 406)
       if (request.method === 'GET') setRequestParser(readGetParams)
       if (request.method !== 'POST') return
-      if (!/^application\/(graphql\+)?json *(;|,|$)/i.test(request.headers.get('content-type') ?? ''))
+      if (!/^application\/(graphql\+)?json *(;|$)/i.test(request.headers.get('content-type') ?? ''))
         throw malformed('Expected `Content-Type: application/json`', 415)
       setRequestParser(readPostParams)
     },
