@@ -60,6 +60,7 @@ async function errorsPage(): Promise<string> {
     [
       '- A well-formed request with `BAD_USER_INPUT` comes with HTTP 200, unless the client accepts `application/graphql-response+json`: so says GraphQL over HTTP. The other codes keep their status.',
       '- `BAD_USER_INPUT` also comes with 405, 406, 413 or 415, where the method, `Accept`, the size of the body or its type is wrong.',
+      '- `PERSISTED_QUERY_NOT_SUPPORTED` and `PERSISTED_QUERY_NOT_FOUND`, both in one answer with HTTP 200: the client sent the hash of a document (automatic persisted queries). The service keeps no documents. Apollo Client, urql and the gateways then send the document by themselves.',
       '- `INTERNAL_SERVER_ERROR`, HTTP 500, with the message "Unexpected error.": a fault of the service. The log has it.',
       '- A 503 has `Retry-After`, a 401 has `WWW-Authenticate`. A database that is down is never answered with 401, because at a 401 clients throw valid tokens away.',
       '- `SERVICE_UNAVAILABLE` with a message that names a revocation: it has taken effect, and only its [count is late](invalidate.md#counts).',

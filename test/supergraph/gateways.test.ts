@@ -252,6 +252,21 @@ test('a page behind Hive Gateway is notified of its logout, and its stream compl
   await hive.stop()
 })
 
+test('Apollo Gateway with automatic persisted queries gets its answers, also to a mutation', async () => {
+  const gateway = await startApolloGateway(compose('Apollo'), { apq: true })
+  const headers = { 'content-type': 'application/json', authorization: asAdmin }
+  const send = async (query: string) => (await gateway.post(JSON.stringify({ query }), headers)).json()
+
+  const [created, sessions] = [
+    await send('mutation { createTokenPair(input: { realmName: "demo", username: "alice" }) { expiresIn } }'),
+    await send('{ tokenSessions(filter: { owner: { realmName: "demo" } }) { nodes { username } } }'),
+  ]
+  await gateway.stop()
+
+  expect(created).toEqual({ data: { createTokenPair: { expiresIn: 1200 } } })
+  expect(sessions).toEqual({ data: { tokenSessions: { nodes: [{ username: 'alice' }] } } })
+})
+
 test('Hive Gateway serves all optional directives; Apollo Gateway does not load @authenticated', async () => {
   const supergraph = compose('Apollo', createSdl({ directives: optionalDirectives }))
   const hive = await startHiveGateway(supergraph)

@@ -29,12 +29,20 @@ class TokensDataSource extends RemoteGraphQLDataSource<ApolloContext> {
   }
 }
 
-export async function startApolloGateway(supergraph: string): Promise<RunningGateway> {
+export interface ApolloGatewayOptions {
+  /** Whether it sends the hash of a document first (automatic persisted queries). */
+  readonly apq?: boolean
+}
+
+export async function startApolloGateway(
+  supergraph: string,
+  { apq = false }: ApolloGatewayOptions = {},
+): Promise<RunningGateway> {
   const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore }
   const gateway = new ApolloGateway({
     supergraphSdl: supergraph,
     buildService: ({ name, url = '' }) =>
-      name === 'tokens' ? new TokensDataSource({ url }) : new RemoteGraphQLDataSource({ url }),
+      name === 'tokens' ? new TokensDataSource({ url, apq }) : new RemoteGraphQLDataSource({ url }),
     logger: silent,
   })
   const server = new ApolloServer<ApolloContext>({

@@ -2,21 +2,27 @@ import { GraphQLError } from 'graphql'
 import type { GraphQLParams } from 'graphql-yoga'
 import { badInput } from '../../tokens/input-fault.ts'
 import { readJson, readText, UnreadableRequest } from '../body.ts'
+import { answerHashes, isHashAlone, persistedQueryErrors } from './persisted-query.ts'
 
 /**
  * Reads the GraphQL parameters of a POST. GraphQL over HTTP §5.1: only `application/json`, so that a form on another
  * site's page cannot send a request without a CORS preflight.
  *
- * @throws GraphQLError `malformed`
+ * @returns a Response for a list of hashes, which needs no more than that
+ * @throws GraphQLError `malformed`; AggregateError: `persistedQueryErrors`
  */
-export async function readPostParams(request: Request): Promise<GraphQLParams> {
-  return asGraphql(async () => withQuery(readJson(await readText(request), 'body')))
+export async function readPostParams(request: Request): Promise<GraphQLParams | Response> {
+  return asGraphql(async () => {
+    const params = readJson<GraphQLParams | null>(await readText(request), 'body')
+    const isBatchOfHashes = Array.isArray(params) && params.length > 0 && params.every(isHashAlone)
+    return isBatchOfHashes ? answerHashes(params) : withQuery(params)
+  })
 }
 
 /**
  * Reads the parameters of a GET (GraphQL over HTTP §5.2). Yoga refuses mutations by GET.
  *
- * @throws GraphQLError `malformed`
+ * @throws GraphQLError `malformed`; AggregateError: `persistedQueryErrors`
  */
 export function readGetParams(request: Request): Promise<GraphQLParams> {
   return asGraphql(async () => readSearchParams(new URL(request.url).searchParams))
@@ -47,11 +53,12 @@ export function malformed(message: string, status = 400): GraphQLError {
 function withQuery(params: GraphQLParams | null): GraphQLParams {
   if (Array.isArray(params)) throw malformed('Expected one operation, got a list: batching is not supported')
   if (typeof params !== 'object' || params === null) throw malformed('Expected the body to be a JSON object')
+  if (isHashAlone(params)) throw new AggregateError(persistedQueryErrors)
   if (params.query == null) throw malformed('Expected `query` to be a GraphQL document, got none')
   return params
 }
 
-async function asGraphql(read: () => Promise<GraphQLParams>): Promise<GraphQLParams> {
+async function asGraphql<Params>(read: () => Promise<Params>): Promise<Params> {
   try {
     return await read()
   } catch (error) {

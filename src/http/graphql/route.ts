@@ -14,6 +14,7 @@ import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders } from '../answer-headers.ts'
 import { authenticateHeader } from '../credentials.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
+import { persistedQueryErrors } from './persisted-query.ts'
 
 export interface GraphqlDependencies {
   readonly schema: GraphQLSchema
@@ -66,6 +67,7 @@ export function isEventStream({ headers }: Response): boolean {
 
 /** One plugin does it all, because each plugin costs microseconds at every request. */
 function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
+  const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
   return {
     onRequestParse({ request, setRequestParser }) {
       // Yoga checks this when it writes the answer, after a mutation has had its effect.
@@ -100,7 +102,7 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
     },
     onResultProcess({ result, setResult }) {
       if ('errors' in result && result.errors !== undefined)
-        setResult({ ...result, errors: result.errors.map(present) })
+        setResult({ ...result, errors: result.errors.map(presentUnlessFinal) })
     },
   }
 }
