@@ -251,11 +251,15 @@ describe('the stream', () => {
 
     expect(
       Object.fromEntries(
-        ['content-type', 'cache-control', 'x-accel-buffering'].map((name) => [name, stream.headers.get(name)]),
+        ['content-type', 'cache-control', 'content-encoding', 'x-accel-buffering'].map((name) => [
+          name,
+          stream.headers.get(name),
+        ]),
       ),
     ).toEqual({
       'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
+      'cache-control': 'no-store, no-transform',
+      'content-encoding': null,
       'x-accel-buffering': 'no',
     })
   })

@@ -54,10 +54,25 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
   return async (request) => {
     const response = await yoga.fetch(request)
     for (const [name, value] of Object.entries(answerHeaders)) response.headers.set(name, value)
-    // nginx would hold back a proxied answer until its buffer is full; this header turns that off.
-    if (isEventStream(response)) response.headers.set('x-accel-buffering', 'no')
+    // Only what Yoga writes in pieces has none: server-sent events and multipart.
+    if (!response.headers.has('content-length')) correctStreamHeaders(response)
     return response
   }
+}
+
+/**
+ * Removes headers that Yoga sets for what it writes in pieces. `Content-Encoding: none` is no registered coding (RFC
+ * 9110 §8.4.1), and strict gateways fail at it. The others belong to the server that writes the answer: HTTP/2 forbids
+ * them (RFC 9113 §8.2.2).
+ */
+function correctStreamHeaders(response: Response): void {
+  const { headers } = response
+  for (const name of ['content-encoding', 'connection', 'transfer-encoding']) headers.delete(name)
+  if (!isEventStream(response)) return
+  // A program that compresses answers would hold back events. `no-transform` forbids that (RFC 9111 §5.2.2.6).
+  headers.set('cache-control', `${answerHeaders['cache-control']}, no-transform`)
+  // nginx would hold back a proxied answer until its buffer is full; this header turns that off.
+  headers.set('x-accel-buffering', 'no')
 }
 
 /** Whether the response is a stream of events, which goes on for as long as the client reads it. */
