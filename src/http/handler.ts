@@ -11,8 +11,8 @@ export function createHandler(dependencies: RoutesDependencies): Handler {
     const refusal = admit(factsOf(request))
     if (refusal === undefined) return answer(request)
     const { status, headers, body } = refusal
-    // No body at all if it is empty: a status like 204 may have none.
-    return new Response(body || null, { status, headers })
+    // No body at all if it is empty: a status like 204 may have none, and the answer to HEAD has none.
+    return new Response(request.method === 'HEAD' ? null : body || null, { status, headers })
   }
 }
 

@@ -6,7 +6,7 @@ import { type Admit, guardAdmission } from './admission.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
 import { createFastPath, type FastPath } from './graphql/fast-path.ts'
-import { createGraphqlHandler } from './graphql/route.ts'
+import { createGraphqlHandler, isEventStream } from './graphql/route.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
@@ -55,12 +55,12 @@ export interface Routes {
 /** Both ways to the verbs, the fast path and the table of routes, made of the same dependencies. */
 export function createRoutes(dependencies: RoutesDependencies): Routes {
   const { schema = createSchema(), tokens, admit, emit } = dependencies
-  const table = [
+  const table = addHeadRoutes([
     ...graphqlRoutes({ ...dependencies, schema }),
     ...elasticsearchRoutes(dependencies),
     ...oauthRoutes(dependencies),
     ...operationsRoutes(dependencies),
-  ]
+  ])
   return {
     admit: admit && guardAdmission(admit, emit),
     fastPath: createFastPath({ schema, tokens, emit }),
@@ -92,7 +92,6 @@ function elasticsearchRoutes(dependencies: RoutesDependencies): readonly Route[]
       path: '/',
       handle: (request) => (wantsPage(request) ? redirectToGraphiql() : describeService(request)),
     },
-    { method: 'HEAD', path: '/', handle: describeService },
     { method: 'GET', path: '/_security/_authenticate', handle: describeCaller },
     { method: 'POST', path: '/_security/oauth2/token', handle: getToken },
     { method: 'DELETE', path: '/_security/oauth2/token', handle: invalidateToken },
@@ -111,9 +110,9 @@ function oauthRoutes(dependencies: RoutesDependencies): readonly Route[] {
     { method: 'POST', path: '/oauth2/token', handle: oauth.refresh },
     { method: 'POST', path: '/oauth2/global-token-revocation', handle: oauth.revokeGlobally },
     { method: 'GET', path: metadataPath, handle: oauth.describeServer },
-    { method: 'OPTIONS', path: '/oauth2/revoke', handle: oauth.preflight },
-    { method: 'OPTIONS', path: '/oauth2/token', handle: oauth.preflight },
-    { method: 'OPTIONS', path: metadataPath, handle: oauth.preflight },
+    { method: 'OPTIONS', path: '/oauth2/revoke', handle: oauth.preflight('POST') },
+    { method: 'OPTIONS', path: '/oauth2/token', handle: oauth.preflight('POST') },
+    { method: 'OPTIONS', path: metadataPath, handle: oauth.preflight('GET, HEAD') },
   ]
 }
 
@@ -121,30 +120,49 @@ function operationsRoutes(dependencies: RoutesDependencies): readonly Route[] {
   const [health, ready] = [createHealthHandler(), createReadyHandler(dependencies)]
   return [
     { method: 'GET', path: '/health', handle: health },
-    { method: 'HEAD', path: '/health', handle: health },
     { method: 'GET', path: '/ready', handle: ready },
-    { method: 'HEAD', path: '/ready', handle: ready },
   ]
+}
+
+/** RFC 9110 §9.3.2: "HEAD is identical to GET except that the server MUST NOT send content in the response." */
+function addHeadRoutes(routes: readonly Route[]): readonly Route[] {
+  return routes.flatMap((route) => {
+    if (route.method !== 'GET') return [route]
+    return [route, { ...route, method: 'HEAD', handle: async (request) => withoutContent(await route.handle(request)) }]
+  })
+}
+
+/** The content is read, also so that a failure of it is known, and its length is that of GET's answer. */
+async function withoutContent(answer: Response): Promise<Response> {
+  const headers = new Headers([...answer.headers])
+  const { byteLength } = await answer.arrayBuffer()
+  // RFC 9110 §8.6: a 304 has the length of the answer that is not sent, so it is left out. A stream has none.
+  if (answer.status !== 304 && !isEventStream(answer)) headers.set('content-length', String(byteLength))
+  return new Response(null, { status: answer.status, headers })
 }
 
 function createRouter(table: readonly Route[]): Handler {
   const handlers = new Map(table.map(({ method, path, handle }) => [`${method} ${path}`, handle]))
   return async (request) => {
     const { pathname } = new URL(request.url)
-    const handle = handlers.get(`${request.method} ${pathname}`)
-    if (handle !== undefined) return handle(request)
-    return refuse(table.filter(({ path }) => path === pathname).map(({ method }) => method))
+    const { method } = request
+    const handle = handlers.get(`${method} ${pathname}`)
+    if (handle !== undefined && method !== 'OPTIONS') return handle(request)
+    const methods = table.filter(({ path }) => path === pathname).map((route) => route.method)
+    const answer = handle === undefined ? refuse(methods) : await handle(request)
+    if (methods.length > 0) answer.headers.set('allow', methods.join(', '))
+    return method === 'HEAD' ? withoutContent(answer) : answer
   }
 }
 
 function refuse(methods: readonly string[]): Response {
-  if (methods.length === 0)
-    return json(404, `There is nothing at this path. GraphQL and GraphiQL are at ${endpoint}.`, {})
-  return json(405, `Expected ${methods.join(' or ')}.`, { allow: methods.join(', ') })
+  return methods.length === 0
+    ? json(404, `There is nothing at this path. GraphQL and GraphiQL are at ${endpoint}.`)
+    : json(405, `Expected ${methods.join(' or ')}.`)
 }
 
-function json(status: number, message: string, headers: Readonly<Record<string, string>>): Response {
-  return Response.json({ message }, { status, headers })
+function json(status: number, message: string): Response {
+  return Response.json({ message }, { status })
 }
 
 /** A browser that opens `/` is redirected to GraphiQL. */

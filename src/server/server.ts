@@ -160,13 +160,19 @@ function isDisconnect(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'
 }
 
-/** Headers that are decided here and not by handlers: theirs could contradict the length that this file announces. */
-const hopByHopHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding'])
+/** Headers that are decided here and not by handlers: theirs could contradict what this file writes. */
+const connectionHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length'])
 
 /** A stream is sent piece by piece. On both paths: `curl` sends a subscription with the headers of any operation. */
 async function write(response: ServerResponse, answer: Response): Promise<void> {
   const { status } = answer
-  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !hopByHopHeaders.has(name.toLowerCase())))
+  const headers = Object.fromEntries([...answer.headers].filter(([name]) => !connectionHeaders.has(name.toLowerCase())))
+  if (response.req.method === 'HEAD') {
+    // The router knows the length that GET's answer would have.
+    const length = answer.headers.get('content-length')
+    response.writeHead(status, length === null ? headers : { ...headers, 'content-length': length }).end()
+    return
+  }
   if (answer.body !== null && isEventStream(answer)) {
     response.writeHead(status, headers)
     return pipeline(answer.body, response)

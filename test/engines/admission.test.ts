@@ -128,7 +128,7 @@ const requests: readonly Sent[] = [
   ['GraphiQL', '/graphql', { headers: { accept: 'text/html' } }],
   ['a path without a route', '/nothing', {}],
   ['a method without a route', '/oauth2/revoke', { method: 'PUT' }],
-  ['a HEAD without a route', '/graphql', { method: 'HEAD' }],
+  ['a HEAD without a route', '/oauth2/revoke', { method: 'HEAD' }],
   ['an OPTIONS without a route', '/health', { method: 'OPTIONS' }],
 ]
 

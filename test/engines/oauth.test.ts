@@ -841,7 +841,7 @@ describe('pages of other origins (CORS)', () => {
       expect(status).toBe(204)
       expect(headers.get('access-control-allow-origin')).toBe('*')
       expect(headers.get('access-control-allow-headers')).toBe('authorization, content-type')
-      expect(headers.get('access-control-allow-methods')).toBe('GET, POST')
+      expect(headers.get('access-control-allow-methods')).toBe(path.startsWith('/oauth2') ? 'POST' : 'GET, HEAD')
       expect(headers.has('access-control-allow-credentials')).toBe(false)
     },
   )

@@ -45,8 +45,8 @@ function readSearchParams(given: URLSearchParams): GraphQLParams {
  * The refusal of what is not a GraphQL request. It has an HTTP status of its own, whatever the caller accepts: only for
  * well-formed requests do clients of `application/json` get a 200 with every error (GraphQL over HTTP §6.4.1).
  */
-export function malformed(message: string, status = 400): GraphQLError {
-  return new GraphQLError(message, { originalError: badInput(message), extensions: { http: { status } } })
+export function malformed(message: string, status = 400, headers: Readonly<Record<string, string>> = {}): GraphQLError {
+  return new GraphQLError(message, { originalError: badInput(message), extensions: { http: { status, headers } } })
 }
 
 /** Yoga checks the other parameters, but it would answer a missing query with a 200. */

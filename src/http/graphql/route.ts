@@ -33,7 +33,7 @@ export const maxDocumentTokens = 1000
 export function createGraphqlHandler(dependencies: GraphqlDependencies): (request: Request) => Promise<Response> {
   const { schema, tokens, endpoint, emit } = dependencies
   const present = createErrorPresenter(schema, emit)
-  const yoga = createYoga({
+  const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: endpoint,
     context: async ({ request }) => ({
@@ -49,10 +49,12 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
     multipart: false,
     maxRequestBodySize: false,
     // Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow.
-    cors: { origin: '*', credentials: false, methods: ['GET', 'POST', 'OPTIONS'] },
+    cors: { origin: '*', credentials: false, methods: ['GET', 'HEAD', 'POST'] },
   })
   return async (request) => {
-    const response = await yoga.fetch(request)
+    const response = await (request.method === 'HEAD'
+      ? yoga.fetch(asGet(request), { isHead: true })
+      : yoga.fetch(request))
     for (const [name, value] of Object.entries(answerHeaders)) response.headers.set(name, value)
     // Only what Yoga writes in pieces has none: server-sent events and multipart.
     if (!response.headers.has('content-length')) correctStreamHeaders(response)
@@ -75,13 +77,24 @@ function correctStreamHeaders(response: Response): void {
   headers.set('x-accel-buffering', 'no')
 }
 
+/** What Yoga passes on beside the request. */
+interface ServerContext {
+  /** The request is a HEAD, and Yoga reads it as a GET. */
+  readonly isHead?: boolean
+}
+
+/** Yoga knows no HEAD. */
+function asGet({ url, headers }: Request): Request {
+  return new Request(url, { headers: [...headers] })
+}
+
 /** Whether the response is a stream of events, which goes on for as long as the client reads it. */
 export function isEventStream({ headers }: Response): boolean {
   return headers.get('content-type')?.startsWith('text/event-stream') ?? false
 }
 
 /** One plugin does it all, because each plugin costs microseconds at every request. */
-function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
+function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin<object, ServerContext> {
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
   return {
     onRequestParse({ request, setRequestParser }) {
@@ -97,15 +110,8 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
       setParseFn((source, options) => parse(source, { ...options, maxTokens: maxDocumentTokens }))
     },
     onSubscribe({ args, setResultAndStopExecution }) {
-      // Yoga would check this when it writes the answer, and leave an open stream behind that has no reader.
-      if (!acceptsStream(args.contextValue.request.headers.get('accept')))
-        return setResultAndStopExecution({
-          errors: [malformed('Expected `Accept: text/event-stream` for a subscription', 406)],
-        })
-      if (hasConditionalRoot(args.document))
-        return setResultAndStopExecution({
-          errors: [malformed('Expected the field of a subscription without `@skip` and `@include`')],
-        })
+      const refusal = refuseSubscription(args.contextValue, args.document)
+      if (refusal !== undefined) return setResultAndStopExecution({ errors: [refusal] })
       return {
         onSubscribeResult: ({ result, setResult }) => {
           if (!isAsyncIterable(result)) return
@@ -120,6 +126,21 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin {
         setResult({ ...result, errors: result.errors.map(presentUnlessFinal) })
     },
   }
+}
+
+/** Undefined for a subscription whose stream may be opened. */
+function refuseSubscription(
+  { request, isHead = false }: ServerContext & { readonly request: Request },
+  document: DocumentNode,
+): GraphQLError | undefined {
+  // Yoga would check this when it writes the answer, and leave an open stream behind that has no reader.
+  if (!acceptsStream(request.headers.get('accept')))
+    return malformed('Expected `Accept: text/event-stream` for a subscription', 406)
+  if (hasConditionalRoot(document))
+    return malformed('Expected the field of a subscription without `@skip` and `@include`')
+  // Only a stream that was opened shows what GET would answer, so HEAD is refused rather than answered by a guess.
+  if (isHead) return malformed('Expected GET or POST for a subscription, got HEAD', 405, { allow: 'GET, POST' })
+  return undefined
 }
 
 /**

@@ -25,8 +25,8 @@ export interface OAuthRoutes {
   readonly refresh: Handler
   readonly revokeGlobally: Handler
   readonly describeServer: Handler
-  /** For the routes that any page may call: `revoke`, `refresh`, `describeServer`. */
-  readonly preflight: Handler
+  /** For the routes that any page may call, by these methods: `revoke`, `refresh`, `describeServer`. */
+  readonly preflight: (methods: string) => Handler
 }
 
 export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies): OAuthRoutes {
@@ -42,7 +42,7 @@ export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies
     revoke: withCors(withForm(revoke)),
     refresh: withCors(withForm(refresh)),
     describeServer: withCors(async (request) => describeServer(issuerOf(request), publicUrl !== undefined)),
-    preflight: withCors(async () => answerPreflight()),
+    preflight: (methods) => withCors(async () => answerPreflight(methods)),
     introspect: withForm(introspect),
     revokeGlobally: withErrorAnswers(async (request) => {
       const caller = await authenticateCaller(tokens, request, noForm)
@@ -63,9 +63,9 @@ function withCors(answer: Handler): Handler {
 }
 
 /** Permits what a page may send beyond a plain form: its access token. */
-function answerPreflight(): Response {
+function answerPreflight(methods: string): Response {
   const headers = {
-    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-methods': methods,
     'access-control-allow-headers': 'authorization, content-type',
     'access-control-max-age': '86400',
   }

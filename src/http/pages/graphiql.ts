@@ -63,7 +63,7 @@ export function createGraphiqlPage(options: GraphiqlPageOptions): (request: Requ
  * wants JSON.
  */
 export function wantsPage(request: Request): boolean {
-  if (request.method !== 'GET' || new URL(request.url).searchParams.has('query')) return false
+  if (!['GET', 'HEAD'].includes(request.method) || new URL(request.url).searchParams.has('query')) return false
   const weights = readWeights(request.headers.get('accept'))
   const html = weights.get('text/html') ?? 0
   const json = Math.max(weights.get('application/json') ?? 0, weights.get('application/graphql-response+json') ?? 0)
