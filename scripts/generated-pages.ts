@@ -59,14 +59,16 @@ async function errorsPage(): Promise<string> {
     '## GraphQL',
     [
       '- A well-formed request with `BAD_USER_INPUT` comes with HTTP 200, unless the client accepts `application/graphql-response+json`: so says GraphQL over HTTP. The other codes keep their status.',
-      '- `BAD_USER_INPUT` also comes with 405, 406, 413 or 415, where the method, `Accept`, the size of the body or its type is wrong.',
+      '- `BAD_USER_INPUT` also comes with 405, 406, 413 or 415, where the method, `Accept`, the size of the body or its type is wrong. The 406 is `application/json`, which its client did not accept: RFC 9110 §12.4.1 permits that, and an answer without a body would not say what is wrong.',
       '- `PERSISTED_QUERY_NOT_SUPPORTED` and `PERSISTED_QUERY_NOT_FOUND`, both in one answer with HTTP 200: the client sent the hash of a document (automatic persisted queries). The service keeps no documents. Apollo Client, urql and the gateways then send the document by themselves.',
       '- `INTERNAL_SERVER_ERROR`, HTTP 500, with the message "Unexpected error.": a fault of the service. The log has it.',
-      '- A 503 has `Retry-After`, a 401 has `WWW-Authenticate`. A database that is down is never answered with 401, because at a 401 clients throw valid tokens away.',
+      '- A 503 has `Retry-After`, a 401 has `WWW-Authenticate`. A database that is down is never answered with 401, because at a 401 clients throw valid tokens away. Pages of other origins can read both headers.',
       '- `SERVICE_UNAVAILABLE` with a message that names a revocation: it has taken effect, and only its [count is late](invalidate.md#counts).',
     ].join('\n'),
     '## OAuth and Elasticsearch',
     'OAuth has codes of its own for what a grant lacks: [oauth.md](oauth.md#answers). Elasticsearch’s refusals of a grant have OAuth’s form with the status 400, as there: `invalid_request`, `invalid_grant`, `unsupported_grant_type`, and `unauthorized_client` where an owner’s token asks for `client_credentials`.',
+    '## Before a request reaches an API',
+    'A request that reaches no API is answered by JSON with one member, `message`: 400 for HTTP that is not well-formed, an ambiguous `Host` or path, or a header twice that may come once; 404 for a path without a route; 405 for another method, with `Allow`; 408, 413, 417 and 431 for what HTTP itself limits.',
     '## At the command line',
     'Beside the codes above:',
     table(

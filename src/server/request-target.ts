@@ -6,7 +6,9 @@ import type { IncomingMessage } from 'node:http'
  * target in absolute form is split first, and its authority replaces `Host` (RFC 9112 §3.2.2).
  */
 export function normalizeRequestTarget(request: IncomingMessage): boolean {
-  const { headers, url = '/' } = request
+  const { headers, httpVersion, url = '/' } = request
+  // RFC 9112 §3.2: "A server MUST respond with a 400 […] to any HTTP/1.1 request message that lacks a Host header field".
+  if (headers.host === undefined && httpVersion !== '1.0') return false
   if (!url.startsWith('/')) splitAbsoluteTarget(request, url)
   return isHost(headers.host ?? 'localhost') && isResolvedPath(request.url ?? '/')
 }

@@ -10,6 +10,7 @@ import { endpoint, type Handler, type Routes } from '../http/routes.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import { refuseRepeatedField } from './repeated-field.ts'
 import { badRequestTarget, normalizeRequestTarget } from './request-target.ts'
+import { answerUnreadable } from './unreadable-request.ts'
 
 /** How long running requests may take to finish once the server stops. */
 const drainMs = 10_000
@@ -53,7 +54,8 @@ export async function startServer({ routes, port, host, emit }: ServerOptions): 
   const eventStreams = new WeakSet<ServerResponse>()
   const paths: Paths = { routes, adapter: createServerAdapter(routes.answer), eventStreams, emit }
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
-  const server = createServer(timeouts, (request, response) => {
+  // A request without `Host` is refused by `refuse`: node:http would answer it without a body.
+  const server = createServer({ ...timeouts, requireHostHeader: false }, (request, response) => {
     openResponses.add(response)
     lastRequestAt = Date.now()
     response.once('close', () => openResponses.delete(response))
@@ -63,6 +65,11 @@ export async function startServer({ routes, port, host, emit }: ServerOptions): 
     else if (takesFastPath(request, routes)) void answerByFastPath(request, response, paths)
     else void answerByFullPath(request, response, paths)
   })
+  server.on('clientError', (error, socket) => {
+    const isAnswering = [...openResponses].some((response) => response.socket === socket && response.headersSent)
+    answerUnreadable(error, socket, isAnswering)
+  })
+  server.on('checkExpectation', (_request, response: ServerResponse) => writeWhole(response, expectationFailed))
   await listen(server, port, host)
   // Without a listener for `error`, a connection that can't be accepted would end this process.
   server.on('error', (error) => emit({ name: 'connection_not_accepted', error }))
@@ -152,8 +159,13 @@ function endFailed(response: ServerResponse, error: unknown, emit: EmitEvent): v
   }
   if (response.destroyed) return
   emit({ name: 'unexpected_error', error })
-  writeWhole(response, { status: 500, headers: {}, body: '' })
+  writeWhole(response, failed)
 }
+
+const json = { 'content-type': 'application/json' }
+const failed = { status: 500, headers: json, body: '{"message":"Unexpected error."}' }
+/** RFC 9110 §10.1.1. node:http itself answers `100-continue`. */
+const expectationFailed = { status: 417, headers: json, body: '{"message":"Expected no `Expect` but 100-continue."}' }
 
 /** `pipeline` destroys the response after either failure, so only its error says whose failure it was. */
 function isDisconnect(error: unknown): boolean {

@@ -7,11 +7,11 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql'
-import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
+import { createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
 import type { EmitEvent } from '../../events/events.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import { answerHeaders } from '../answer-headers.ts'
+import { answerHeaders, exposedHeaders } from '../answer-headers.ts'
 import { authenticateHeader } from '../credentials.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
@@ -49,7 +49,7 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
     multipart: false,
     maxRequestBodySize: false,
     // Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow.
-    cors: { origin: '*', credentials: false, methods: ['GET', 'HEAD', 'POST'] },
+    cors: { origin: '*', credentials: false, methods: ['GET', 'HEAD', 'POST'], exposedHeaders: [...exposedHeaders] },
   })
   return async (request) => {
     const response = await (request.method === 'HEAD'
@@ -99,7 +99,8 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin<obj
   return {
     onRequestParse({ request, setRequestParser }) {
       // Yoga checks this when it writes the answer, after a mutation has had its effect.
-      if (!acceptsAnswer(request.headers.get('accept'))) throw malformed('Expected `Accept` to allow JSON', 406)
+      if (!acceptsAnswer(request.headers.get('accept')))
+        throw malformed('Expected `Accept` to allow `application/graphql-response+json` or `application/json`', 406)
       if (request.method === 'GET') setRequestParser(readGetParams)
       if (request.method !== 'POST') return
       if (!/^application\/(graphql\+)?json *(;|$)/i.test(request.headers.get('content-type') ?? ''))
@@ -121,7 +122,10 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin<obj
         },
       }
     },
-    onResultProcess({ result, setResult }) {
+    onResultProcess({ result, setResult, resultProcessor, setResultProcessor }) {
+      // The client accepts no type in which this result can be written, so the result is an error, of status 406. Yoga
+      // would send it without a body. RFC 9110 §12.4.1 allows to answer as if there were no `Accept`: in plain JSON.
+      if (resultProcessor === undefined) setResultProcessor(processRegularResult, 'application/json')
       if ('errors' in result && result.errors !== undefined)
         setResult({ ...result, errors: result.errors.map(presentUnlessFinal) })
     },

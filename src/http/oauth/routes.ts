@@ -1,5 +1,6 @@
 import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
+import { exposedHeaders } from '../answer-headers.ts'
 import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
 import { type Form, readForm } from './form.ts'
@@ -58,6 +59,7 @@ function withCors(answer: Handler): Handler {
   return async (request) => {
     const response = await answer(request)
     response.headers.set('access-control-allow-origin', '*')
+    response.headers.set('access-control-expose-headers', exposedHeaders.join(', '))
     return response
   }
 }
