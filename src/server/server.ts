@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createServerAdapter } from '@whatwg-node/server'
 import type { EmitEvent } from '../events/events.ts'
 import type { Refusal, RequestFacts } from '../http/admission.ts'
@@ -8,16 +7,10 @@ import type { FastAnswer } from '../http/graphql/fast-path.ts'
 import { isEventStream } from '../http/graphql/route.ts'
 import { endpoint, type Handler, type Routes } from '../http/routes.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
+import { createOpenRequests, type OpenRequests } from './open-requests.ts'
 import { refuseRepeatedField } from './repeated-field.ts'
 import { badRequestTarget, normalizeRequestTarget } from './request-target.ts'
 import { answerUnreadable } from './unreadable-request.ts'
-
-/** How long running requests may take to finish once the server stops. */
-const drainMs = 10_000
-/** How long a stream may take to send its end. One whose client does not read never finishes. */
-const streamDrainMs = 1_000
-/** How long the server must have received no request before it closes. */
-const quietMs = 200
 
 export interface ServerOptions {
   readonly routes: Routes
@@ -40,7 +33,8 @@ export interface RunningServer {
  * takes only one of the paths.
  *
  * It stops in three steps. Stopping: it still serves, and asks each client to use another connection for its next
- * request. Quiet: no request is running, and none has arrived for a moment. Closed. Closing at once would reset
+ * request. Quiet: no request is running, and none has arrived for a moment; a request that waits for its client is
+ * waited for 3 s, any other 8 s. Closed. Closing at once would reset
  * connections whose request has arrived but was not read yet: measured, 9 of 16 clients under load then did not learn
  * the outcome of theirs.
  *
@@ -48,27 +42,19 @@ export interface RunningServer {
  */
 export async function startServer({ routes, port, host, emit }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
-  const openResponses = new Set<ServerResponse>()
-  let lastRequestAt = 0
-
-  const eventStreams = new WeakSet<ServerResponse>()
-  const paths: Paths = { routes, adapter: createServerAdapter(routes.answer), eventStreams, emit }
+  const openRequests = createOpenRequests()
+  const paths: Paths = { routes, adapter: createServerAdapter(routes.answer), openRequests, emit }
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
   // A request without `Host` is refused by `refuse`: node:http would answer it without a body.
   const server = createServer({ ...timeouts, requireHostHeader: false }, (request, response) => {
-    openResponses.add(response)
-    lastRequestAt = Date.now()
-    response.once('close', () => openResponses.delete(response))
+    openRequests.add(response)
     if (isStopping) response.setHeader('connection', 'close')
     const refusal = refuse(request, routes)
     if (refusal !== undefined) writeWhole(response, refusal)
     else if (takesFastPath(request, routes)) void answerByFastPath(request, response, paths)
     else void answerByFullPath(request, response, paths)
   })
-  server.on('clientError', (error, socket) => {
-    const isAnswering = [...openResponses].some((response) => response.socket === socket && response.headersSent)
-    answerUnreadable(error, socket, isAnswering)
-  })
+  server.on('clientError', (error, socket) => answerUnreadable(error, socket, openRequests.isAnswering(socket)))
   server.on('checkExpectation', (_request, response: ServerResponse) => writeWhole(response, expectationFailed))
   await listen(server, port, host)
   // Without a listener for `error`, a connection that can't be accepted would end this process.
@@ -77,14 +63,7 @@ export async function startServer({ routes, port, host, emit }: ServerOptions): 
 
   async function stop(): Promise<void> {
     isStopping = true
-    const stoppedAt = Date.now()
-    const since = (instant: number) => Date.now() - instant
-    const isDone = () =>
-      openResponses.size === 0 ||
-      (since(stoppedAt) >= streamDrainMs && [...openResponses].every((response) => eventStreams.has(response)))
-    const isQuiet = () => isDone() && since(lastRequestAt) >= quietMs
-    while (!isQuiet() && since(stoppedAt) < drainMs) await sleep(20)
-    const requests = [...openResponses].filter((response) => !eventStreams.has(response)).length
+    const requests = await openRequests.drain()
     if (requests > 0) emit({ name: 'requests_cut_off', facts: { requests } })
     await close(server)
   }
@@ -110,18 +89,18 @@ function takesFastPath({ method, url, headers }: IncomingMessage, { fastPath }: 
 /** What both paths need. Made once, not for each request. */
 interface Paths extends Pick<ServerOptions, 'routes' | 'emit'> {
   readonly adapter: ReturnType<typeof createServerAdapter>
-  readonly eventStreams: WeakSet<ServerResponse>
+  readonly openRequests: OpenRequests
 }
 
 /** The adapter converts the request of node:http. The answer is written here, in one piece unless it is a stream. */
 async function answerByFullPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { adapter, eventStreams, emit }: Paths,
+  { adapter, openRequests, emit }: Paths,
 ): Promise<void> {
   try {
     const answer = await adapter.handleNodeRequestAndResponse(request, response, {})
-    if (isEventStream(answer)) eventStreams.add(response)
+    if (isEventStream(answer)) openRequests.markStream(response)
     await write(response, answer)
   } catch (error) {
     endFailed(response, error, emit)
@@ -131,7 +110,7 @@ async function answerByFullPath(
 async function answerByFastPath(
   request: IncomingMessage,
   response: ServerResponse,
-  { routes, eventStreams, emit }: Paths,
+  { routes, openRequests, emit }: Paths,
 ): Promise<void> {
   try {
     const body = await readBody(request)
@@ -140,7 +119,7 @@ async function answerByFastPath(
     const disconnect = new AbortController()
     response.once('close', () => disconnect.abort())
     const answer = await callHandler(routes.answer, request, { body, signal: disconnect.signal })
-    if (isEventStream(answer)) eventStreams.add(response)
+    if (isEventStream(answer)) openRequests.markStream(response)
     await write(response, answer)
   } catch (error) {
     endFailed(response, error, emit)

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { runCommand, runProcess, startProcess } from '../support/process.ts'
+import { openSocket } from '../support/raw.ts'
 
 let postgres: RunningPostgres
 beforeAll(async () => {
@@ -172,6 +173,21 @@ test('requests in progress are finished before the service stops', async () => {
 
   for (const { data } of await Promise.all(requests)) expect(data.createTokenPair.accessToken).toMatch(/^ita_/)
   expect(await ended).toBe(0)
+})
+
+test('a request of which only a half was sent does not hold the stop until the process is killed', async () => {
+  const service = await startProcess(await emptyDatabase())
+  const socket = openSocket(service.url).on('error', () => undefined)
+  const lines = ['POST /graphql HTTP/1.1', 'Host: a', 'Content-Type: application/json', 'Content-Length: 100']
+  await new Promise((resolve) => socket.write(`${lines.join('\r\n')}\r\n\r\n{`, resolve))
+  // The answer to a later request shows that the service has read the earlier one.
+  await ask(service.url, '{ currentToken { active } }')
+  const stoppedAt = Date.now()
+
+  expect(await service.end('SIGTERM')).toBe(0)
+
+  expect(Date.now() - stoppedAt).toBeLessThan(5_000)
+  expect(service.output()).toContain('"requests":1,"event":"requests_cut_off"')
 })
 
 test('with wrong settings the service exits at once and prints every fault without a stack trace', async () => {
