@@ -95,20 +95,11 @@ export function hasClient(pair: SQL, clientId: string | SQL): SQL {
   return hasHashed(sql`${pair}.client_id`, clientId)
 }
 
-/** What the index `token_pairs_client` is sorted by, completed to one session: it has 1,024 session ids under one key. */
-export const clientIndexKey = sql`(pair.session_id >> 10), pair.session_id`
-/** Newest session first, in the order of that index. */
+/**
+ * Newest session first, in the order of the index `token_pairs_client`, completed to one session: the index has 1,024 session
+ * ids under one key.
+ */
 export const byClientIndex = sql`(pair.session_id >> 10) desc, pair.session_id desc`
-
-/** Sessions below an id, also in the words of that index. */
-export function isBelow(id: number): SQL {
-  return sql`pair.session_id < ${id}::bigint and (pair.session_id >> 10) <= (${id}::bigint >> 10)`
-}
-
-/** Sessions from an id on, also in the words of that index. */
-export function isFrom(id: SQL): SQL {
-  return sql`pair.session_id >= ${id} and (pair.session_id >> 10) >= (${id} >> 10)`
-}
 
 /** The pairs of one owner, found by both hashes. The subquery leaves the planner no other way. */
 export function pairsOf(owner: { readonly realm: SQL; readonly username: SQL }): SQL {
