@@ -1618,7 +1618,7 @@ limit $4;
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
   "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
-where "revocations"."client_id" = $1
+where "revocations"."revision" = any(array(select revision from revocations where client_id = $1))
 order by "revocations"."revision" desc
 limit $2;
 

@@ -47,6 +47,7 @@ test.each([
     await tokens.listSessions({ scope: { kind: 'username', username: 'bob' }, limit: 10 }, admin)
     await tokens.listRevocations({ limit: 3 }, owner)
     await tokens.listRevocations({ scope: { kind: 'realm', realm: 'staff' }, limit: 3 }, admin)
+    await tokens.listRevocations({ scope: { kind: 'client', clientId: 'admin' }, limit: 3 }, admin)
     await tokens.invalidate({ kind: 'session', id: pair.session.id }, admin)
     await tokens.invalidate({ kind: 'owner', scope: { kind: 'realm-user', ...pair.session.owner } }, admin)
   }
