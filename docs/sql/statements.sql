@@ -1319,7 +1319,7 @@ from (
     from token_pairs pair
     where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2 and pair.session_id < $3
       and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($4::float8 / 1000)
-    order by (pair.session_id >> 10) desc, pair.session_id desc
+    order by (pair.session_id >> 12) desc, pair.session_id desc
     limit 1
   )
 ) last;
@@ -1618,7 +1618,7 @@ limit $4;
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
   "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
-where "revocations"."client_id" = $1
+where "revocations"."revision" = any(array(select revision from revocations where client_id = $1))
 order by "revocations"."revision" desc
 limit $2;
 
@@ -1665,25 +1665,38 @@ limit $4;
 select session_id
 from (
   (
-    select pair.session_id
-    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2) pair
-    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10) and true
-    group by (pair.session_id >> 10), pair.session_id
-    order by (pair.session_id >> 10) desc, pair.session_id desc
-    limit 10
+    select session_id
+    from (
+      select pair.*, (pair.session_id >> 12) as block
+      from token_pairs pair
+      where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2
+        and (pair.session_id >> 12) <= 2199023255551::bigint and (pair.session_id >> 12) >= 0::bigint
+      order by (pair.session_id >> 12) desc, pair.session_id desc
+      offset 0
+    ) pair
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and true
+    group by block, session_id
+    order by block desc, session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $5;
+limit $3;
 
 -- src/storage/session-candidates.ts, listCandidates: a client, live sessions
 select session_id
 from (
   (
-    select pair.session_id
-    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2) pair
-    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10)
-      and pair.expires_at > $5::timestamptz
+    select session_id
+    from (
+      select pair.*, (pair.session_id >> 12) as block
+      from token_pairs pair
+      where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2
+        and (pair.session_id >> 12) <= 2199023255551::bigint and (pair.session_id >> 12) >= 0::bigint
+      order by (pair.session_id >> 12) desc, pair.session_id desc
+      offset 0
+    ) pair
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and pair.expires_at > $3::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
@@ -1712,33 +1725,19 @@ from (
         where bound > pair.session_id and spared_session_id is distinct from pair.session_id
         offset 0
       )
-      and pair.session_id >= (
-        select coalesce(max(bound), 0)
-        from (
-          select * from revocations where client_id = $6 union all select * from revocations where everything
-        ) covering
-      )
-      and (pair.session_id >> 10) >= (
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where client_id = $7 union all select * from revocations where everything
-          ) covering
-        ) >> 10
-      )
-    group by (pair.session_id >> 10), pair.session_id
-    order by (pair.session_id >> 10) desc, pair.session_id desc
-    limit 10
+    group by block, session_id
+    order by block desc, session_id desc
+    limit 10::bigint
   )
   union all
   (
-    select pair.session_id
+    select session_id
     from (
       select pair.*
       from (
         select distinct spared_session_id
         from (
-          select * from revocations where client_id = $8 union all select * from revocations where everything
+          select * from revocations where client_id = $4 union all select * from revocations where everything
         ) covering
         where spared_session_id is not null
       ) named (id)
@@ -1749,17 +1748,8 @@ from (
         offset 0
       ) pair
     ) pair
-    where hashtext(pair.client_id) = hashtext($9) and pair.client_id = $10
-      and pair.session_id < least(
-        $11::bigint,
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where client_id = $12 union all select * from revocations where everything
-          ) covering
-        )
-      )
-      and pair.expires_at > $13::timestamptz
+    where hashtext(pair.client_id) = hashtext($5) and pair.client_id = $6 and session_id < 0::bigint
+      and pair.expires_at > $7::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
@@ -1788,37 +1778,36 @@ from (
         where bound > pair.session_id and spared_session_id is distinct from pair.session_id
         offset 0
       )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $14;
+limit $8;
 
 -- src/storage/session-candidates.ts, listCandidates: a realm, all sessions
 select session_id
 from (
   (
-    select pair.session_id
+    select session_id
     from (select * from token_pairs pair where pair.realm = $1) pair
-    where pair.session_id < $2::bigint and (pair.session_id >> 10) <= ($3::bigint >> 10) and true
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and true
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $4;
+limit $2;
 
 -- src/storage/session-candidates.ts, listCandidates: a realm, live sessions
 select session_id
 from (
   (
-    select pair.session_id
+    select session_id
     from (select * from token_pairs pair where pair.realm = $1) pair
-    where pair.session_id < $2::bigint and (pair.session_id >> 10) <= ($3::bigint >> 10)
-      and pair.expires_at > $4::timestamptz
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and pair.expires_at > $2::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
@@ -1847,37 +1836,19 @@ from (
         where bound > pair.session_id and spared_session_id is distinct from pair.session_id
         offset 0
       )
-      and pair.session_id >= (
-        select coalesce(max(bound), 0)
-        from (
-          select * from revocations where selector = 'owner' and realm = $5 and username is null
-          union all
-          select * from revocations where everything
-        ) covering
-      )
-      and (pair.session_id >> 10) >= (
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where selector = 'owner' and realm = $6 and username is null
-            union all
-            select * from revocations where everything
-          ) covering
-        ) >> 10
-      )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
   union all
   (
-    select pair.session_id
+    select session_id
     from (
       select pair.*
       from (
         select distinct spared_session_id
         from (
-          select * from revocations where selector = 'owner' and realm = $7 and username is null
+          select * from revocations where selector = 'owner' and realm = $3 and username is null
           union all
           select * from revocations where everything
         ) covering
@@ -1890,19 +1861,7 @@ from (
         offset 0
       ) pair
     ) pair
-    where pair.realm = $8
-      and pair.session_id < least(
-        $9::bigint,
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where selector = 'owner' and realm = $10 and username is null
-            union all
-            select * from revocations where everything
-          ) covering
-        )
-      )
-      and pair.expires_at > $11::timestamptz
+    where pair.realm = $4 and session_id < 0::bigint and pair.expires_at > $5::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
@@ -1931,41 +1890,40 @@ from (
         where bound > pair.session_id and spared_session_id is distinct from pair.session_id
         offset 0
       )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $12;
+limit $6;
 
 -- src/storage/session-candidates.ts, listCandidates: a username in all realms, all sessions
 select session_id
 from (
   (
-    select pair.session_id
+    select session_id
     from (
       select * from token_pairs pair where hashtext(pair.username) = hashtext($1) and pair.username = $2 offset 0
     ) pair
-    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10) and true
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and true
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $5;
+limit $3;
 
 -- src/storage/session-candidates.ts, listCandidates: a username in all realms, live sessions
 select session_id
 from (
   (
-    select pair.session_id
+    select session_id
     from (
       select * from token_pairs pair where hashtext(pair.username) = hashtext($1) and pair.username = $2 offset 0
     ) pair
-    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10)
-      and pair.expires_at > $5::timestamptz
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and pair.expires_at > $3::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
@@ -1994,37 +1952,19 @@ from (
         where bound > pair.session_id and spared_session_id is distinct from pair.session_id
         offset 0
       )
-      and pair.session_id >= (
-        select coalesce(max(bound), 0)
-        from (
-          select * from revocations where selector = 'owner' and realm is null and username = $6
-          union all
-          select * from revocations where everything
-        ) covering
-      )
-      and (pair.session_id >> 10) >= (
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where selector = 'owner' and realm is null and username = $7
-            union all
-            select * from revocations where everything
-          ) covering
-        ) >> 10
-      )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
   union all
   (
-    select pair.session_id
+    select session_id
     from (
       select pair.*
       from (
         select distinct spared_session_id
         from (
-          select * from revocations where selector = 'owner' and realm is null and username = $8
+          select * from revocations where selector = 'owner' and realm is null and username = $4
           union all
           select * from revocations where everything
         ) covering
@@ -2037,19 +1977,8 @@ from (
         offset 0
       ) pair
     ) pair
-    where hashtext(pair.username) = hashtext($9) and pair.username = $10
-      and pair.session_id < least(
-        $11::bigint,
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where selector = 'owner' and realm is null and username = $12
-            union all
-            select * from revocations where everything
-          ) covering
-        )
-      )
-      and pair.expires_at > $13::timestamptz
+    where hashtext(pair.username) = hashtext($5) and pair.username = $6 and session_id < 0::bigint
+      and pair.expires_at > $7::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
@@ -2078,13 +2007,13 @@ from (
         where bound > pair.session_id and spared_session_id is distinct from pair.session_id
         offset 0
       )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $14;
+limit $8;
 
 -- src/storage/session-candidates.ts, owner_candidates: prepared
 select asked.place, candidate.session_id
@@ -2161,6 +2090,26 @@ inner join lateral (
   limit asked.most
 ) candidate on true
 order by asked.place, candidate.session_id desc;
+
+-- src/storage/session-candidates.ts, readHighestBound: a client, live sessions
+select coalesce(max(bound), 0)
+from (select * from revocations where client_id = $1 union all select * from revocations where everything) covering;
+
+-- src/storage/session-candidates.ts, readHighestBound: a realm, live sessions
+select coalesce(max(bound), 0)
+from (
+  select * from revocations where selector = 'owner' and realm = $1 and username is null
+  union all
+  select * from revocations where everything
+) covering;
+
+-- src/storage/session-candidates.ts, readHighestBound: a username in all realms, live sessions
+select coalesce(max(bound), 0)
+from (
+  select * from revocations where selector = 'owner' and realm is null and username = $1
+  union all
+  select * from revocations where everything
+) covering;
 
 -- src/storage/sessions.ts, sessions: prepared
 with "token_pair_states" as (
