@@ -1,5 +1,5 @@
 import { badInput, type InputField } from './input-fault.ts'
-import { tokenLookalike } from './token.ts'
+import { holdsToken } from './token.ts'
 
 /** The owner of a token. Both names are compared byte for byte: no case folding, no normalisation. */
 export interface Owner {
@@ -85,14 +85,14 @@ export function readScopes(scopes: readonly string[]): readonly string[] {
 }
 
 /**
- * Reads text that is stored for operators and owners to read, and answers it unchanged. Text that looks as if it
- * contains a token is refused, because tokens must not be stored.
+ * Reads text that is stored for operators and owners to read, and answers it unchanged. Text that contains a token is
+ * refused, because tokens must not be stored.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
 export function readText(field: InputField, text: string, maxLength: number): string {
   assertText(field, text, maxLength)
-  if (text.search(tokenLookalike) !== -1)
+  if (holdsToken(text))
     throw badInput({ field, expected: 'without anything that looks like a token', because: 'it is kept' })
   return text
 }

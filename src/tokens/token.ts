@@ -107,17 +107,20 @@ export function isSameDigest(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /**
- * Matches text that looks like one of our tokens or a client secret, complete or cut off. It is used to remove tokens
- * from error messages of other software. A match may begin within a word: in a line of JSON, a token after a line break
- * follows the n of `\n`.
+ * Matches text that looks like one of our tokens or a client secret: complete, cut off, or torn by a line break or
+ * another space. It removes tokens from text that is shown: log lines, and error messages of other software.
+ *
+ * It may match too much. A match may begin within a word: in a line of JSON, a token after a line break follows the n of
+ * `\n`. After a tear, 16 characters or more are taken for the rest of the token. Of the secret, more than 100 bits
+ * are not in a shorter rest.
  */
-export const tokenLookalike = /it[ars]_[\w-]{8,}/g
+export const tokenLookalike = /it[ars]_(?:[\w-]{8,}|[\w-]*(?:\s|\\[nrt]?)+[\w-]{16,})(?:(?:\s|\\[nrt]?)+[\w-]{16,})*/g
 
 /**
- * Whether a text contains a token or a client secret, complete or most of it. It is used where names must be accepted
- * and only a disclosure does harm. A name may contain a prefix within a word (`digita_services`, `audits_…`), so a
- * match must begin at the start of a word. From fewer characters than the expression requires, 70 bits or more of the
- * secret remain to guess.
+ * Whether a text contains a token or a client secret, complete or most of it. It decides which input is refused because
+ * it would be stored or shown, so it must not match a name: a caller that did nothing wrong would get an error. A name
+ * may contain a prefix within a word (`digita_services`, `audits_…`), so a match must begin at the start of a word. From
+ * fewer characters than the expression requires, 70 bits or more of the secret remain to guess.
  */
 export function holdsToken(text: string): boolean {
   return wordWithToken.test(text)
