@@ -126,6 +126,15 @@ export function holdsToken(text: string): boolean {
   return wordWithToken.test(text)
 }
 
+/**
+ * Replaces each token and client secret in a text by `[token]`. A match is as in `holdsToken`, except that a token may
+ * also be torn by white space.
+ */
+export function maskTokens(text: string): string {
+  return text.replaceAll(wordsFromPrefix, (words) => (holdsToken(words.replaceAll(/\s+/g, '')) ? '[token]' : words))
+}
+
+const wordsFromPrefix = /(?<![A-Za-z0-9])it[ars]_[\w-]*(?:\s+[\w-]{16,})*/g
 const wordWithToken = /(?<![A-Za-z0-9])it[ars]_[\w-]{32}/
 
 function pairSecrets(access: Uint8Array, refresh: Uint8Array): PairSecrets {
