@@ -101,6 +101,27 @@ export function readToken(text: string): PresentedToken | undefined {
   }
 }
 
+/**
+ * Whether a text holds a whole token, but is not one as it stands: `Bearer ita_…`, a token in quotes or percent-encoded,
+ * or one that a line break or an invisible character is in. A caller that wants to end such a token must not read that
+ * it is ended. Text that only has the wrong checksum or length is not meant: it holds no token.
+ */
+export function isDamagedToken(text: string): boolean {
+  return !shape.test(text) && damagedToken.test(decodePercent(text))
+}
+
+/** White space, control and invisible characters, and a line break as JSON, a shell or quoted-printable writes it. */
+const insertion = /[\s\p{Cc}\p{Cf}]|\\(?:[nrt]|(?![nrt]))|=(?=\r?\n)/u.source
+const damagedToken = new RegExp(`(?<=^|[^A-Za-z0-9]|\\\\[nrt])it[ar]_(?:(?:${insertion})*[\\w-]){56}(?![\\w-])`, 'u')
+
+function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** Compares in a time that does not depend on where the digests differ. */
 export function isSameDigest(one: Uint8Array, other: Uint8Array): boolean {
   return timingSafeEqual(one, other)

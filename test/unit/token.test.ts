@@ -1,8 +1,8 @@
 import { fc, test as property } from '@fast-check/vitest'
 import { describe, expect, test } from 'vitest'
 import { mintClientSecret } from '../../src/tokens/clients.ts'
-import { holdsToken, mintSalt, mintSecrets, readToken, tokenLookalike } from '../../src/tokens/token.ts'
-import { harmlessTexts, textsWithSecrets } from '../support/lookalikes.ts'
+import { holdsToken, isDamagedToken, mintSalt, mintSecrets, readToken, tokenLookalike } from '../../src/tokens/token.ts'
+import { damages, harmlessTexts, textsWithSecrets } from '../support/lookalikes.ts'
 
 const key = { slot: 7, id: 281_474_976_710_655 }
 const expiresAt = new Date('2026-11-21T09:20:00.123Z')
@@ -75,6 +75,42 @@ test.each([
   access + access,
 ])('%j is not a token', (text) => {
   expect(readToken(text)).toBeUndefined()
+})
+
+describe('a token that is damaged', () => {
+  test.each(damages)('has %s', (_name, damage) => {
+    for (const token of [access, refresh])
+      expect([readToken(damage(token)), isDamagedToken(damage(token))]).toEqual([undefined, true])
+  })
+
+  test.each([
+    ['a token', access],
+    ['a token with a letter changed', access.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
+    ['a token that is cut off', access.slice(0, -1)],
+    ['a token that is cut off, in quotes', `"${access.slice(0, -1)}"`],
+    ['a token with a letter after it', `${access}x`],
+    ['a token with a letter before it', `x${access}`],
+    ['two tokens in one word', access + access],
+    ['a token in other letters', access.toUpperCase()],
+    ['a token without its prefix', access.slice(4)],
+    ['a client’s secret', ` ${mintClientSecret()}`],
+    ['a JWT', ' eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.'],
+    ['a prefix', ' ita_ '],
+    ['nothing', ''],
+    ['white space', ' \n'],
+    ['half an escape', '%'],
+  ])('is not meant by %s', (_name, text) => {
+    expect(isDamagedToken(text)).toBe(false)
+  })
+
+  test('is found in a time that grows with the text, and not faster', () => {
+    const parts = ['ita_', ' ', '\\', '\\n', 'ita_\\n', 'ita_ ', `ita_${' '.repeat(20)}`, '=\n', '%20', 'a ', 'bearer ']
+
+    const before = performance.now()
+    for (const part of parts) isDamagedToken(`ita_${part.repeat(20_000)}`)
+
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
 })
 
 describe('text that is kept', () => {
