@@ -13,18 +13,18 @@ export { type Service, type ServiceOptions, startService } from './service.ts'
 export { createClientStore } from './storage/client-store.ts'
 export type { Database, DatabaseLocation } from './storage/engine/database.ts'
 export { openDatabase } from './storage/engine/open.ts'
-export { emptyExpired, startRetention } from './storage/retention.ts'
+export { deleteExpired, startRetention } from './storage/retention.ts'
 export { createRevocationLog } from './storage/revocation-log.ts'
 export { createTokenStore } from './storage/token-store.ts'
 export type { Credentials } from './tokens/authenticate.ts'
 export { type ActiveToken, anonymous, type Caller, type ServiceScope } from './tokens/caller.ts'
 export type {
-  ChangedClient,
   ClientChange,
+  ClientChangeAnswer,
   ClientChangeBy,
-  ClientPage,
   ClientRefusal,
   ClientStore,
+  ClientsQuery,
   EndedTokens,
 } from './tokens/client-store.ts'
 export type {

@@ -7,7 +7,7 @@ import { createRevocationLog } from './storage/revocation-log.ts'
 import { createTokenStore } from './storage/token-store.ts'
 import type { Caller } from './tokens/caller.ts'
 import type { ClientStore } from './tokens/client-store.ts'
-import { type RestoreAnswer, type RestoreOptions, settleRestore } from './tokens/restore.ts'
+import { completeRestore, type RestoreAnswer, type RestoreOptions } from './tokens/restore.ts'
 import { createTokens, type Tokens } from './tokens/tokens.ts'
 
 /** The operations on tokens with an open database: the part that the service and the commands share. */
@@ -15,8 +15,8 @@ export interface TokenService {
   readonly database: Database
   readonly clients: ClientStore
   readonly tokens: Tokens
-  /** Settles a database that was restored from a backup or copied. The caller must be an operator. */
-  settleRestore(options: RestoreOptions, caller: Caller): Promise<RestoreAnswer>
+  /** Completes the restore or the copy of a database. The caller must be an operator. */
+  completeRestore(options: RestoreOptions, caller: Caller): Promise<RestoreAnswer>
 }
 
 export interface TokenServiceOptions extends DatabaseOptions {
@@ -42,8 +42,9 @@ export async function openTokenService(
     const { lifetimes } = config
     const tokens = createTokens({ store, log, clients, lifetimes, clock, emit: database.emit })
     const restores = createRestoreStore(database)
-    const settle: TokenService['settleRestore'] = (given, caller) => settleRestore({ restores, clock }, given, caller)
-    return { database, clients, tokens, settleRestore: settle }
+    const complete: TokenService['completeRestore'] = (given, caller) =>
+      completeRestore({ restores, clock }, given, caller)
+    return { database, clients, tokens, completeRestore: complete }
   } catch (error) {
     await database.close()
     throw error

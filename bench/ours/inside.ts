@@ -6,7 +6,7 @@ import { migratePostgres } from '../../src/storage/engine/postgres.ts'
 import { prepareFind } from '../../src/storage/find.ts'
 import { prepareInvalidateHalves } from '../../src/storage/invalidate-half.ts'
 import { prepareInvalidateScope } from '../../src/storage/invalidate-scope.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import * as schema from '../../src/storage/schema.ts'
 import type { InvalidationCounts } from '../../src/tokens/coverage.ts'
 import { readToken } from '../../src/tokens/token.ts'
@@ -67,8 +67,12 @@ export interface TimedInvalidation extends InvalidationCounts {
   readonly countsMs: number
 }
 
-/** Ends a whole realm on open connections: `client` has the service's planner settings, `walker` the default ones. */
-export async function invalidateRealm(client: pg.Client, walker: pg.Client, realm: string): Promise<TimedInvalidation> {
+/** Ends a whole realm on open connections: `client` has the service's planner settings, `scanner` the default ones. */
+export async function invalidateRealm(
+  client: pg.Client,
+  scanner: pg.Client,
+  realm: string,
+): Promise<TimedInvalidation> {
   let effectMs: number | undefined
   let startedAt = 0
   const timed = intercept(client, async (run) => {
@@ -76,7 +80,7 @@ export async function invalidateRealm(client: pg.Client, walker: pg.Client, real
     effectMs ??= performance.now() - startedAt
     return answer
   })
-  const invalidateScope = prepareInvalidateScope(databaseOn(timed, walker))
+  const invalidateScope = prepareInvalidateScope(databaseOn(timed, scanner))
   const end = (name: string) => invalidateScope({ kind: 'sweep', scope: { kind: 'realm', realm: name } }, by())
   // The log was just truncated, after which Postgres discards plans. A sweep that ends no session makes it plan again.
   await end(`not ${realm}`)
@@ -96,7 +100,7 @@ export async function invalidateRealm(client: pg.Client, walker: pg.Client, real
 export async function emptyExpiredPairs(client: pg.Client): Promise<void> {
   const options = { revocationDays: 30, clock: () => new Date() }
   const until = Date.now() + 120_000
-  while (Date.now() < until) if ((await emptyExpired(databaseOn(client), options)).slots.length > 0) return
+  while (Date.now() < until) if ((await deleteExpired(databaseOn(client), options)).slots.length > 0) return
   throw new Error('The expired pairs could not be deleted in two minutes')
 }
 
@@ -106,19 +110,19 @@ function referenceOf(token: string) {
   return reference
 }
 
-function databaseOn(client: pg.Client, walker = client): Database {
+function databaseOn(client: pg.Client, scanner = client): Database {
   const nothing = async () => undefined
   return {
     db: drizzle(client, { schema }),
-    walker: drizzle(walker, { schema }),
-    background: { walker: drizzle(walker, { schema }), cancel: () => {} },
+    scanner: drizzle(scanner, { schema }),
+    background: { scanner: drizzle(scanner, { schema }), cancel: () => {} },
     migrations: [],
     description: 'the benchmark’s database',
     statementName: (name) => name,
     ping: nothing,
     close: nothing,
     emit: () => undefined,
-    identity: { look: nothing, noticed: () => undefined, refusal: () => undefined },
+    identity: { check: nothing, noticed: () => undefined, refusal: () => undefined },
     notifications: { notify: () => undefined, listen: () => () => undefined },
   }
 }

@@ -76,7 +76,7 @@ with "locked" as (select lock_scope(null, null)),
 select id
 from done;
 
--- src/storage/count.ts, countByWalk: a client, nothing revoked before
+-- src/storage/count.ts, countByScan: a client, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -85,7 +85,7 @@ from (
     and hashtext(pair.client_id) = hashtext($4) and pair.client_id = $5
 ) counted;
 
--- src/storage/count.ts, countByWalk: a client, sparing a session, some revoked before
+-- src/storage/count.ts, countByScan: a client, sparing a session, some revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -117,41 +117,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $10 and bound > $11
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $10 and earlier.bound > $11
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $12 and earlier.bound > $13
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $12 and bound > $13
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $14 and bound > $15
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $16 and bound > $17
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $18 and earlier.bound > $19
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $18 and bound > $19
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $20 and pair.session_id >= $21 and pair.expires_at > $22::timestamptz
         and hashtext(pair.client_id) = hashtext($23) and pair.client_id = $24 and pair.session_id <> $25
@@ -160,7 +215,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: a realm, nothing revoked before
+-- src/storage/count.ts, countByScan: a realm, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -168,7 +223,7 @@ from (
   where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and pair.realm = $4
 ) counted;
 
--- src/storage/count.ts, countByWalk: a realm, sparing a session, some revoked before
+-- src/storage/count.ts, countByScan: a realm, sparing a session, some revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -202,41 +257,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $13 and bound > $14
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $13 and earlier.bound > $14
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $15 and earlier.bound > $16
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $15 and bound > $16
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $17 and bound > $18
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $17 and earlier.bound > $18
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $19 and bound > $20
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $19 and earlier.bound > $20
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $21 and earlier.bound > $22
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $21 and bound > $22
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $23 and pair.session_id >= $24 and pair.expires_at > $25::timestamptz and pair.realm = $26
         and pair.session_id <> $27
@@ -245,7 +355,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: a session, not revoked before
+-- src/storage/count.ts, countByScan: a session, not revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -254,7 +364,7 @@ from (
     and hashtext(pair.username) = hashtext($5) and pair.username = $6 and pair.session_id = $7
 ) counted;
 
--- src/storage/count.ts, countByWalk: a session, revoked before
+-- src/storage/count.ts, countByScan: a session, revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -288,41 +398,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $17 and bound > $18
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $17 and earlier.bound > $18
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $19 and earlier.bound > $20
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $19 and bound > $20
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $21 and bound > $22
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $21 and earlier.bound > $22
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $23 and bound > $24
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $23 and earlier.bound > $24
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $25 and earlier.bound > $26
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $25 and bound > $26
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $27 and pair.session_id >= $28 and pair.expires_at > $29::timestamptz and pair.realm = $30
         and hashtext(pair.username) = hashtext($31) and pair.username = $32 and pair.session_id = $33
@@ -331,7 +496,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: a username in all realms, nothing revoked before
+-- src/storage/count.ts, countByScan: a username in all realms, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -340,7 +505,7 @@ from (
     and hashtext(pair.username) = hashtext($4) and pair.username = $5
 ) counted;
 
--- src/storage/count.ts, countByWalk: a username in all realms, sparing a session, some revoked before
+-- src/storage/count.ts, countByScan: a username in all realms, sparing a session, some revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -374,41 +539,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $14 and bound > $15
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $16 and bound > $17
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $18 and bound > $19
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $18 and earlier.bound > $19
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $20 and bound > $21
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $20 and earlier.bound > $21
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $22 and earlier.bound > $23
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $22 and bound > $23
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $24 and pair.session_id >= $25 and pair.expires_at > $26::timestamptz
         and hashtext(pair.username) = hashtext($27) and pair.username = $28 and pair.session_id <> $29
@@ -417,7 +637,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: everything, nothing revoked before
+-- src/storage/count.ts, countByScan: everything, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -425,7 +645,7 @@ from (
   where pair.session_id < $1 and pair.session_id >= $2 and pair.expires_at > $3::timestamptz and true
 ) counted;
 
--- src/storage/count.ts, countByWalk: everything, sparing a session, some revoked before
+-- src/storage/count.ts, countByScan: everything, sparing a session, some revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -457,41 +677,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $8 and bound > $9
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $8 and earlier.bound > $9
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $10 and earlier.bound > $11
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $10 and bound > $11
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $12 and bound > $13
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $12 and earlier.bound > $13
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $14 and bound > $15
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $16 and bound > $17
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $18 and pair.session_id >= $19 and pair.expires_at > $20::timestamptz and true
         and pair.session_id <> $21
@@ -500,7 +775,7 @@ from (
   ) states
 ) counted;
 
--- src/storage/count.ts, countByWalk: one owner, nothing revoked before
+-- src/storage/count.ts, countByScan: one owner, nothing revoked before
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -509,7 +784,7 @@ from (
     and hashtext(pair.username) = hashtext($5) and pair.username = $6
 ) counted;
 
--- src/storage/count.ts, countByWalk: restored, count
+-- src/storage/count.ts, countByScan: restored, count
 select coalesce(sum(new_halves), 0), coalesce(sum(halves - new_halves), 0)
 from (
   select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
@@ -540,41 +815,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $7 and bound > $8
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $7 and earlier.bound > $8
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $9 and earlier.bound > $10
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $9 and bound > $10
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $11 and bound > $12
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $11 and earlier.bound > $12
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $13 and bound > $14
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $13 and earlier.bound > $14
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $15 and earlier.bound > $16
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $15 and bound > $16
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $17 and pair.session_id >= $18 and pair.expires_at > $19::timestamptz and true
       group by pair.id, pair.has_refresh, pair.access_expires_at
@@ -907,10 +1237,10 @@ select coalesce(max(created_at), 0) from drizzle.__drizzle_migrations;
 -- src/storage/engine/migrations.ts, readLastApplied: migrations that are missing
 select to_regclass('drizzle.__drizzle_migrations')::text from (select) as one;
 
--- src/storage/engine/restored.ts, settleRestoredRows: a restored dump
+-- src/storage/engine/restored.ts, repairRestoredRows: a restored dump
 update forgotten_revocations set up_to = '1' where not pg_visible_in_snapshot(up_to, pg_current_snapshot());
 
--- src/storage/engine/restored.ts, settleRestoredRows: a restored dump
+-- src/storage/engine/restored.ts, repairRestoredRows: a restored dump
 update revocations
 set xid = '1'
 where xid >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(xid, pg_current_snapshot());
@@ -1239,10 +1569,7 @@ from (select) as one;
 -- src/storage/restore-store.ts, restored
 select lock_scope(null, null);
 
--- src/storage/retention.ts, emptySlot: retention
-select empty_slot($1, $2::timestamptz) from (select) one;
-
--- src/storage/retention.ts, forgetRevocations: retention
+-- src/storage/retention.ts, deleteRevocations: retention
 with "gone" as (
   delete from revocations
   where revision in (
@@ -1265,6 +1592,9 @@ with "gone" as (
 )
 select count(*)
 from gone;
+
+-- src/storage/retention.ts, emptySlot: retention
+select empty_slot($1, $2::timestamptz) from (select) one;
 
 -- src/storage/revocation-log.ts, find
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
@@ -1357,13 +1687,6 @@ from (
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
-      )
       and (
         not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
@@ -1372,6 +1695,22 @@ from (
         and not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
+      )
+      and not exists (
+        select
+        from (
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
+        ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
       and pair.session_id >= (
         select coalesce(max(bound), 0)
@@ -1394,18 +1733,35 @@ from (
   union all
   (
     select pair.session_id
-    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($8) and pair.client_id = $9) pair
-    where pair.session_id < $10::bigint and (pair.session_id >> 10) <= ($11::bigint >> 10)
-      and pair.expires_at > $12::timestamptz
+    from (
+      select pair.*
+      from (
+        select distinct spared_session_id
+        from (
+          select * from revocations where client_id = $8 union all select * from revocations where everything
+        ) covering
+        where spared_session_id is not null
+      ) named (id)
+      cross join lateral (
+        select * from token_pairs where id = named.id and session_id = named.id
+        union all
+        select * from token_pairs where session_id = named.id and id <> session_id
+        offset 0
+      ) pair
+    ) pair
+    where hashtext(pair.client_id) = hashtext($9) and pair.client_id = $10
+      and pair.session_id < least(
+        $11::bigint,
+        (
+          select coalesce(max(bound), 0)
+          from (
+            select * from revocations where client_id = $12 union all select * from revocations where everything
+          ) covering
+        )
+      )
+      and pair.expires_at > $13::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
       )
       and (
         not exists (
@@ -1416,26 +1772,29 @@ from (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
       )
-      and pair.session_id < (
-        select coalesce(max(bound), 0)
+      and not exists (
+        select
         from (
-          select * from revocations where client_id = $13 union all select * from revocations where everything
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
         ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
-      and pair.session_id in (
-        select spared_session_id
-        from (
-          select * from revocations where client_id = $14 union all select * from revocations where everything
-        ) covering
-        where spared_session_id is not null
-      )
-    group by (pair.session_id >> 10), pair.session_id
-    order by (pair.session_id >> 10) desc, pair.session_id desc
+    group by pair.session_id
+    order by pair.session_id desc
     limit 10
   )
 ) candidates
 order by session_id desc
-limit $15;
+limit $14;
 
 -- src/storage/session-candidates.ts, listCandidates: a realm, all sessions
 select session_id
@@ -1463,13 +1822,6 @@ from (
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
-      )
       and (
         not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
@@ -1478,6 +1830,22 @@ from (
         and not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
+      )
+      and not exists (
+        select
+        from (
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
+        ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
       and pair.session_id >= (
         select coalesce(max(bound), 0)
@@ -1504,18 +1872,39 @@ from (
   union all
   (
     select pair.session_id
-    from (select * from token_pairs pair where pair.realm = $7) pair
-    where pair.session_id < $8::bigint and (pair.session_id >> 10) <= ($9::bigint >> 10)
-      and pair.expires_at > $10::timestamptz
+    from (
+      select pair.*
+      from (
+        select distinct spared_session_id
+        from (
+          select * from revocations where selector = 'owner' and realm = $7 and username is null
+          union all
+          select * from revocations where everything
+        ) covering
+        where spared_session_id is not null
+      ) named (id)
+      cross join lateral (
+        select * from token_pairs where id = named.id and session_id = named.id
+        union all
+        select * from token_pairs where session_id = named.id and id <> session_id
+        offset 0
+      ) pair
+    ) pair
+    where pair.realm = $8
+      and pair.session_id < least(
+        $9::bigint,
+        (
+          select coalesce(max(bound), 0)
+          from (
+            select * from revocations where selector = 'owner' and realm = $10 and username is null
+            union all
+            select * from revocations where everything
+          ) covering
+        )
+      )
+      and pair.expires_at > $11::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
       )
       and (
         not exists (
@@ -1526,22 +1915,21 @@ from (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
       )
-      and pair.session_id < (
-        select coalesce(max(bound), 0)
+      and not exists (
+        select
         from (
-          select * from revocations where selector = 'owner' and realm = $11 and username is null
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
           union all
           select * from revocations where everything
         ) covering
-      )
-      and pair.session_id in (
-        select spared_session_id
-        from (
-          select * from revocations where selector = 'owner' and realm = $12 and username is null
-          union all
-          select * from revocations where everything
-        ) covering
-        where spared_session_id is not null
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
     group by pair.session_id
     order by pair.session_id desc
@@ -1549,7 +1937,7 @@ from (
   )
 ) candidates
 order by session_id desc
-limit $13;
+limit $12;
 
 -- src/storage/session-candidates.ts, listCandidates: a username in all realms, all sessions
 select session_id
@@ -1581,13 +1969,6 @@ from (
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
-      )
       and (
         not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
@@ -1596,6 +1977,22 @@ from (
         and not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
+      )
+      and not exists (
+        select
+        from (
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
+        ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
       and pair.session_id >= (
         select coalesce(max(bound), 0)
@@ -1623,19 +2020,38 @@ from (
   (
     select pair.session_id
     from (
-      select * from token_pairs pair where hashtext(pair.username) = hashtext($8) and pair.username = $9 offset 0
+      select pair.*
+      from (
+        select distinct spared_session_id
+        from (
+          select * from revocations where selector = 'owner' and realm is null and username = $8
+          union all
+          select * from revocations where everything
+        ) covering
+        where spared_session_id is not null
+      ) named (id)
+      cross join lateral (
+        select * from token_pairs where id = named.id and session_id = named.id
+        union all
+        select * from token_pairs where session_id = named.id and id <> session_id
+        offset 0
+      ) pair
     ) pair
-    where pair.session_id < $10::bigint and (pair.session_id >> 10) <= ($11::bigint >> 10)
-      and pair.expires_at > $12::timestamptz
+    where hashtext(pair.username) = hashtext($9) and pair.username = $10
+      and pair.session_id < least(
+        $11::bigint,
+        (
+          select coalesce(max(bound), 0)
+          from (
+            select * from revocations where selector = 'owner' and realm is null and username = $12
+            union all
+            select * from revocations where everything
+          ) covering
+        )
+      )
+      and pair.expires_at > $13::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
       )
       and (
         not exists (
@@ -1646,22 +2062,21 @@ from (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
       )
-      and pair.session_id < (
-        select coalesce(max(bound), 0)
+      and not exists (
+        select
         from (
-          select * from revocations where selector = 'owner' and realm is null and username = $13
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
           union all
           select * from revocations where everything
         ) covering
-      )
-      and pair.session_id in (
-        select spared_session_id
-        from (
-          select * from revocations where selector = 'owner' and realm is null and username = $14
-          union all
-          select * from revocations where everything
-        ) covering
-        where spared_session_id is not null
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
     group by pair.session_id
     order by pair.session_id desc
@@ -1669,7 +2084,7 @@ from (
   )
 ) candidates
 order by session_id desc
-limit $15;
+limit $14;
 
 -- src/storage/session-candidates.ts, owner_candidates: prepared
 select asked.place, candidate.session_id
@@ -1694,13 +2109,6 @@ inner join lateral (
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
-      )
       and (
         not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
@@ -1709,6 +2117,16 @@ inner join lateral (
         and not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
+      )
+      and not exists (
+        select
+        from (
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
+        ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
       and (
         pair.session_id >= (
@@ -1724,7 +2142,7 @@ inner join lateral (
           ) covering
         )
         or pair.session_id in (
-          select spared_session_id
+          select distinct spared_session_id
           from (
             select * from revocations where selector = 'owner' and realm = asked.realm and username = asked.username
             union all
@@ -1784,5 +2202,5 @@ select place, "id", "session_id", "realm", "username", "client_id", "device_labe
   "started_at", "issued_at", "expires_at", "covered_by", is_live
 from "token_pair_states";
 
--- src/storage/unreached-numbers.ts, look: an unknown token
+-- src/storage/unreached-numbers.ts, check: an unknown token
 select last_value - (not is_called)::int from revision;

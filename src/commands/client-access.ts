@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { serviceScopes } from '../tokens/caller.ts'
 import { readScopes } from './arguments.ts'
-import { changeClient, describeChange, endedTokens, invalidatedTokens, sessionsLiveOn } from './client-change.ts'
+import { changeClient, endedTokens, formatChange, invalidatedTokens, sessionsLiveOn } from './client-change.ts'
 import { type Answer, jsonOption, type OutputOptions, print } from './output.ts'
 
 interface UpdateOptions extends OutputOptions {
@@ -30,7 +30,7 @@ async function update(id: string, { scope: scopes }: UpdateOptions): Promise<Ans
   const changed = await changeClient(id, (tokens, operator) => tokens.updateClient({ id, scopes }, operator))
   const { client, database } = changed
   const summary = `The client ${id} may ${client.scopes.join(', ')}.`
-  return describeChange(changed, { summary, json: { id, scopes: client.scopes, database } })
+  return formatChange(changed, { summary, json: { id, scopes: client.scopes, database } })
 }
 
 interface DisableOptions extends OutputOptions {
@@ -54,7 +54,7 @@ async function disable(id: string, { endSessions = false }: DisableOptions): Pro
   const changed = await changeClient(id, (tokens, operator) => tokens.disableClient({ id, endSessions }, operator))
   const { client, database } = changed
   const since = client.disabledAt?.toISOString()
-  return describeChange(changed, {
+  return formatChange(changed, {
     summary: `The client ${id} is disabled since ${since}.${endSessions ? '' : sessionsLiveOn}`,
     json: { id, disabledAt: client.disabledAt, invalidatedTokens: invalidatedTokens(changed), database },
     ended: endedTokens(endSessions),
@@ -75,7 +75,7 @@ export function defineDelete(client: Command): void {
 
 async function deleteClient(id: string): Promise<Answer> {
   const changed = await changeClient(id, (tokens, operator) => tokens.deleteClient({ id }, operator))
-  return describeChange(changed, {
+  return formatChange(changed, {
     summary: `The client ${id} is deleted, and all that it created has ended. Its id is never used again.`,
     json: { id, invalidatedTokens: invalidatedTokens(changed), database: changed.database },
     ended: endedTokens(true),

@@ -1,12 +1,12 @@
 import type { OperatorCaller } from '../tokens/caller.ts'
 import type { ClientRefusal } from '../tokens/client-store.ts'
-import type { ClientAnswer } from '../tokens/client-verbs.ts'
+import type { ClientAnswer, ClientChanged } from '../tokens/client-verbs.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { CommandFault } from './fault.ts'
-import type { Answer } from './output.ts'
+import { type Answer, basicAuthorization } from './output.ts'
 import { currentOperator, withTokenService } from './with-token-service.ts'
 
-export type Changed = Extract<ClientAnswer, { readonly outcome: 'changed' }> & {
+export interface Changed extends ClientChanged {
   /** Shown so that an operator who forgot to set DATABASE_URL notices which database was used. */
   readonly database: string
 }
@@ -59,9 +59,7 @@ function refusal(id: string, reason: ClientRefusal): CommandFault {
 
 /** The secret for the answer, if it was generated: it is shown only this once. */
 export function shownSecret({ client: { id }, secret }: Changed) {
-  return secret === undefined
-    ? undefined
-    : { secret, authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` }
+  return secret === undefined ? undefined : { secret, authorization: basicAuthorization(id, secret) }
 }
 
 /** How many tokens the change has ended, for the answer; null while they are being counted. */
@@ -85,7 +83,7 @@ interface Description {
   readonly ended?: string
 }
 
-export function describeChange(changed: Changed, description: Description): Answer {
+export function formatChange(changed: Changed, description: Description): Answer {
   const { summary, json, hasNewSecret = false, ended } = description
   const shown = shownSecret(changed)
   const which = shown ? ' Its secret, shown this once:' : ' Its secret is the one from standard input.'

@@ -5,8 +5,8 @@ import { once, readKeepPrevious } from './arguments.ts'
 import {
   type Changed,
   changeClient,
-  describeChange,
   endedTokens,
+  formatChange,
   invalidatedTokens,
   sessionsLiveOn,
   shownSecret,
@@ -60,7 +60,7 @@ async function rotate(id: string, options: RotateOptions): Promise<Answer> {
     previousSecretUntil === undefined
       ? 'The one before is not accepted any more.'
       : `The one before is accepted until ${previousSecretUntil.toISOString()}.`
-  return describeChange(changed, {
+  return formatChange(changed, {
     summary: `The client ${id} has another secret. ${previous}`,
     json: withSecret(changed, { previousSecretUntil: previousSecretUntil ?? null }),
     hasNewSecret: true,
@@ -91,7 +91,7 @@ async function replace(id: string, options: ReplaceOptions): Promise<Answer> {
   const changed = await changeClient(id, (tokens, operator) =>
     tokens.replaceClientSecret({ id, secret, endSessions }, operator),
   )
-  return describeChange(changed, {
+  return formatChange(changed, {
     summary: `The client ${id} has another secret, and the one before is refused.${endSessions ? '' : sessionsLiveOn}`,
     json: withSecret(changed, { invalidatedTokens: invalidatedTokens(changed) }),
     hasNewSecret: true,
@@ -113,7 +113,7 @@ export function defineEnable(client: Command): void {
 async function enable(id: string, options: SecretOptions): Promise<Answer> {
   const secret = await readChosenSecret(options)
   const changed = await changeClient(id, (tokens, operator) => tokens.enableClient({ id, secret }, operator))
-  return describeChange(changed, {
+  return formatChange(changed, {
     summary: `The client ${id} is enabled.`,
     json: withSecret(changed, {}),
     hasNewSecret: true,

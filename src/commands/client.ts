@@ -4,7 +4,7 @@ import { type ListedClient, readClientId } from '../tokens/clients.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { readScopes } from './arguments.ts'
 import { defineDelete, defineDisable, defineUpdate } from './client-access.ts'
-import { changeClient, describeChange, shownSecret } from './client-change.ts'
+import { changeClient, formatChange, shownSecret } from './client-change.ts'
 import {
   defineEnable,
   defineReplaceSecret,
@@ -61,7 +61,7 @@ async function create(id: string, options: CreateOptions): Promise<Answer> {
   )
   const { client, database } = changed
   const summary = `The client ${id} may ${client.scopes.join(', ')}.`
-  return describeChange(changed, {
+  return formatChange(changed, {
     summary,
     json: { id, scopes: client.scopes, ...shownSecret(changed), database },
     hasNewSecret: true,
@@ -77,7 +77,7 @@ function defineList(client: Command): void {
     .action(async (options: OutputOptions) => {
       const answer = await withTokenService(async ({ tokens, database }) => {
         const listed = await listAll(tokens)
-        const text = listed.length === 0 ? noClient(database.description) : describeList(listed)
+        const text = listed.length === 0 ? noClient(database.description) : formatClients(listed)
         return { text, json: listed.map(toJson) }
       })
       await print(answer, options)
@@ -99,7 +99,7 @@ function noClient(database: string): string {
   return `There is no client in ${database}: \`serve\` creates the client admin at its first start.`
 }
 
-function describeList(listed: readonly ListedClient[]): string {
+function formatClients(listed: readonly ListedClient[]): string {
   const rows = listed.map(({ id, scopes, createdAt, disabledAt, previousSecretUntil }) => [
     id,
     scopes.join(' '),

@@ -39,7 +39,7 @@ export const faults = {
   },
 } as const
 
-/** An error of a command. Its message tells the operator what was found and what to do, and contains nothing secret. */
+/** An error of a command. Its message says what was found and what the operator can do, and contains nothing secret. */
 export class CommandFault extends Error {
   override readonly name = 'CommandFault'
   readonly code: keyof typeof faults

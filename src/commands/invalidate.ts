@@ -6,7 +6,7 @@ import type { Tokens } from '../tokens/tokens.ts'
 import { once, readCount, readId, readInstant, readReason, readValue } from './arguments.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, formatTable, jsonOption, type OutputOptions, print } from './output.ts'
-import { readScope } from './scope.ts'
+import { ownerScopeOf } from './owner-scope.ts'
 import { readSecret } from './stdin.ts'
 import { currentOperator, withTokenService } from './with-token-service.ts'
 
@@ -78,7 +78,7 @@ async function invalidate(options: InvalidateOptions): Promise<Answer> {
 /** Exactly one selector is required: a forgotten option must not make the invalidation cover more than was meant. */
 async function readSelector(options: InvalidateOptions): Promise<InvalidationTarget> {
   const { tokenStdin, session, client, everything } = options
-  const scope = readScope(options.realm, options.username)
+  const scope = ownerScopeOf(options.realm, options.username)
   const given = [tokenStdin, session, client, everything, scope].filter((selector) => selector !== undefined)
   if (given.length === 1) {
     if (session !== undefined) return { kind: 'session', id: session }

@@ -47,6 +47,11 @@ function isDiscarded(): boolean {
   return output.isCharacterDevice() && output.rdev === statSync(devNull).rdev
 }
 
+/** The `Authorization` header of a client (RFC 7617), for an operator to copy. */
+export function basicAuthorization(id: string, secret: string): string {
+  return `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
+}
+
 /** Formats rows as columns. Each column is as wide as its widest cell; two spaces separate them. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(toPrintable))

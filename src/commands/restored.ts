@@ -11,7 +11,7 @@ export function defineRestored(program: Command): void {
     .command('restored')
     .summary('say that the database was restored from a backup')
     .description(
-      'Settles a database that was restored from a backup or copied. Tokens that ended after the backup are valid again in it, so all tokens end: owners log in again.\n`serve` refuses a restored database until then. It can’t notice every restore (a disk or a folder that was set back, a restore to a point in time): run this after each. Services that run on the database go on by themselves within a minute or so.',
+      'Completes the restore of a database from a backup, or the copy of one. Tokens that ended after the backup are valid again in it, so all tokens end: owners log in again.\n`serve` refuses a restored database until then. It can’t notice every restore (a disk or a folder that was set back, a restore to a point in time): run this after each. Services that run on the database go on by themselves within a minute or so.',
     )
     .addOption(
       new Option(
@@ -24,14 +24,14 @@ export function defineRestored(program: Command): void {
     .option('--nothing-lost', 'nothing was written after the backup or the copy, as in a planned move: no token ends')
     .option('--dry-run', 'count what would end, and change nothing')
     .option(...jsonOption)
-    .action(async (options: RestoredOptions) => print(await settle(options), options))
+    .action(async (options: RestoredOptions) => print(await restored(options), options))
 }
 
-async function settle(options: RestoredOptions): Promise<Answer> {
+async function restored(options: RestoredOptions): Promise<Answer> {
   return withTokenService(
     async (service) => {
       const noticed = service.database.identity.noticed()
-      const answer = await service.settleRestore(options, currentOperator())
+      const answer = await service.completeRestore(options, currentOperator())
       return formatAnswer(answer, { ...options, noticed, database: service.database.description })
     },
     { warns: false },

@@ -4,7 +4,7 @@ import { type InvalidationReason, invalidationReasons } from '../tokens/invalida
 import { initiatingEntity } from '../tokens/revocation-access.ts'
 import { once, readId, readLimit, readReason, readValue } from './arguments.ts'
 import { formatTable, jsonOption, type OutputOptions, print } from './output.ts'
-import { readScope } from './scope.ts'
+import { ownerScopeOf } from './owner-scope.ts'
 import { currentOperator, withTokenService } from './with-token-service.ts'
 
 interface RevocationsOptions extends OutputOptions {
@@ -52,7 +52,7 @@ export function defineRevocations(program: Command): void {
 
 function readRequest(options: RevocationsOptions) {
   const { realm, username, client, session, reason, before, limit = defaultLimit } = options
-  const scope = client === undefined ? readScope(realm, username) : ({ kind: 'client', clientId: client } as const)
+  const scope = client === undefined ? ownerScopeOf(realm, username) : ({ kind: 'client', clientId: client } as const)
   return { scope, sessionId: session, reason, before, limit }
 }
 

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { readConfig, readEnvironment } from '../config.ts'
 import type { Service } from '../service.ts'
 import { CommandFault } from './fault.ts'
-import { type Answer, jsonOption, type OutputOptions, print } from './output.ts'
+import { type Answer, basicAuthorization, jsonOption, type OutputOptions, print } from './output.ts'
 
 export function defineServe(program: Command): void {
   program
@@ -57,7 +57,7 @@ function announce({ url, database, newAdminSecret }: Service): Answer {
       '',
       '  id         admin',
       `  secret     ${newAdminSecret}`,
-      `  header     { "Authorization": "Basic ${Buffer.from(`admin:${newAdminSecret}`).toString('base64')}" }`,
+      `  header     { "Authorization": "${basicAuthorization('admin', newAdminSecret)}" }`,
     )
   return {
     text: `\n${lines.join('\n')}\n`,

@@ -8,8 +8,8 @@ import type { OperatorCaller } from '../tokens/caller.ts'
  * closed and other processes have been notified of the changes. An embedded database is created only if `mustExist` is
  * false.
  *
- * A database that was restored from a backup is opened as well, with a warning: an operator may have to look at it before
- * it is settled.
+ * A database that was restored from a backup is opened as well, with a warning: an operator may have to examine it
+ * before the restore is completed.
  *
  * The events of the database are dropped. What a command could not do is its own error; what events can add puts itself
  * right within minutes (`count_not_recorded`) or seconds (`notification_not_sent`).

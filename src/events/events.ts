@@ -2,8 +2,8 @@
  * The operational events of the service: one typed stream, for logs, metrics and alerts. Imports nothing, so that every
  * folder can report.
  *
- * Names are stable: an alert may be set on one, a retired name is never used again. Evidence is for operators; it holds no
- * token, secret, digest or SQL parameter.
+ * Names are stable: an alert may be set on one, a retired name is never used again. Evidence is for operators; it holds
+ * no token, secret, digest or SQL parameter.
  */
 export const events = {
   unexpected_error: {
@@ -26,9 +26,9 @@ export const events = {
   listen_connection_lost: {
     level: 'warn',
     meaning:
-      'The connection that hears of revocations of other processes was lost. Followers poll every few seconds until it is back.',
+      'The connection that receives the notifications of other processes was lost. Followers poll every few seconds until it is back.',
   },
-  listen_connection_restored: { level: 'info', meaning: 'The connection that hears of revocations is back.' },
+  listen_connection_restored: { level: 'info', meaning: 'The connection that receives notifications is back.' },
   notification_not_sent: {
     level: 'warn',
     meaning: 'Other processes were not notified of a revocation. Their followers read it within a few seconds.',

@@ -2,15 +2,15 @@ import type { EmitEvent, ServiceEvent } from './events.ts'
 
 /** How many times a second an event with the same error message is reported. */
 const mostPerSecond = 5
-/** How many different messages of one second are told apart. All others count as one for each event. */
+/** How many different messages of one second are counted each by itself. All others count as one for each event. */
 const mostMessages = 1_000
 
 /**
- * Reports the same event with the same error message at most five times in a second. What was left out is reported at the
- * end of the second, by one more event of the same name with the fact `leftOut`.
+ * Reports the same event with the same error message at most five times in a second. What was left out is reported at
+ * the end of the second, by one more event of the same name with the fact `leftOut`.
  *
- * While the database is down each request fails with the same error: 5,000 lines a second would fill a disk and slow the
- * process down, and would say no more than the first.
+ * While the database is down each request fails with the same error: 5,000 lines a second would fill a disk and slow
+ * the process down, and would say no more than the first.
  */
 export function limitRepeats(emit: EmitEvent): EmitEvent {
   const seen = new Map<string, { emitted: number; leftOut: number }>()

@@ -1,13 +1,13 @@
 import type { ClientRefusal } from '../tokens/client-store.ts'
-import type { ClientAnswer } from '../tokens/client-verbs.ts'
+import type { ClientAnswer, ClientChanged } from '../tokens/client-verbs.ts'
 import type { InvalidationAnswer } from '../tokens/invalidate.ts'
 import type { Builder } from './builder.ts'
 import type { ClientRef } from './clients.ts'
-import type { ResultRef } from './invalidation.ts'
+import type { InvalidationResultRef } from './invalidation.ts'
 
 interface Refs {
   readonly tokenClient: ClientRef
-  readonly invalidation: ResultRef
+  readonly invalidation: InvalidationResultRef
 }
 
 /** The mutations that add, change, disable and delete clients. */
@@ -23,11 +23,10 @@ export function defineClientMutations(builder: Builder, refs: Refs): void {
 }
 
 type ClientResultRef = ReturnType<typeof defineResult>
-type Changed = Extract<ClientAnswer, { readonly outcome: 'changed' }>
 type Refused = Extract<ClientAnswer, { readonly outcome: 'refused' }>
 
 function defineResult(builder: Builder, { tokenClient, invalidation }: Refs) {
-  const changed = builder.objectRef<Changed>('TokenClientChanged').implement({
+  const changed = builder.objectRef<ClientChanged>('TokenClientChanged').implement({
     description: 'The client was added or changed, and the change has taken effect.',
     fields: (t) => ({
       client: t.field({
@@ -57,7 +56,7 @@ function defineResult(builder: Builder, { tokenClient, invalidation }: Refs) {
   })
 }
 
-function invalidationOf({ ended }: Changed): InvalidationAnswer | undefined {
+function invalidationOf({ ended }: ClientChanged): InvalidationAnswer | undefined {
   return ended?.counts && { ...ended.counts, revision: ended.revision, errors: [] }
 }
 

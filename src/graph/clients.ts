@@ -1,7 +1,7 @@
 import type { ListedClient } from '../tokens/clients.ts'
 import { readClientCursor, writeClientCursor } from '../tokens/cursor.ts'
 import type { Builder } from './builder.ts'
-import { pageArguments, readPageAfter } from './connection.ts'
+import { pageArguments, readPage } from './connection.ts'
 
 export type ClientRef = ReturnType<typeof defineClients>
 
@@ -42,7 +42,7 @@ export function defineClients(builder: Builder) {
       description: 'All clients, also disabled ones. Deleted clients are left out. Needs the scope `manage_clients`.',
       args: pageArguments(builder),
       resolve: (_, args, { tokens, caller }) =>
-        readPageAfter(args, cursors, (after, limit) => tokens.listClients({ after, limit }, caller)),
+        readPage(args, cursors, (after, limit) => tokens.listClients({ after, limit }, caller)),
     }),
   )
   builder.queryField('tokenClient', (t) =>

@@ -18,32 +18,6 @@ export interface PageArguments {
   readonly after?: string | null | undefined
 }
 
-/** Where a page begins, and its maximum length. */
-export interface PageRequest {
-  /** Only entries with a lower id. */
-  readonly before: number | undefined
-  readonly limit: number
-}
-
-/**
- * Reads one page of a list that is sorted by id, newest first. A cursor holds the id of its entry, so a page begins at
- * the same position even if entries were added to the list or removed from it meanwhile.
- *
- * @throws TokenServiceError ERR_BAD_INPUT
- */
-export function readPage<Node>(
-  args: PageArguments,
-  kind: CursorKind,
-  idOf: (node: Node) => number,
-  list: (page: PageRequest) => Promise<readonly Node[]>,
-) {
-  const cursors = {
-    read: (text: string) => readCursor(kind, text),
-    write: (node: Node) => writeCursor(kind, idOf(node)),
-  }
-  return readPageAfter(args, cursors, (before, limit) => list({ before, limit }))
-}
-
 /** How a list writes the position of an entry as a cursor, and reads it. */
 interface Cursors<Node, Position> {
   read(text: string): Position
@@ -51,11 +25,19 @@ interface Cursors<Node, Position> {
 }
 
 /**
- * Reads one page of a list in the list's own order.
+ * The cursors of a list that is sorted by id, newest first. A cursor holds the id of its entry, so a page begins at the
+ * same position even if entries were added to the list or removed from it meanwhile.
+ */
+export function idCursors<Node>(kind: CursorKind, idOf: (node: Node) => number): Cursors<Node, number> {
+  return { read: (text) => readCursor(kind, text), write: (node) => writeCursor(kind, idOf(node)) }
+}
+
+/**
+ * Reads one page of a list in the list's own order. `list` answers at most `limit` entries after a position.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
-export async function readPageAfter<Node, Position>(
+export async function readPage<Node, Position>(
   { first, after }: PageArguments,
   cursors: Cursors<Node, Position>,
   list: (after: Position | undefined, limit: number) => Promise<readonly Node[]>,

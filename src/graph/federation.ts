@@ -16,18 +16,22 @@ import type { Builder, GraphContext } from './builder.ts'
 
 type BuilderTypes = Builder extends PothosSchemaTypes.SchemaBuilder<infer Types> ? Types : never
 
-/**
- * Makes a type an entity: other subgraphs may hold its key, and a gateway then requests the other fields here.
- *
- * `key` is a `builder.selection` of fields that are strings. `find` gets all keys that a request asks for at once, and
- * answers one value for each, in the same order. It answers `undefined` for an unknown entity and for one that this
- * caller may not see, so that callers cannot distinguish the two.
- */
+interface Entity<Shape, Key extends object> {
+  /** A `builder.selection` of fields that are strings. */
+  readonly key: Selection<Key>
+  /**
+   * Gets all keys that a request asks for at once, and answers one value for each, in the same order. It answers
+   * `undefined` for an unknown entity and for one that this caller may not see, so that callers cannot distinguish the
+   * two.
+   */
+  find(keys: readonly Key[], context: GraphContext): Promise<readonly (Shape | undefined)[]>
+}
+
+/** Makes a type an entity: other subgraphs may hold its key, and a gateway then requests the other fields here. */
 export function declareEntity<Shape extends object, Key extends Readonly<Record<string, string>>>(
   builder: Builder,
   type: ObjectRef<BuilderTypes, Shape>,
-  key: Selection<Key>,
-  find: (keys: readonly Key[], context: GraphContext) => Promise<readonly (Shape | undefined)[]>,
+  { key, find }: Entity<Shape, Key>,
 ): void {
   const findOne = batchLookups(find)
   builder.asEntity(type, {
@@ -101,14 +105,20 @@ interface EntityExtensions {
   readonly apollo?: { readonly subgraph?: { readonly resolveReference?: ResolveReference } }
 }
 
-function entitiesField(schema: GraphQLSchema) {
-  const resolvers = new Map<string, ResolveReference>()
-  const types = Object.values(schema.getTypeMap()).filter(isObjectType)
-  for (const { name, extensions } of types) {
-    const { apollo }: EntityExtensions = extensions
-    if (apollo?.subgraph?.resolveReference !== undefined) resolvers.set(name, apollo.subgraph.resolveReference)
-  }
+/** How each entity is resolved, by the name of its type. */
+function referenceResolvers(types: readonly GraphQLObjectType[]): ReadonlyMap<string, ResolveReference> {
+  return new Map(
+    types.flatMap(({ name, extensions }) => {
+      const { apollo }: EntityExtensions = extensions
+      const resolve = apollo?.subgraph?.resolveReference
+      return resolve === undefined ? [] : [[name, resolve] as const]
+    }),
+  )
+}
 
+function entitiesField(schema: GraphQLSchema) {
+  const types = Object.values(schema.getTypeMap()).filter(isObjectType)
+  const resolvers = referenceResolvers(types)
   const representation = new GraphQLScalarType({
     name: '_Any',
     description: 'What another subgraph knows about an entity: its `__typename` and the fields of its key.',

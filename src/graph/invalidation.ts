@@ -1,3 +1,4 @@
+import { badInput } from '../tokens/input-fault.ts'
 import type {
   InvalidationAnswer,
   InvalidationError,
@@ -5,13 +6,12 @@ import type {
   InvalidationTarget,
 } from '../tokens/invalidate.ts'
 import type { InvalidationReason } from '../tokens/invalidation-reasons.ts'
-import { badInput } from '../tokens/owner.ts'
 import type { Builder } from './builder.ts'
 import { readId } from './connection.ts'
 import { type OwnerInputRef, readOwnerInput } from './owner.ts'
 import type { ReasonRef } from './reason.ts'
 
-export type ResultRef = ReturnType<typeof defineResult>
+export type InvalidationResultRef = ReturnType<typeof defineResult>
 
 interface Refs {
   readonly ownerInput: OwnerInputRef

@@ -1,6 +1,6 @@
 import type { ListableScope } from '../tokens/coverage.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import type { Owner, OwnerScope } from '../tokens/owner.ts'
-import { badInput } from '../tokens/owner.ts'
 import type { Builder } from './builder.ts'
 import { declareEntity } from './federation.ts'
 import type { SessionRef } from './session.ts'
@@ -16,12 +16,10 @@ export function defineOwner(builder: Builder, tokenSession: SessionRef) {
     }),
   })
   // A named owner reveals nothing: every other field is looked up, or refused, by itself.
-  declareEntity(
-    builder,
-    tokenOwner,
-    builder.selection<{ realmName: string; username: string }>('realmName username'),
-    async (keys) => keys.map(({ realmName, username }) => ({ realm: realmName, username })),
-  )
+  declareEntity(builder, tokenOwner, {
+    key: builder.selection<{ realmName: string; username: string }>('realmName username'),
+    find: async (keys) => keys.map(({ realmName, username }) => ({ realm: realmName, username })),
+  })
   builder.objectField(tokenSession, 'owner', (t) =>
     t.field({ type: tokenOwner, description: 'The owner of its tokens.', resolve: ({ owner }) => owner }),
   )

@@ -50,7 +50,7 @@ function defineTokenPair(builder: Builder, tokenSession: SessionRef) {
   })
 }
 
-function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
+function defineIssueInput(builder: Builder) {
   const device = builder.inputType('TokenDeviceInput', {
     description: [
       'The device that logs in. This description is kept with the session through every refresh.',
@@ -65,7 +65,7 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
       }),
     }),
   })
-  const input = builder.inputType('CreateTokenPairInput', {
+  return builder.inputType('CreateTokenPairInput', {
     description: 'The owner of the new pair, and what the pair may be used for.',
     fields: (t) => ({
       realmName: t.string({
@@ -87,7 +87,10 @@ function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
       }),
     }),
   })
+}
 
+function defineIssue(builder: Builder, tokenPair: TokenPairRef): void {
+  const input = defineIssueInput(builder)
   builder.mutationField('createTokenPair', (t) =>
     t.field({
       type: tokenPair,
@@ -126,7 +129,7 @@ const rejectionMessages: Readonly<Record<RefreshRefusal, string>> = {
   invalidated: 'The refresh token, its session or all tokens of its owner were invalidated. Log in again.',
 }
 
-function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
+function defineRefreshResult(builder: Builder, tokenPair: TokenPairRef) {
   const rejection = builder.enumType('RefreshTokenRejection', {
     description: 'Why a refresh token was rejected. In every case the owner has to log in again.',
     values: {
@@ -146,11 +149,15 @@ function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
       }),
     }),
   })
-  const result = builder.unionType('RefreshTokenPairResult', {
+  return builder.unionType('RefreshTokenPairResult', {
     description: 'A new pair, or the reason why the refresh token was rejected.',
     types: [tokenPair, rejected],
     resolveType: (answer) => ('reason' in answer ? rejected : tokenPair),
   })
+}
+
+function defineRefresh(builder: Builder, tokenPair: TokenPairRef): void {
+  const result = defineRefreshResult(builder, tokenPair)
   const input = builder.inputType('RefreshTokenPairInput', {
     description: 'The refresh token to exchange.',
     fields: (t) => ({

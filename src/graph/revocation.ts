@@ -5,39 +5,31 @@ import { initiatingEntity, mayReadCounts, mayReadDetails } from '../tokens/revoc
 import type { Builder } from './builder.ts'
 import { readId } from './connection.ts'
 import { declareEntity } from './federation.ts'
-import { type ResultRef, toInt } from './invalidation.ts'
+import { type InvalidationResultRef, toInt } from './invalidation.ts'
 import type { ReasonRef } from './reason.ts'
 import { isStored, loadSessionOnce, type SessionRef } from './session.ts'
 
 interface Refs {
   readonly tokenSession: SessionRef
-  readonly invalidation: ResultRef
+  readonly invalidation: InvalidationResultRef
   readonly reason: ReasonRef
 }
 
 /** `Revocation`, the record of one invalidation, and the fields that lead to it. */
-export function defineRevocation(builder: Builder, { tokenSession, invalidation, reason }: Refs) {
-  const selector = builder.enumType('RevocationSelector', {
-    description: 'What an invalidation selected.',
-    values: {
-      ACCESS_TOKEN: { value: 'access-token', description: 'One access token.' },
-      REFRESH_TOKEN: { value: 'refresh-token', description: 'One refresh token.' },
-      SESSION: { value: 'session', description: 'One session, with all token pairs refreshed in it.' },
-      OWNER: { value: 'owner', description: 'All sessions of an owner, of a realm, or of a username in all realms.' },
-      CLIENT: { value: 'client', description: 'All sessions that one client created.' },
-      EVERYTHING: { value: 'everything', description: 'All sessions.' },
-    } as const,
+export function defineRevocation(builder: Builder, refs: Refs) {
+  const revocation = defineRecord(builder, refs)
+  declareEntity(builder, revocation, {
+    key: builder.selection<{ id: string }>('id'),
+    find: (keys, { tokens, caller }) => Promise.all(keys.map(({ id }) => tokens.findRevocation(readId(id), caller))),
   })
-  const entity = builder.enumType('InitiatingEntity', {
-    description: 'Who initiated an invalidation (OpenID CAEP 1.0, `initiating_entity`).',
-    values: {
-      ADMIN: { value: 'admin', description: 'A caller that administers the tokens of other owners.' },
-      USER: { value: 'user', description: 'The owner of the tokens, or a caller that held one of them.' },
-      POLICY: { value: 'policy', description: 'A policy was evaluated. This service has none of its own.' },
-      SYSTEM: { value: 'system', description: 'This service itself: a refresh token was used again.' },
-    } as const,
-  })
-  const revocation = builder.objectRef<Revocation>('Revocation').implement({
+  defineLinks(builder, revocation, refs)
+  return revocation
+}
+
+function defineRecord(builder: Builder, { reason }: Refs) {
+  const selector = defineSelector(builder)
+  const entity = defineInitiatingEntity(builder)
+  return builder.objectRef<Revocation>('Revocation').implement({
     description: 'The record of one invalidation.',
     fields: (t) => ({
       id: t.id({ description: 'The id of this record.', resolve: ({ revision }) => String(revision) }),
@@ -124,9 +116,36 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
       }),
     }),
   })
-  declareEntity(builder, revocation, builder.selection<{ id: string }>('id'), (keys, { tokens, caller }) =>
-    Promise.all(keys.map(({ id }) => tokens.findRevocation(readId(id), caller))),
-  )
+}
+
+function defineSelector(builder: Builder) {
+  return builder.enumType('RevocationSelector', {
+    description: 'What an invalidation selected.',
+    values: {
+      ACCESS_TOKEN: { value: 'access-token', description: 'One access token.' },
+      REFRESH_TOKEN: { value: 'refresh-token', description: 'One refresh token.' },
+      SESSION: { value: 'session', description: 'One session, with all token pairs refreshed in it.' },
+      OWNER: { value: 'owner', description: 'All sessions of an owner, of a realm, or of a username in all realms.' },
+      CLIENT: { value: 'client', description: 'All sessions that one client created.' },
+      EVERYTHING: { value: 'everything', description: 'All sessions.' },
+    } as const,
+  })
+}
+
+function defineInitiatingEntity(builder: Builder) {
+  return builder.enumType('InitiatingEntity', {
+    description: 'Who initiated an invalidation (OpenID CAEP 1.0, `initiating_entity`).',
+    values: {
+      ADMIN: { value: 'admin', description: 'A caller that administers the tokens of other owners.' },
+      USER: { value: 'user', description: 'The owner of the tokens, or a caller that held one of them.' },
+      POLICY: { value: 'policy', description: 'A policy was evaluated. This service has none of its own.' },
+      SYSTEM: { value: 'system', description: 'This service itself: a refresh token was used again.' },
+    } as const,
+  })
+}
+
+/** The revocation that ended a session, and the record of an invalidation that was just made. */
+function defineLinks(builder: Builder, revocation: RecordRef, { tokenSession, invalidation }: Refs): void {
   builder.objectField(tokenSession, 'revocation', (t) =>
     t.field({
       type: revocation,
@@ -148,7 +167,8 @@ export function defineRevocation(builder: Builder, { tokenSession, invalidation,
         revision === undefined ? undefined : tokens[answerLookups].revocation(revision),
     }),
   )
-  return revocation
 }
+
+type RecordRef = ReturnType<typeof defineRecord>
 
 export type RevocationRef = ReturnType<typeof defineRevocation>

@@ -1,6 +1,6 @@
 import type { Revocation } from '../tokens/coverage.ts'
 import type { Builder } from './builder.ts'
-import { pageArguments, readId, readPage } from './connection.ts'
+import { idCursors, pageArguments, readId, readPage } from './connection.ts'
 import { type OwnerInputRef, readScopeInput } from './owner.ts'
 import type { ReasonRef } from './reason.ts'
 import type { RevocationRef } from './revocation.ts'
@@ -44,13 +44,10 @@ export function defineRevocations(builder: Builder, { revocation, reason, ownerI
           sessionId: asked?.session == null ? undefined : readId(asked.session),
           reason: asked?.reason ?? undefined,
         }
-        return readPage(
-          args,
-          'revocation',
-          ({ revision }: Revocation) => revision,
-          (page) => tokens.listRevocations({ ...request, ...page }, caller),
-        )
+        return readPage(args, cursors, (before, limit) => tokens.listRevocations({ ...request, before, limit }, caller))
       },
     }),
   )
 }
+
+const cursors = idCursors('revocation', ({ revision }: Revocation) => revision)

@@ -57,9 +57,10 @@ export function defineSession(builder: Builder) {
       }),
     }),
   })
-  declareEntity(builder, tokenSession, builder.selection<{ id: string }>('id'), (keys, { tokens, caller }) =>
-    Promise.all(keys.map(({ id }) => tokens.findSession(readId(id), caller))),
-  )
+  declareEntity(builder, tokenSession, {
+    key: builder.selection<{ id: string }>('id'),
+    find: (keys, { tokens, caller }) => Promise.all(keys.map(({ id }) => tokens.findSession(readId(id), caller))),
+  })
   return tokenSession
 }
 

@@ -1,10 +1,8 @@
-import { badInput } from '../tokens/owner.ts'
+import { badInput } from '../tokens/input-fault.ts'
 import type { StoredSession } from '../tokens/store.ts'
 import type { Builder } from './builder.ts'
-import type { PageArguments } from './connection.ts'
-import { type PageRequest, pageArguments, readPage } from './connection.ts'
-import type { OwnerInputRef, OwnerRef } from './owner.ts'
-import { readScopeInput } from './owner.ts'
+import { idCursors, pageArguments, readPage } from './connection.ts'
+import { type OwnerInputRef, type OwnerRef, readScopeInput } from './owner.ts'
 import type { SessionRef } from './session.ts'
 
 interface Refs {
@@ -19,10 +17,10 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
     { type: tokenSession, name: 'TokenSessionConnection', description: 'Sessions, newest first.' },
     { name: 'TokenSessionEdge', description: 'A session and its position in the list.' },
   )
-  const includeEnded = 'Also sessions that have ended, as long as they are kept. False by default.'
+  const includeEndedDescription = 'Also sessions that have ended, as long as they are kept. False by default.'
   const own = builder.args((t) => ({
     ...pageArguments(builder),
-    includeEnded: t.boolean({ defaultValue: false, description: includeEnded }),
+    includeEnded: t.boolean({ defaultValue: false, description: includeEndedDescription }),
   }))
 
   builder.queryField('mySessions', (t) =>
@@ -32,8 +30,8 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
         'The caller’s own sessions: the devices that are logged in. Needs an access token (`Authorization: Bearer …`).',
       args: own,
       resolve: (_, args, { tokens, caller }) =>
-        readSessions(args, (page) =>
-          tokens.listSessions({ includeEnded: args.includeEnded ?? false, ...page }, caller),
+        readPage(args, cursors, (before, limit) =>
+          tokens.listSessions({ includeEnded: args.includeEnded ?? false, before, limit }, caller),
         ),
     }),
   )
@@ -43,7 +41,7 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
     fields: (t) => ({
       owner: t.field({ type: ownerInput, description: 'The owner, realm or username. This or `client` is required.' }),
       client: t.id({ description: 'The client that created them. This or `owner` is required.' }),
-      includeEnded: t.boolean({ defaultValue: false, description: includeEnded }),
+      includeEnded: t.boolean({ defaultValue: false, description: includeEndedDescription }),
     }),
   })
   builder.queryField('tokenSessions', (t) =>
@@ -58,8 +56,10 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
       resolve: (_, { filter: asked, ...args }, { tokens, caller }) => {
         const scope = readScopeInput(asked)
         if (scope === undefined) throw badInput('Expected `filter` to have `owner` or `client`')
-        const all = asked.includeEnded
-        return readSessions(args, (page) => tokens.listSessions({ scope, includeEnded: all ?? false, ...page }, caller))
+        const includeEnded = asked.includeEnded ?? false
+        return readPage(args, cursors, (before, limit) =>
+          tokens.listSessions({ scope, includeEnded, before, limit }, caller),
+        )
       },
     }),
   )
@@ -71,14 +71,12 @@ export function defineSessions(builder: Builder, { tokenSession, tokenOwner, own
       args: own,
       resolve: ({ realm, username }, args, { tokens, caller }) => {
         const scope = { kind: 'realm-user', realm, username } as const
-        return readSessions(args, (page) =>
-          tokens.listSessions({ scope, includeEnded: args.includeEnded ?? false, ...page }, caller),
+        return readPage(args, cursors, (before, limit) =>
+          tokens.listSessions({ scope, includeEnded: args.includeEnded ?? false, before, limit }, caller),
         )
       },
     }),
   )
 }
 
-function readSessions(args: PageArguments, list: (page: PageRequest) => Promise<readonly StoredSession[]>) {
-  return readPage(args, 'session', ({ id }) => id, list)
-}
+const cursors = idCursors('session', ({ id }: StoredSession) => id)

@@ -40,8 +40,8 @@ interface Route {
 }
 
 /**
- * The ways in. A server asks `admit` first, once for each request; then it may answer a request by the fast path, and it
- * answers all others by `answer`.
+ * The ways in. A server asks `admit` first, once for each request; then it may answer a request by the fast path, and
+ * it answers all others by `answer`.
  */
 export interface Routes {
   /** Undefined without a policy: then nothing has to be prepared for it. */

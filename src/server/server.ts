@@ -34,7 +34,8 @@ export interface RunningServer {
  * Serves the routes on a port, by node:http.
  *
  * A request goes through these steps: its target and `Host` are checked, the policy is asked, and only then the fast or
- * the full path is taken. What every request must pass belongs in `refuse`, because a request takes only one of the paths.
+ * the full path is taken. What every request must pass belongs in `refuse`, because a request takes only one of the
+ * paths.
  *
  * It stops in three steps. Stopping: it still serves, and asks each client to use another connection for its next
  * request. Quiet: no request is running, and none has arrived for a moment. Closed. Closing at once would reset

@@ -14,16 +14,16 @@ interface Waiting<Item, Answer> {
  * A single item is sent at once. Concurrent items share a statement and its commit, which is what makes it fast (in a
  * batch of 64, a row costs Postgres about a seventh). There is no timer: no item waits for a batch to fill.
  *
- * `lanes` is how many statements may be in flight at once. With two, concurrent items are split in halves, so that this
- * process reads and writes HTTP for one half while Postgres works on the other. With one, this process and Postgres
- * would each wait for the other to finish.
+ * `concurrency` is how many statements may be in flight at once. With two, concurrent items are split in halves, so
+ * that this process reads and writes HTTP for one half while Postgres works on the other. With one, this process and
+ * Postgres would each wait for the other to finish.
  *
  * `run` must return one answer for each item, in the same order. If it throws, all items of that batch fail, and no
  * others.
  */
 export function createBatcher<Item, Answer>(
   run: (items: readonly Item[]) => Promise<readonly Answer[]>,
-  lanes = 1,
+  concurrency = 1,
 ): (item: Item) => Promise<Answer> {
   const waiting: Waiting<Item, Answer>[] = []
   let running = 0
@@ -48,11 +48,11 @@ export function createBatcher<Item, Answer>(
 
   function isDue(): boolean {
     if (waiting.length === 0) return false
-    return running === 0 || (running < lanes && waiting.length >= Math.max(minToSplit, inFlight))
+    return running === 0 || (running < concurrency && waiting.length >= Math.max(minToSplit, inFlight))
   }
 
   async function send(): Promise<void> {
-    const share = Math.max(minToSplit, Math.ceil((waiting.length + inFlight) / lanes))
+    const share = Math.max(minToSplit, Math.ceil((waiting.length + inFlight) / concurrency))
     const batch = waiting.splice(0, Math.min(share, maxBatchSize))
     running++
     inFlight += batch.length

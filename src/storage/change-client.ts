@@ -1,17 +1,19 @@
-import { getTableColumns, type SQL, sql } from 'drizzle-orm'
+import { getTableColumns, sql } from 'drizzle-orm'
 import type {
-  ChangedClient,
   ClientChange,
+  ClientChangeAnswer,
   ClientChangeBy,
   ClientChangeRefusal,
   ClientTokens,
   EndedTokens,
 } from '../tokens/client-store.ts'
 import { clientRealm, type StoredClient } from '../tokens/clients.ts'
-import type { Coverage } from './count.ts'
+import { nullableNumber, textArray } from './columns.ts'
+import type { CountQuestion, Coverage } from './count.ts'
 import type { Database } from './engine/database.ts'
 import { prepareCountAppended } from './invalidate-scope.ts'
 import { clients } from './schema.ts'
+import type { ScopeColumns } from './sweep-scope.ts'
 
 type Change =
   | ClientChange
@@ -31,40 +33,52 @@ const refusals = {
 } as const satisfies Readonly<Record<string, ClientChangeRefusal>>
 
 /**
- * Adds or changes a client by the function `change_client` of the migrations, which decides under one lock, and then counts
- * the tokens that it has ended.
+ * Adds or changes a client by the function `change_client` of the migrations, which decides under one lock, and then
+ * counts the tokens that it has ended.
  */
 export function createChangeClient(
   database: Database,
-): (id: string, change: Change, by: ClientChangeBy) => Promise<ChangedClient> {
+): (id: string, change: Change, by: ClientChangeBy) => Promise<ClientChangeAnswer> {
   const countAppended = prepareCountAppended(database)
 
   return async (id, change, by) => {
-    const row = await callChangeClient(database, id, change, by)
+    const row = await callChangeClient(database, { id, change, by })
     if (row === undefined) throw new Error('Changing a client returned no row')
     const { outcome, revision, ...client } = row
     if (outcome !== 'changed') return { outcome: refusals[outcome] }
     const ends = 'ends' in change ? change.ends : undefined
-    const ended = ends === undefined || revision === null ? undefined : await countEnded(id, ends, revision, by.at)
+    const ended =
+      ends === undefined || revision === null
+        ? undefined
+        : await countEnded({ revision, coverage: coverageOf(id, ends, revision), at: by.at })
     return { outcome: 'changed', client: readClientRow(client), ended }
   }
 
-  /** The change is committed: whatever goes wrong from here on, the caller must learn that, and a secret that is new. */
-  async function countEnded(id: string, ends: ClientTokens, revision: number, at: Date): Promise<EndedTokens> {
-    const coverage = { ...coverages[ends](id), sessionId: null, sparedSessionId: null, bound: revision }
-    const counts = await countAppended({ revision, coverage, at }).catch(() => undefined)
-    return { revision, counts }
+  /**
+   * The change is committed: whatever goes wrong from here on, the caller must learn that, and a secret that is new.
+   */
+  async function countEnded(appended: CountQuestion): Promise<EndedTokens> {
+    const counts = await countAppended(appended).catch(() => undefined)
+    return { revision: appended.revision, counts }
   }
 }
 
-type Names = Pick<Coverage, 'realm' | 'username' | 'clientId'>
+function coverageOf(id: string, ends: ClientTokens, revision: number): Coverage {
+  return { ...coverages[ends](id), sessionId: null, sparedSessionId: null, bound: revision }
+}
 
-const coverages: Readonly<Record<ClientTokens, (id: string) => Names>> = {
+const coverages: Readonly<Record<ClientTokens, (id: string) => ScopeColumns>> = {
   own: (id) => ({ realm: clientRealm, username: id, clientId: null }),
   created: (id) => ({ realm: null, username: null, clientId: id }),
 }
 
-async function callChangeClient({ db }: Database, id: string, change: Change, by: ClientChangeBy) {
+interface Asked {
+  readonly id: string
+  readonly change: Change
+  readonly by: ClientChangeBy
+}
+
+async function callChangeClient({ db }: Database, { id, change, by }: Asked) {
   const [secretDigest, scopes, ends, keepUntil] = [
     'secretDigest' in change ? change.secretDigest : null,
     'scopes' in change ? change.scopes : null,
@@ -88,15 +102,6 @@ async function callChangeClient({ db }: Database, id: string, change: Change, by
     })
     .from(clients)
   return row
-}
-
-/** A list as one parameter. Drizzle would make a parameter of each member. */
-export function textArray(texts: readonly string[] | null): SQL {
-  return sql`${sql.param(texts)}::text[]`
-}
-
-function nullableNumber(value: unknown): number | null {
-  return value === null ? null : Number(value)
 }
 
 export function readClientRow(row: typeof clients.$inferSelect): StoredClient {

@@ -2,8 +2,8 @@ import { and, asc, isNull, type SQL, sql } from 'drizzle-orm'
 import type { ClientStore } from '../tokens/client-store.ts'
 import type { Client, StoredClient } from '../tokens/clients.ts'
 import { createBatcher } from './batch.ts'
-import { createChangeClient, readClientRow, textArray } from './change-client.ts'
-import { list } from './columns.ts'
+import { createChangeClient, readClientRow } from './change-client.ts'
+import { list, textArray } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import { guardOf } from './engine/identity.ts'
 import { clients } from './schema.ts'
@@ -48,7 +48,7 @@ function isAddedAfter(id: string): SQL {
   return sql`(${clients.createdAt}, ${clients.id}) > (select created_at, id from clients where id = ${id})`
 }
 
-/** The primary key settles it between processes that start at the same time: they all ask for the same id. */
+/** The primary key decides between processes that start at the same time: they all ask for the same id. */
 async function addFirst({ db }: Database, { id, secretDigest, scopes }: Client): Promise<boolean> {
   const added = db.$with('added', {}).as(sql`
     insert into clients (id, secret_digest, scopes, created_at)
@@ -60,8 +60,8 @@ async function addFirst({ db }: Database, { id, secretDigest, scopes }: Client):
 }
 
 /**
- * Takes the lock of every change of a client: a session that is being created is committed before the secret changes, or
- * is refused after it. A service that starts again with the secret that it had before changes nothing.
+ * Takes the lock of every change of a client: a session that is being created is committed before the secret changes,
+ * or is refused after it. A service that starts again with the secret that it had before changes nothing.
  */
 async function put({ db }: Database, { id, secretDigest, scopes }: Client): Promise<boolean> {
   const locked = db.$with('locked', {}).as(sql`select lock_scope(null, null)`)

@@ -1,12 +1,15 @@
 import { type SQL, sql } from 'drizzle-orm'
 
 /**
- * Ends a subquery whose few rows are to be found by key before anything else is done with them. `offset 0` stops Postgres
- * from flattening the subquery: flattened, it may walk an index in the wanted order instead, or join all rows at once.
+ * Ends a subquery whose few rows are to be found by key before anything else is done with them. `offset 0` stops
+ * Postgres from flattening the subquery: flattened, it may scan an index in the wanted order instead, or join all rows
+ * at once.
  */
 export const optimizationFence = sql`offset 0`
 
-/** A column of a batch. A whole list is one parameter, so a statement's text does not depend on the size of the batch. */
+/**
+ * A column of a batch. A whole list is one parameter, so a statement's text does not depend on the size of the batch.
+ */
 export function column<Member>(members: readonly Member[], read: (member: Member) => unknown): unknown[] {
   return members.map(read)
 }
@@ -21,4 +24,14 @@ export function placeholder(name: string, type: ColumnType): SQL {
 /** A parameter that is a list. */
 export function list(name: string, type: ColumnType): SQL {
   return sql`${placeholder(name, type)}[]`
+}
+
+/** A list as one parameter. Drizzle would make a parameter of each member. */
+export function textArray(texts: readonly string[] | null): SQL {
+  return sql`${sql.param(texts)}::text[]`
+}
+
+/** Decodes a number that Postgres writes as text, or null. */
+export function nullableNumber(value: unknown): number | null {
+  return value === null ? null : Number(value)
 }

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { InvalidationCounts } from '../tokens/coverage.ts'
+import { type InvalidationCounts, nothingInvalidated } from '../tokens/coverage.ts'
 import { createBatcher } from './batch.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
@@ -14,7 +14,9 @@ import {
   type ScopeColumns,
 } from './sweep-scope.ts'
 
-/** What one revocation covers, as columns of its row. A session's has its owner's names, because their locks are taken. */
+/**
+ * What one revocation covers, as columns of its row. A session's has its owner's names, because their locks are taken.
+ */
 export interface Coverage extends ScopeColumns {
   readonly sessionId: number | null
   /** Sessions with an id below it. */
@@ -26,7 +28,7 @@ export interface CountQuestion {
   readonly coverage: Coverage
   /** The count is a function of the log up to this revision. */
   readonly revision: number
-  /** Halves that had expired by then are dead. */
+  /** Halves that had expired by then were not live. */
   readonly at: Date
 }
 
@@ -44,15 +46,16 @@ interface Earlier {
  * Counts the halves that a revocation ended: those of each pair it covers that was live when it was made.
  *
  * A pair is live if one of its halves was neither expired nor invalidated. For a live pair each half counts: newly, or
- * previously if it had its own revocation before. A pair covered by an earlier sweep is not live, so no half is counted as
- * new twice.
+ * previously if it had its own revocation before. A pair covered by an earlier sweep is not live, so no half is counted
+ * as new twice.
  *
  * It reads after the commit and holds no lock. What it counts cannot change any more, because a covered session is not
- * refreshed. A session or an owner has a handful of pairs, which are looked up one by one, by a statement that is prepared
- * and planned once: preparing it takes ten times as long as running it. A realm, a username in all realms, a client and
- * everything may have many pairs, so they are counted by walking.
+ * refreshed. A session or an owner has a handful of pairs, which are looked up one by one, by a statement that is
+ * prepared and planned once: preparing it takes ten times as long as running it. A realm, a username in all realms, a
+ * client and everything may have many pairs, so they are counted by a scan.
  *
- * Both ways restate the rule of the view `token_pair_states` as of a revision. `test/engines/rule.test.ts` compares them.
+ * Both ways restate the rule of the view `token_pair_states` as of a revision. `test/engines/rule.test.ts` compares
+ * them.
  */
 export function prepareCount(database: Database): (question: CountQuestion) => Promise<InvalidationCounts> {
   const ofSession = createBatcher(prepareCountOf(database, 'session'))
@@ -60,20 +63,39 @@ export function prepareCount(database: Database): (question: CountQuestion) => P
 
   return async (question) => {
     const { realm, username, sessionId } = question.coverage
-    if (realm === null || username === null) return countByWalk(database, question)
+    if (realm === null || username === null) return countByScan(database, question)
     const counted = await (sessionId === null ? ofOwner : ofSession)(question)
-    return counted ?? countByWalk(database, question)
+    return counted ?? countByScan(database, question)
   }
 }
 
-/** Above this number of pairs a walk is faster. */
+/** Above this number of pairs a scan is faster. */
 const mostByKey = 1_000
+
+type KeySelector = 'session' | 'owner'
 
 /** Answers null if there are too many pairs. */
 function prepareCountOf(
-  { db, statementName }: Database,
-  selector: 'session' | 'owner',
+  database: Database,
+  selector: KeySelector,
 ): (questions: readonly CountQuestion[]) => Promise<readonly (InvalidationCounts | null)[]> {
+  const statement = prepareCountByKey(database, selector)
+
+  return async (questions) => {
+    const rows = await statement.execute({
+      realms: column(questions, ({ coverage }) => coverage.realm),
+      usernames: column(questions, ({ coverage }) => coverage.username),
+      sessionIds: column(questions, ({ coverage }) => coverage.sessionId),
+      bounds: column(questions, ({ coverage }) => coverage.bound),
+      sparedSessionIds: column(questions, ({ coverage }) => coverage.sparedSessionId),
+      revisions: column(questions, ({ revision }) => revision),
+      at: column(questions, ({ at }) => at.toISOString()),
+    })
+    return rows.map(({ pairs, ...counts }) => (pairs === mostByKey ? null : counts))
+  }
+}
+
+function prepareCountByKey({ db, statementName }: Database, selector: KeySelector) {
   const pairs = {
     session: sql`token_pairs pair where pair.session_id = asked.session_id`,
     owner: sql`${pairsOf({ realm: sql`asked.realm`, username: sql`asked.username` })} pair
@@ -86,7 +108,7 @@ function prepareCountOf(
     username: sql`pair.username`,
     clientId: sql`pair.client_id`,
   })
-  const statement = db
+  return db
     .select({
       pairs: sql`pairs`.mapWith(Number),
       invalidated: sql`invalidated`.mapWith(Number),
@@ -126,45 +148,32 @@ function prepareCountOf(
     )
     .orderBy(sql`place`)
     .prepare(statementName(`count_of_${selector}`))
-
-  return async (questions) => {
-    const rows = await statement.execute({
-      realms: column(questions, ({ coverage }) => coverage.realm),
-      usernames: column(questions, ({ coverage }) => coverage.username),
-      sessionIds: column(questions, ({ coverage }) => coverage.sessionId),
-      bounds: column(questions, ({ coverage }) => coverage.bound),
-      sparedSessionIds: column(questions, ({ coverage }) => coverage.sparedSessionId),
-      revisions: column(questions, ({ revision }) => revision),
-      at: column(questions, ({ at }) => at.toISOString()),
-    })
-    return rows.map(({ pairs, ...counts }) => (pairs === mostByKey ? null : counts))
-  }
 }
 
 /**
- * The same rule, arranged to walk a set. The walk over the pairs reads an index alone and ignores the log. Corrections then
- * come from the log: the pairs that earlier revocations touch are few, and to look each pair up in the log takes several
- * times as long as the walk.
+ * The same rule, arranged for a scan. The scan of the pairs reads an index alone and ignores the log. Corrections then
+ * come from the log: the pairs that earlier revocations touch are few, and to look each pair up in the log takes
+ * several times as long as the scan.
  */
-async function countByWalk(database: Database, question: CountQuestion): Promise<InvalidationCounts> {
+async function countByScan(database: Database, question: CountQuestion): Promise<InvalidationCounts> {
   const earlier = await readEarlier(database, question)
   const parts = [
     sql`select 1 + pair.has_refresh::int as halves, 1 + pair.has_refresh::int as new_halves
       from token_pairs pair where ${isCounted(question, earlier)}`,
     ...corrections(question, earlier),
   ]
-  const [counted] = await database.walker
+  const [counted] = await database.scanner
     .select({
       invalidated: sql`coalesce(sum(new_halves), 0)`.mapWith(Number),
       previouslyInvalidated: sql`coalesce(sum(halves - new_halves), 0)`.mapWith(Number),
     })
     .from(sql`(${sql.join(parts, sql` union all `)}) counted`)
-  return counted ?? { invalidated: 0, previouslyInvalidated: 0 }
+  return counted ?? nothingInvalidated
 }
 
 /**
- * An earlier revocation of the whole scope that spared no session covered every session below its bound, so the count may
- * begin there.
+ * An earlier revocation of the whole scope that spared no session covered every session below its bound, so the count
+ * may begin there.
  */
 async function readEarlier({ db }: Database, { revision, coverage }: CountQuestion): Promise<Earlier> {
   const covering = sql`${revocationsCovering(coverage)} covering where revision < ${revision} and spared_session_id is null`
@@ -181,7 +190,7 @@ async function readEarlier({ db }: Database, { revision, coverage }: CountQuesti
   return row ?? { floor: 0, hasHalves: true, hasSessions: true, hasSweeps: true }
 }
 
-/** Whether the walk counts a pair: it is covered and not expired. */
+/** Whether the scan counts a pair: it is covered and not expired. */
 function isCounted({ coverage, at }: CountQuestion, { floor }: Earlier): SQL {
   const { sessionId, bound, sparedSessionId } = coverage
   const conditions = [
@@ -193,7 +202,7 @@ function isCounted({ coverage, at }: CountQuestion, { floor }: Earlier): SQL {
   return sql.join(conditions, sql` and `)
 }
 
-/** For each pair that the log has touched: the difference between what the walk counted and what is right. */
+/** For each pair that the log has touched: the difference between what the scan counted and what is right. */
 function corrections(question: CountQuestion, earlier: Earlier): readonly SQL[] {
   const touched = [
     ...(earlier.hasHalves ? [endedHalves(question)] : []),
@@ -221,10 +230,10 @@ function corrections(question: CountQuestion, earlier: Earlier): readonly SQL[] 
   ]
 }
 
-function touchedPair(isCovered: boolean): SQL {
+function touchedPair(isCovered: boolean, from = sql`revocations`): SQL {
   return sql`select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at, pair.expires_at,
     pair.has_refresh, ${sql.raw(String(isCovered))} as is_covered, ${isCovered ? sql`null` : sql`earlier.selector`} as half
-    from revocations earlier`
+    from ${from} earlier`
 }
 
 function endedHalves({ revision, coverage }: CountQuestion): SQL {
@@ -242,17 +251,35 @@ function coveredBySessions({ revision, coverage }: CountQuestion): SQL {
 function coveredBySweeps({ revision }: CountQuestion, { floor }: Earlier): readonly SQL[] {
   const sameUsername = hasUsername(sql`pair`, sql`earlier.username`)
   const kinds = [
-    sql`pair.realm = earlier.realm and ${sameUsername}`,
-    sql`pair.realm = earlier.realm and earlier.username is null`,
-    sql`earlier.realm is null and ${sameUsername}`,
-    hasClient(sql`pair`, sql`earlier.client_id`),
-    sql`earlier.everything`,
+    {
+      names: sql`realm is not null and username is not null`,
+      matches: sql`pair.realm = earlier.realm and ${sameUsername}`,
+    },
+    { names: sql`realm is not null and username is null`, matches: sql`pair.realm = earlier.realm` },
+    { names: sql`realm is null and username is not null`, matches: sameUsername },
+    { names: sql`client_id is not null`, matches: hasClient(sql`pair`, sql`earlier.client_id`) },
+    { names: sql`everything`, matches: sql`true` },
   ]
-  return kinds.map(
-    (matches) => sql`${touchedPair(true)} join token_pairs pair on ${matches}
-      where earlier.selector = 'owner' and earlier.revision < ${revision} and earlier.bound > ${floor}
-        and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id`,
-  )
+  return kinds.map(({ names, matches }) => {
+    const conditions = sql`selector = 'owner' and ${names} and revision < ${revision} and bound > ${floor}`
+    return sql`${touchedPair(true, widest(conditions))} join token_pairs pair on ${matches}
+      where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id`
+  })
+}
+
+/**
+ * Of sweeps with the same names, those that cover all that any of them covers: the one with the highest bound, and for the
+ * session that this one spared, the highest that did not spare it. Without this, a client that was swept 10,000 times
+ * would have each of its pairs joined 10,000 times.
+ */
+function widest(conditions: SQL): SQL {
+  return sql`(
+    select * from (
+      select *, row_number() over (partition by realm, username, client_id order by bound desc) as place from (
+        select realm, username, client_id, spared_session_id, max(bound) as bound
+        from revocations where ${conditions} group by realm, username, client_id, spared_session_id
+      ) sparing
+    ) ranked where place <= 2)`
 }
 
 function instantOf(at: Date): SQL {

@@ -1,9 +1,9 @@
 import { and, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
-import type { InvalidationCounts } from '../tokens/coverage.ts'
+import { type InvalidationCounts, nothingInvalidated } from '../tokens/coverage.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Attribution, InvalidationScope, ScopeInvalidation } from '../tokens/store.ts'
 import { createBatcher } from './batch.ts'
-import { column, list, placeholder } from './columns.ts'
+import { column, list, nullableNumber, placeholder } from './columns.ts'
 import { type CountQuestion, type Coverage, prepareCount } from './count.ts'
 import type { Database } from './engine/database.ts'
 import { evidence } from './engine/errors.ts'
@@ -14,7 +14,7 @@ import { byClientIndex, columnsOf, isOf } from './sweep-scope.ts'
 interface Scope extends Omit<Coverage, 'bound'> {
   readonly selector: 'session' | 'owner'
   readonly bound: number | undefined
-  /** Said in so many words: the table refuses a scope without any name that does not say it. */
+  /** True for everything, and only then: the table refuses a scope that has neither a name nor this. */
   readonly everything: true | null
 }
 
@@ -24,8 +24,8 @@ interface Scope extends Omit<Coverage, 'bound'> {
  * The row takes effect at its commit, whatever the number of tokens. The counts are a function of the log up to that
  * revision, so they are read after the commit and block no other statement.
  *
- * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE: with `revision` the revocation has taken effect and its counts follow
- * in the record; without one the outcome is unknown
+ * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE: with `revision` the revocation has taken effect and its counts
+ * follow in the record; without one the outcome is unknown
  */
 export function prepareInvalidateScope(
   database: Database,
@@ -34,7 +34,7 @@ export function prepareInvalidateScope(
 
   return async (asked, by) => {
     const appended = await append(asked, by)
-    if (appended === undefined) return { ...nothing, revision: undefined }
+    if (appended === undefined) return { ...nothingInvalidated, revision: undefined }
     return { ...(await countAppended(appended)), revision: appended.revision }
   }
 }
@@ -87,13 +87,11 @@ export function prepareCountScope(
 
   return async (asked, at) => {
     const scope = await readScope(database, asked)
-    if (scope === undefined) return nothing
+    if (scope === undefined) return nothingInvalidated
     const revision = await nextRevision(database, scope)
     return count({ revision, coverage: { ...scope, bound: scope.bound ?? revision }, at })
   }
 }
-
-const nothing: InvalidationCounts = { invalidated: 0, previouslyInvalidated: 0 }
 
 /** Undefined if no login could be covered. */
 async function readScope(database: Database, asked: InvalidationScope): Promise<Scope | undefined> {
@@ -129,8 +127,8 @@ async function readScope(database: Database, asked: InvalidationScope): Promise<
  * The bound that covers every login of a scope made before an instant: one above the last of them.
  *
  * The clock that stamped a login selects the row; from then on revisions alone decide. A revision is taken under the
- * scope's lock first, so that logins under way have been committed by then and are seen. Logins made at the same time get
- * their revisions in any order, so one stamped at the instant or after it may end with one stamped before it.
+ * scope's lock first, so that logins under way have been committed by then and are seen. Logins made at the same time
+ * get their revisions in any order, so one stamped at the instant or after it may end with one stamped before it.
  */
 async function boundBefore(database: Database, scope: Scope, instant: Date): Promise<number | undefined> {
   const revision = await nextRevision(database, scope)
@@ -143,10 +141,11 @@ async function boundBefore(database: Database, scope: Scope, instant: Date): Pro
 }
 
 /**
- * The last login before an instant, found by walking back from the newest.
+ * The last login before an instant, found by scanning back from the newest.
  *
- * Each part walks an index that is in the order of sessions, so it reads what was logged in since the instant and no more:
- * for everything, first pairs by their id, and the others by their session (a session's first pair may have been removed).
+ * Each part scans an index that is in the order of sessions, so it reads what was logged in since the instant and no
+ * more: for everything, first pairs by their id, and the others by their session (a session's first pair may have been
+ * removed).
  */
 function lastLogins(scope: Scope, revision: number, instantAt: SQL): readonly SQL[] {
   const startedAt = sql`coalesce(pair.session_started_at, pair.issued_at)`
@@ -200,12 +199,12 @@ const abandonedSeconds = 120
 
 /**
  * Counts the revocations whose process ended, lost the database or ran out of time between the commit and the count, so
- * that the log is complete. The count is a function of the log up to the revocation, so it is the same later. Answers how
- * many it counted.
+ * that the log is complete. The count is a function of the log up to the revocation, so it is the same later. Answers
+ * how many it counted.
  */
 export async function completeCounts(database: Database, now: Date): Promise<number> {
   const { revision, selector, at } = revocations
-  const count = prepareCount({ ...database, walker: database.background.walker })
+  const count = prepareCount({ ...database, scanner: database.background.scanner })
   const record = prepareRecord(database)
   const abandoned = await database.db
     .select()
@@ -240,7 +239,8 @@ function prepareAppend({
 ) => Promise<{ readonly revision: number; readonly bound: number } | undefined> {
   const given = { realm: placeholder('realm', 'text'), username: placeholder('username', 'text') }
   const clientId = placeholder('clientId', 'text')
-  // As text: a prepared statement remembers the type of a parameter by number, and a restored database has another number.
+  // As text: a prepared statement remembers the type of a parameter by number, and a restored database has another
+  // number.
   const selector = sql`${placeholder('selector', 'text')}::revocation_selector`
   const sessionId = placeholder('sessionId', 'bigint')
   const locked = db.$with('locked', {}).as(sql`select ${locks(given)}`)
@@ -272,10 +272,6 @@ function prepareAppend({
     if (appended === undefined) throw new Error('Appending a revocation returned no row')
     return appended
   }
-}
-
-function nullableNumber(value: unknown): number | null {
-  return value === null ? null : Number(value)
 }
 
 /** Without both names: the exclusive lock that every writer shares. */

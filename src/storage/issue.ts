@@ -5,8 +5,8 @@ import type { Database } from './engine/database.ts'
 import { tokenPairs } from './schema.ts'
 
 /**
- * Inserts new sessions, each with its first pair, and returns their ids in order: one statement, one commit. Null, and no
- * row, where the client that asks was disabled, deleted or given another secret after the caller had authenticated.
+ * Inserts new sessions, each with its first pair, and returns their ids in order: one statement, one commit. Null, and
+ * no row, where the client that asks was disabled, deleted or given another secret after the caller had authenticated.
  */
 export function prepareIssue({
   db,
@@ -22,7 +22,8 @@ export function prepareIssue({
       access_digest, refresh_digest, device_label, user_agent, ip_address, place)`)
   const locked = db.$with('locked', {}).as(sql`
     select lock_names_shared(${list('realms', 'text')}, ${list('usernames', 'text')})`)
-  // Under the lock that a change of a client takes alone: either this statement sees the change, or it committed before it.
+  // Under the lock that a change of a client takes alone: either this statement sees the change, or it committed before
+  // it.
   const checked = db.$with('checked', {}).as(sql`
     select outdated_clients(${list('clientIds', 'text')}, ${list('credentialRevisions', 'bigint')}) as outdated from locked`)
   // The id is taken after the locks: so the revocation of a scope sees every login with an id below its own revision.

@@ -33,7 +33,7 @@ interface LogState {
   readonly epoch: string
   readonly snapshot: Snapshot
   /** The newest transaction of which retention has deleted a revocation. */
-  readonly forgotten: bigint | undefined
+  readonly newestDeleted: bigint | undefined
   readonly rows: readonly RevocationRow[]
 }
 
@@ -70,20 +70,23 @@ export async function readSince(
 const beginning: Cursor = { epoch: '', seen: undefined, page: undefined }
 
 /**
- * Whether retention may have deleted rows that the cursor has not seen, or the cursor's numbers belong to another history
- * of the database: a backup was restored, another server took over, or its files were set back to an earlier state.
+ * Whether retention may have deleted rows that the cursor has not seen, or the cursor's numbers belong to another
+ * history of the database: a backup was restored, another server took over, or its files were set back to an earlier
+ * state.
  *
- * It is not enough to check that the cursor has seen the newest forgotten transaction. An older transaction may have
- * been running then, have ended since, and have lost rows. A transaction that is still running has lost none, however
- * old it is.
+ * It is not enough to check that the cursor has seen the newest transaction whose rows were deleted. An older
+ * transaction may have been running then, have ended since, and have lost rows. A transaction that is still running has
+ * lost none, however old it is.
  */
 function isLost({ epoch, seen, page }: Cursor, now: LogState): boolean {
-  const { snapshot, forgotten } = now
+  const { snapshot, newestDeleted } = now
   const furthest = page?.snapshot ?? seen
   if (epoch !== now.epoch || (furthest !== undefined && furthest.xmax > snapshot.xmax)) return true
-  if (seen === undefined || forgotten === undefined) return false
+  if (seen === undefined || newestDeleted === undefined) return false
   const stillRunning = new Set(snapshot.running)
-  return forgotten >= seen.xmax || seen.running.some((xid) => BigInt(xid) <= forgotten && !stillRunning.has(xid))
+  return (
+    newestDeleted >= seen.xmax || seen.running.some((xid) => BigInt(xid) <= newestDeleted && !stillRunning.has(xid))
+  )
 }
 
 /**
@@ -115,15 +118,15 @@ async function readLogState({ db }: Database, rows: SQL, target: Snapshot | unde
     .select({
       epoch: currentEpoch,
       snapshot: sql<string>`snapshot::text`,
-      forgotten: sql<string | null>`(select up_to::text from forgotten_revocations)`,
+      newestDeleted: sql<string | null>`(select up_to::text from forgotten_revocations)`,
       rows: sql<readonly JsonRow[] | null>`(select json_agg(page) from page)`,
     })
     .from(sql`now`)
   const snapshot = found && readSnapshot(found.snapshot)
   if (snapshot === undefined) throw new Error('The database returned no readable snapshot with the log')
-  const { epoch, forgotten } = found ?? { epoch: '', forgotten: null }
+  const { epoch, newestDeleted } = found ?? { epoch: '', newestDeleted: null }
   const stored = (found?.rows ?? []).map(readRow)
-  return { epoch, snapshot, forgotten: forgotten === null ? undefined : BigInt(forgotten), rows: stored }
+  return { epoch, snapshot, newestDeleted: newestDeleted === null ? undefined : BigInt(newestDeleted), rows: stored }
 }
 
 interface PageOptions {

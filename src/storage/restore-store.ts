@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { nothingInvalidated } from '../tokens/coverage.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Loss, RestoreAnswer, RestoreStore } from '../tokens/restore.ts'
 import type { Attribution, InvalidationScope } from '../tokens/store.ts'
@@ -10,12 +11,12 @@ import { prepareAppendScope, prepareCountAppended, prepareCountScope } from './i
 /** Without `guardOf`: it is for databases that are refused. */
 export function createRestoreStore(database: Database): RestoreStore {
   return {
-    settle: (loss, by) => guardStorage(() => settle(database, loss, by)),
+    complete: (loss, by) => guardStorage(() => complete(database, loss, by)),
     count: (loss, at) => guardStorage(() => count(database, loss, at)),
   }
 }
 
-async function settle(database: Database, loss: Loss, by: Attribution): Promise<RestoreAnswer> {
+async function complete(database: Database, loss: Loss, by: Attribution): Promise<RestoreAnswer> {
   const { appended, epoch } = await database.db.transaction(async (db) => {
     // Every statement that writes shares this lock, so nothing is written before the commit.
     await db.execute(sql`select lock_scope(null, null)`)
@@ -25,17 +26,15 @@ async function settle(database: Database, loss: Loss, by: Attribution): Promise<
     await writeIdentity(db, { newEpoch: true })
     return { appended, epoch: await readEpoch(db) }
   })
-  await database.identity.look()
-  const counts = appended === undefined ? nothing : await prepareCountAppended(database)(appended)
+  await database.identity.check()
+  const counts = appended === undefined ? nothingInvalidated : await prepareCountAppended(database)(appended)
   return { ...counts, revision: appended?.revision, epoch }
 }
-
-const nothing = { invalidated: 0, previouslyInvalidated: 0 } as const
 
 const append = (database: Database, loss: Lost, by: Attribution) => prepareAppendScope(database)(scopeOf(loss), by)
 
 async function count(database: Database, loss: Loss, at: Date): Promise<RestoreAnswer> {
-  const counts = loss.kind === 'writes' ? await prepareCountScope(database)(scopeOf(loss), at) : nothing
+  const counts = loss.kind === 'writes' ? await prepareCountScope(database)(scopeOf(loss), at) : nothingInvalidated
   return { ...counts, revision: undefined, epoch: await readEpoch(database.db) }
 }
 
@@ -83,9 +82,9 @@ const margin = 2 ** 32
  * A number that was certainly not given out yet, by this database or by any other that had the same backup.
  *
  * Every history of a database stays below a line: 100,000 numbers for each second since 2026 began. A restore moves the
- * sequence up to the line as it is now, so above all that any history has given out until now, however often which backup
- * was restored. (A distance from the backup's own number would not do: a backup that is restored twice would give out the
- * same numbers twice.) The line meets the greatest number after 89 years: 2^48 / 100,000 s.
+ * sequence up to the line as it is now, so above all that any history has given out until now, however often which
+ * backup was restored. (A distance from the backup's own number would not do: a backup that is restored twice would
+ * give out the same numbers twice.) The line meets the greatest number after 89 years: 2^48 / 100,000 s.
  *
  * A sequence above the line (the clock is wrong, or an operator has moved it) moves by a margin instead.
  */

@@ -12,7 +12,7 @@ export interface RetentionOptions {
   readonly clock: () => Date
 }
 
-export interface Emptied {
+export interface Deletions {
   readonly slots: readonly number[]
   readonly revocations: number
 }
@@ -29,12 +29,15 @@ const batchRows = 5_000
  * in batches, oldest first, once they are older than `revocationDays` and older than the oldest pair that is kept. A
  * pair issued after a revocation is not covered by it, so such a revocation covers no pair that is still stored.
  */
-export async function emptyExpired(database: Database, { revocationDays, clock }: RetentionOptions): Promise<Emptied> {
+export async function deleteExpired(
+  database: Database,
+  { revocationDays, clock }: RetentionOptions,
+): Promise<Deletions> {
   const now = clock().getTime()
   const slots: number[] = []
   for (let slot = 0; slot < retentionSlots; slot++)
     if (await emptySlot(database, slot, new Date(now - marginSeconds * 1000))) slots.push(slot)
-  return { slots, revocations: await forgetRevocations(database, new Date(now - revocationDays * 86_400_000)) }
+  return { slots, revocations: await deleteRevocations(database, new Date(now - revocationDays * 86_400_000)) }
 }
 
 async function emptySlot({ db }: Database, slot: number, cut: Date): Promise<boolean> {
@@ -45,7 +48,7 @@ async function emptySlot({ db }: Database, slot: number, cut: Date): Promise<boo
 }
 
 /** The same statement notes the newest transaction among the deleted rows, for followers that have not seen it. */
-async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
+async function deleteRevocations({ db }: Database, cut: Date): Promise<number> {
   const gone = db.$with('gone', {}).as(sql`
     delete from revocations where revision in (
       select revision from revocations
@@ -55,29 +58,29 @@ async function forgetRevocations({ db }: Database, cut: Date): Promise<number> {
   const noted = db.$with('noted', {}).as(sql`
     insert into forgotten_revocations as noted (up_to) select xid from gone order by xid desc limit 1
     on conflict (is_only) do update set up_to = greatest(noted.up_to, excluded.up_to)`)
-  for (let forgotten = 0; ; ) {
+  for (let deleted = 0; ; ) {
     const [batch] = await db
       .with(gone, noted)
       .select({ rows: sql`count(*)`.mapWith(Number) })
       .from(sql`gone`)
-    forgotten += batch?.rows ?? 0
-    if (batch === undefined || batch.rows < batchRows) return forgotten
+    deleted += batch?.rows ?? 0
+    if (batch === undefined || batch.rows < batchRows) return deleted
   }
 }
 
 async function runOnce(database: Database, options: RetentionOptions): Promise<void> {
-  await database.identity.look()
+  await database.identity.check()
   // A restored database stays as it is until an operator has seen it.
   if (database.identity.refusal() !== undefined) return
   // Counts first: the pairs and revocations that a count needs may be deleted next.
   await completeCounts(database, options.clock())
-  await emptyExpired(database, options)
+  await deleteExpired(database, options)
 }
 
 /**
- * About every minute, until the process ends or the returned function is called: looks whether the database was restored
- * from a backup under this process, completes counts and deletes expired rows. After a failure, which is the event
- * `retention_failed` of the database, the next round tries again.
+ * About every minute, until the process ends or the returned function is called: checks whether the database was
+ * restored from a backup under this process, completes counts and deletes expired rows. After a failure, which is the
+ * event `retention_failed` of the database, the next round tries again.
  */
 export function startRetention(database: Database, options: RetentionOptions): () => Promise<void> {
   const stopping = new AbortController()

@@ -1,6 +1,6 @@
 import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import type { ListableScope, Revocation } from '../tokens/coverage.ts'
-import type { RevocationLog, RevocationPage } from '../tokens/revocation-log.ts'
+import type { RevocationLog, RevocationsQuery } from '../tokens/revocation-log.ts'
 import type { PairKey } from '../tokens/token.ts'
 import { createBatcher } from './batch.ts'
 import type { Database } from './engine/database.ts'
@@ -22,7 +22,7 @@ export function createRevocationLog(database: Database): RevocationLog {
   })
   return {
     find: (revision) => guardStorage(async () => (await find(revision)) ?? undefined),
-    list: (page) => guardStorage(() => list(database, page)),
+    list: (query) => guardStorage(() => list(database, query)),
     findEnding: (key) => guardStorage(() => findEnding(database, key)),
     position: () => guardStorage(() => readPosition(database)),
     readSince: (cursor, options) =>
@@ -50,8 +50,8 @@ async function findEnding({ db }: Database, { slot, id }: PairKey): Promise<Revo
   return row && readRow(row)
 }
 
-async function list({ db }: Database, page: RevocationPage): Promise<readonly Revocation[]> {
-  const { scope, sessionId, reason, before, limit } = page
+async function list({ db }: Database, query: RevocationsQuery): Promise<readonly Revocation[]> {
+  const { scope, sessionId, reason, before, limit } = query
   const rows = await db
     .select()
     .from(revocations)

@@ -61,7 +61,7 @@ export const tokenPairs = pgTable(
     sessionId: revisionColumn('session_id').notNull(),
     issuedAt: instant('issued_at').notNull(),
     accessExpiresAt: instant('access_expires_at').notNull(),
-    /** When no token of the pair is usable any more: the refresh token's expiry, or the access token's without one. */
+    /** When the whole pair has expired: the refresh token's expiry, or the access token's without one. */
     expiresAt: instant('expires_at').notNull(),
     slot: smallint('slot').notNull(),
     hasRefresh: boolean('has_refresh').notNull().generatedAlwaysAs(sql`refresh_digest is not null`),
@@ -81,7 +81,7 @@ export const tokenPairs = pgTable(
   },
   (table) => [
     // Names arrive in random order, so index pages are half empty and each byte of a key counts twice: hence hashes. Two
-    // hashes take no more room than one, and the second tells the `admin` of one realm from those of all others.
+    // hashes take no more space than one, and the second separates the `admin` of one realm from those of all others.
     index('token_pairs_username').on(sql`hashtext(username)`, sql`hashtext(realm)`),
     // A realm's sessions in order, with all columns that counting needs, so that the count reads the index alone.
     index('token_pairs_realm').on(table.realm, table.sessionId, table.hasRefresh, table.expiresAt),
@@ -139,11 +139,11 @@ export const revocations = pgTable(
     previouslyInvalidated: bigint('previously_invalidated', { mode: 'number' }),
     reason: text('reason'),
     comment: text('comment'),
-    /** The transaction that appended it. What a follower of the log has seen is a snapshot of transactions, never a revision. */
+    /** The transaction that appended it: a follower's cursor is a snapshot of transactions, never a revision. */
     xid: xid('xid').notNull().default(sql`pg_current_xact_id()`),
     /** Covers every session that this client created. */
     clientId: text('client_id'),
-    /** Covers every session. True or null: a forgotten name must never widen a revocation to this. */
+    /** Covers every session. True or null: a name that was left out must never widen a revocation to this. */
     everything: boolean('everything'),
   },
   (table) => [
@@ -173,8 +173,8 @@ export const revocations = pgTable(
 )
 
 /**
- * One row: the newest transaction whose revocation retention has deleted. A follower that has not seen it is told that
- * its feed has a gap.
+ * One row: the newest transaction whose revocation retention has deleted. A follower that has not seen it gets a gap in
+ * its feed.
  */
 export const forgottenRevocations = pgTable('forgotten_revocations', {
   isOnly: boolean('is_only').primaryKey().default(true),
@@ -219,7 +219,7 @@ export const databaseIdentity = pgTable('database_identity', {
  *
  * A half is invalid when it has its own revocation, or when a revocation of its session, owner, client or of everything
  * covers it: the names match, the bound is above the pair's *session* id, and the session is not the one spared. The
- * login's revision decides, not the pair's, so no refresh escapes a revocation that ran beside it.
+ * login's revision decides, not the pair's, so no refresh escapes a revocation that ran at the same time.
  *
  * Restated for speed in count.ts, session-candidates.ts and sessions.ts, and in tokens/coverage.ts for code without a
  * database. `test/engines/rule.test.ts` compares them.

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { ListableScope } from '../tokens/coverage.ts'
-import type { SessionPage } from '../tokens/store.ts'
+import type { SessionsQuery } from '../tokens/store.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import {
@@ -20,7 +20,7 @@ import {
  * through a million sessions that a sweep has ended.
  */
 export interface CandidateQuestion<Scope extends ListableScope = ListableScope>
-  extends Omit<SessionPage, 'scope' | 'before'> {
+  extends Omit<SessionsQuery, 'scope' | 'before'> {
   readonly scope: Scope
   readonly before: number
 }
@@ -46,7 +46,7 @@ export function prepareOwnerCandidates({
       sql`lateral (
         select pair.session_id from ${pairsOf(owner)} pair
         where pair.session_id < asked.before
-          and (asked.include_ended or ${isOpen(sql`asked.at`)}
+          and (asked.include_ended or ${isOpen(sql`asked.at`)} and not ${isCovered(ofClient)}
             and (pair.session_id >= ${highestBound(covering)} or pair.session_id in ${sparedSessions(covering)}))
         group by pair.session_id order by pair.session_id desc limit asked.most
       ) candidate`,
@@ -74,14 +74,15 @@ export function prepareOwnerCandidates({
  * The candidates of a realm, of a username in all realms, or of a client; all may be many. The pairs of a username are
  * collected and sorted.
  *
- * The indexes of realms and clients have sessions in order: "group by" reads them until the page is full, where "distinct"
- * would collect the whole scope first. The limit is a literal and not a parameter, so that the planner knows this.
+ * The indexes of realms and clients have sessions in order: "group by" reads them until the page is full, where
+ * "distinct" would collect the whole scope first. The limit is a literal and not a parameter, so that the planner knows
+ * this.
  */
 export async function listCandidates({ db }: Database, question: CandidateQuestion): Promise<readonly number[]> {
   const { scope, includeEnded, before, limit, at } = question
   const columns = columnsOf(scope)
   const covering = revocationsCovering(columns)
-  const isPairOpen = isOpen(sql`${at.toISOString()}::timestamptz`)
+  const isPairOpen = sql`${isOpen(sql`${at.toISOString()}::timestamptz`)} and not ${isCovered(anyOf)}`
   const isSorted = scope.kind === 'realm' || scope.kind === 'client'
   const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, columns)} ${isSorted ? sql`` : optimizationFence})`
   const group = scope.kind === 'client' ? clientIndexKey : sql`pair.session_id`
@@ -94,9 +95,11 @@ export async function listCandidates({ db }: Database, question: CandidateQuesti
     ? [candidatesWhere(sql`true`)]
     : [
         candidatesWhere(sql`${isPairOpen} and ${isFrom(highestBound(covering))}`),
-        candidatesWhere(
-          sql`${isPairOpen} and pair.session_id < ${highestBound(covering)} and pair.session_id in ${sparedSessions(covering)}`,
-        ),
+        sql`(
+          select pair.session_id from ${pairsOfSessions(sparedSessions(covering))} pair
+          where ${isOf(sql`pair`, columns)} and pair.session_id < least(${before}::bigint, ${highestBound(covering)})
+            and ${isPairOpen}
+          group by pair.session_id order by pair.session_id desc limit ${sql.raw(String(limit))})`,
       ]
   const rows = await db
     .select({ id: sql`session_id`.mapWith(Number) })
@@ -112,13 +115,24 @@ function highestBound(covering: SQL): SQL {
 }
 
 function sparedSessions(covering: SQL): SQL {
-  return sql`(select spared_session_id from ${covering} covering where spared_session_id is not null)`
+  return sql`(select distinct spared_session_id from ${covering} covering where spared_session_id is not null)`
 }
 
 /**
- * Whether a pair is not expired, its client's sessions were not ended, and no revocation names its session or every half
- * of it. An owner who logs in and out all day, token by token, leaves thousands of sessions: without this condition each
- * would be read on its own.
+ * The pairs of these sessions, each found by its session's id. They are few: without the fence Postgres would rather walk
+ * all pairs of the scope and look each up among these.
+ */
+function pairsOfSessions(sessions: SQL): SQL {
+  return sql`(
+    select pair.* from ${sessions} named (id) cross join lateral (
+      select * from token_pairs where id = named.id and session_id = named.id
+      union all select * from token_pairs where session_id = named.id and id <> session_id ${optimizationFence}
+    ) pair)`
+}
+
+/**
+ * Whether a pair is not expired, and no revocation names its session or every half of it. An owner who logs in and out all
+ * day, token by token, leaves thousands of sessions: without this condition each would be read on its own.
  *
  * Restates a part of the rule of the view `token_pair_states`, which decides in the end. `test/engines/rule.test.ts`
  * compares the lists with the view.
@@ -129,8 +143,19 @@ function isOpen(at: SQL): SQL {
   return sql`pair.expires_at > ${at}
     and not exists (
       select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id ${optimizationFence})
-    and not exists (
-      select from revocations ended where ended.client_id = pair.client_id and ended.bound > pair.session_id
-        and ended.spared_session_id is distinct from pair.session_id ${optimizationFence})
     and (not ${isEnded(sql`'access_token'`)} or pair.has_refresh and not ${isEnded(sql`'refresh_token'`)})`
 }
+
+/**
+ * Whether one of these revocations covers a pair. The highest bound of the scope does not show all of them: those of a
+ * realm end a part of a client's sessions, and those of an owner or a client a part of a realm's.
+ */
+function isCovered(covering: SQL): SQL {
+  return sql`exists (
+    select from ${covering} covering
+    where bound > pair.session_id and spared_session_id is distinct from pair.session_id ${optimizationFence})`
+}
+
+const clientId = sql`pair.client_id`
+const ofClient = revocationsCovering({ realm: null, username: null, clientId })
+const anyOf = revocationsCovering({ realm: sql`pair.realm`, username: sql`pair.username`, clientId })

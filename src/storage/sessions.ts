@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { SessionPage, StoredSession } from '../tokens/store.ts'
+import type { SessionsQuery, StoredSession } from '../tokens/store.ts'
 import { askOnce, createBatcher } from './batch.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
@@ -99,18 +99,18 @@ const factors = { first: 1, max: 64 }
 export function prepareListSessions(
   database: Database,
   find: (question: SessionQuestion) => Promise<StoredSession | null>,
-): (page: SessionPage) => Promise<readonly StoredSession[]> {
+): (query: SessionsQuery) => Promise<readonly StoredSession[]> {
   const ofOwner = createBatcher(askOnce(prepareOwnerCandidates(database)))
   const listIds = ({ scope, ...question }: CandidateQuestion) =>
     scope.kind === 'realm-user' ? ofOwner({ scope, ...question }) : listCandidates(database, { scope, ...question })
 
-  return async (page) => {
-    const { includeEnded, limit, at } = page
+  return async (query) => {
+    const { includeEnded, limit, at } = query
     const found: StoredSession[] = []
-    let before = page.before ?? Number.MAX_SAFE_INTEGER
+    let before = query.before ?? Number.MAX_SAFE_INTEGER
     for (let factor = factors.first; found.length < limit; factor = Math.min(factor * 4, factors.max)) {
       const most = (limit - found.length) * factor
-      const ids = await listIds({ ...page, before, limit: most })
+      const ids = await listIds({ ...query, before, limit: most })
       const sessions = await Promise.all(ids.map((id) => find({ id, at })))
       for (const session of sessions) if (session !== null && (includeEnded || session.isLive)) found.push(session)
       if (ids.length < most) break

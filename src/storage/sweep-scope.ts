@@ -39,8 +39,8 @@ export function isOf(pair: SQL, { realm, username, clientId }: ScopeColumns): SQ
 }
 
 /**
- * Whether a row of the log may be about a pair of the scope. The row of a single token or of a session names its owner but
- * not its client, so for a client's scope each may be.
+ * Whether a row of the log may be about a pair of the scope. The row of a single token or of a session names its owner
+ * but not its client, so for a client's scope each may be.
  */
 export function mayConcern(row: SQL, { realm, username }: ScopeColumns): SQL {
   if (username === null) return realm === null ? sql`true` : hasHashed(sql`${row}.realm`, realm)
@@ -49,8 +49,8 @@ export function mayConcern(row: SQL, { realm, username }: ScopeColumns): SQL {
 }
 
 /**
- * The revocations that cover all of a scope: of its names, of its realm, of its username in every realm, of its client, of
- * everything. Each part of the union finds its rows by key, however many owners have revocations of their own.
+ * The revocations that cover all of a scope: of its names, of its realm, of its username in every realm, of its client,
+ * of everything. Each part of the union finds its rows by key, however many owners have revocations of their own.
  */
 export function revocationsCovering({ realm, username, clientId }: Names): SQL {
   const ofOwner = (ofRealm: SQL, ofUsername: SQL) => sql`selector = 'owner' and ${ofRealm} and ${ofUsername}`
@@ -95,7 +95,9 @@ export function hasClient(pair: SQL, clientId: string | SQL): SQL {
   return hasHashed(sql`${pair}.client_id`, clientId)
 }
 
-/** What the index `token_pairs_client` is sorted by, completed to one session: it has 1,024 session ids under one key. */
+/**
+ * What the index `token_pairs_client` is sorted by, completed to one session: it has 1,024 session ids under one key.
+ */
 export const clientIndexKey = sql`(pair.session_id >> 10), pair.session_id`
 /** Newest session first, in the order of that index. */
 export const byClientIndex = sql`(pair.session_id >> 10) desc, pair.session_id desc`

@@ -15,8 +15,8 @@ import { watchUnreachedNumbers } from './unreached-numbers.ts'
 export function createTokenStore(database: Database): TokenStore {
   const guardStorage = guardOf(database)
   const noticeUnknown = watchUnreachedNumbers(database)
-  // Two lanes where a statement waits for its commit (a third more invalidations a second). A read is too short for
-  // two lanes to help.
+  // Two statements at once where a statement waits for its commit (a third more invalidations a second). A read is too
+  // short for a second one to help.
   const issue = createBatcher(prepareIssue(database), 2)
   const find = createBatcher(prepareFind(database))
   const spend = createBatcher(prepareRefresh(database), 2)
@@ -34,7 +34,7 @@ export function createTokenStore(database: Database): TokenStore {
     invalidateScope: (scope, by) => guardStorage(() => invalidateScope(scope, by)),
     countScope: (scope, at) => guardStorage(() => countScope(scope, at)),
     findSession: (id, at) => guardStorage(async () => (await findSession({ id, at })) ?? undefined),
-    listSessions: (page) => guardStorage(() => listSessions(page)),
+    listSessions: (query) => guardStorage(() => listSessions(query)),
   }
 
   async function findPair(key: PairKey): Promise<StoredPair | undefined> {

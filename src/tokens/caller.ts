@@ -32,9 +32,9 @@ export interface ClientCaller {
   readonly clientId: string
   readonly scopes: readonly string[]
   /**
-   * The client's `scopesValidFrom` when it authenticated, 0 if it had none: once the client is given another secret or is
-   * disabled, this caller creates nothing any more. Undefined for a caller that a program made by itself: it is refused
-   * only while the client is disabled or deleted.
+   * The client's `scopesValidFrom` when it authenticated, 0 if it had none: once the client is given another secret or
+   * is disabled, this caller creates nothing any more. Undefined for a caller that a program made by itself: it is
+   * refused only while the client is disabled or deleted.
    */
   readonly credentialRevision?: number | undefined
 }

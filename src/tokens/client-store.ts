@@ -2,15 +2,16 @@ import type { Client, StoredClient } from './clients.ts'
 import type { InvalidationCounts } from './coverage.ts'
 import type { Attribution, Authority } from './store.ts'
 
-export interface ClientPage {
+/** Which page of clients. */
+export interface ClientsQuery {
   /** The id of the last client of the page before; undefined for the first page. */
   readonly after: string | undefined
   readonly limit: number
 }
 
 /**
- * The storage port for clients: one method for each atomic operation. All methods throw `ERR_STORAGE_UNAVAILABLE` when the
- * database does not answer.
+ * The storage port for clients: one method for each atomic operation. All methods throw `ERR_STORAGE_UNAVAILABLE` when
+ * the database does not answer.
  */
 export interface ClientStore {
   /** Also finds a disabled and a deleted client. */
@@ -20,26 +21,26 @@ export interface ClientStore {
    */
   addFirstClient(client: Client): Promise<boolean>
   /** Adds the client if its id was never used and the caller has its scopes. One of concurrent calls adds it. */
-  addClient(client: Client, by: ClientChangeBy): Promise<ChangedClient>
+  addClient(client: Client, by: ClientChangeBy): Promise<ClientChangeAnswer>
   /**
    * Adds the client. If it exists already, sets its secret and scopes and enables it; if the secret is the same as
    * before, the scopes of its earlier sessions stay valid. Answers false, and changes nothing, if it was deleted.
    */
   putClient(client: Client): Promise<boolean>
   /**
-   * Changes a client, and in the same commit ends the tokens that end with it. Once it has answered, no session of a caller
-   * that authenticated before is created any more, if the client was disabled, deleted or given another secret.
+   * Changes a client, and in the same commit ends the tokens that end with it. Once it has answered, no session of a
+   * caller that authenticated before is created any more, if the client was disabled, deleted or given another secret.
    */
-  changeClient(id: string, change: ClientChange, by: ClientChangeBy): Promise<ChangedClient>
+  changeClient(id: string, change: ClientChange, by: ClientChangeBy): Promise<ClientChangeAnswer>
   /** Clients that were not deleted, also disabled ones, the oldest first. */
-  listClients(page: ClientPage): Promise<readonly StoredClient[]>
+  listClients(query: ClientsQuery): Promise<readonly StoredClient[]>
 }
 
 /** One change of a client, as the storage port is given it. */
 export type ClientChange =
   /** Planned: another secret, and the one before is accepted until then. Nothing ends. */
   | { readonly kind: 'rotate'; readonly secretDigest: Uint8Array; readonly keepPreviousUntil: Date }
-  /** Leaked: another secret, and those before are dead at once. */
+  /** Leaked: another secret, and those before are refused at once. */
   | { readonly kind: 'replace'; readonly secretDigest: Uint8Array; readonly ends: ClientTokens }
   | { readonly kind: 'scopes'; readonly scopes: readonly string[] }
   | { readonly kind: 'disable'; readonly ends: ClientTokens }
@@ -80,6 +81,7 @@ export type ClientRefusal =
 /** Why the store refuses a change: also what the operations answer as an error. */
 export type ClientChangeRefusal = ClientRefusal | 'same-secret' | 'beyond-caller' | 'outdated-caller'
 
-export type ChangedClient =
+/** How the store answers a change of a client. */
+export type ClientChangeAnswer =
   | { readonly outcome: 'changed'; readonly client: StoredClient; readonly ended: EndedTokens | undefined }
   | { readonly outcome: ClientChangeRefusal }

@@ -48,38 +48,40 @@ export type ClientAnswer =
     }
   | { readonly outcome: 'refused'; readonly reason: ClientRefusal }
 
+export type ClientChanged = Extract<ClientAnswer, { readonly outcome: 'changed' }>
+
 /**
- * The life of clients: the programs that authenticate by an id and a secret.
+ * The operations on clients: the programs that authenticate by an id and a secret.
  *
- * All operations need the scope `manage_clients`. A caller that changes a client must have all scopes that the client has or
- * is given; an operator has all. No caller can disable or delete the last enabled client with `manage_clients`, or take the scope
- * from it. The store decides both in the commit of the change, also for concurrent changes. A caller whose own client was
- * disabled, deleted or given another secret meanwhile changes nothing (`ERR_UNAUTHENTICATED`).
+ * All operations need the scope `manage_clients`. A caller that changes a client must have all scopes that the client
+ * has or is given; an operator has all. No caller can disable or delete the last enabled client with `manage_clients`,
+ * or take the scope from it. The store decides both in the commit of the change, also for concurrent changes. A caller
+ * whose own client was disabled, deleted or given another secret meanwhile changes nothing (`ERR_UNAUTHENTICATED`).
  *
- * A change takes effect before it answers: an old secret and the tokens that end are refused from then on. Where tokens end,
- * the log has a revocation with its reason and the caller.
+ * A change takes effect before it answers: an old secret and the tokens that end are refused from then on. Where tokens
+ * end, the log has a revocation with its reason and the caller.
  *
  * All throw TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN.
  */
 export interface ClientVerbs {
   /**
-   * Adds a client. Left out, `secret` is generated. Of concurrent calls with one id, one adds it. Refused: `exists`, and
-   * `id-used` for the id of a deleted client, which is never used again.
+   * Adds a client. Left out, `secret` is generated. Of concurrent calls with one id, one adds it. Refused: `exists`,
+   * and `id-used` for the id of a deleted client, which is never used again.
    */
   createClient(request: NewClientRequest, caller: Caller): Promise<ClientAnswer>
 
   /**
-   * Gives a client another secret as planned. The previous one is accepted for `keepPreviousSeconds` more: 0 to 2,592,000
-   * (30 days), by default 86,400 (a day). Nothing ends. Only the last previous secret is kept. Rotating to the secret that
-   * the client has already changes nothing, so a request with `secret` can be repeated if its answer was lost.
-   * Refused: `unknown`, `disabled`.
+   * Gives a client another secret as planned. The previous one is accepted for `keepPreviousSeconds` more: 0 to
+   * 2,592,000 (30 days), by default 86,400 (a day). Nothing ends. Only the last previous secret is kept. Rotating to
+   * the secret that the client has already changes nothing, so a request with `secret` can be repeated if its answer
+   * was lost. Refused: `unknown`, `disabled`.
    */
   rotateClientSecret(request: RotateClientSecretRequest, caller: Caller): Promise<ClientAnswer>
 
   /**
-   * Gives a client another secret because the old one has leaked. The old one, and one kept by a rotation, are dead at
-   * once. The client's own tokens end, its earlier sessions lose their service scopes, and with `endSessions` all that it
-   * created ends. Refused: `unknown`, `disabled`.
+   * Gives a client another secret because the old one has leaked. The old one, and one kept by a rotation, are refused
+   * at once. The client's own tokens end, its earlier sessions lose their service scopes, and with `endSessions` all
+   * that it created ends. Refused: `unknown`, `disabled`.
    */
   replaceClientSecret(request: NewSecretRequest & EndSessionsRequest, caller: Caller): Promise<ClientAnswer>
 
@@ -87,8 +89,8 @@ export interface ClientVerbs {
   updateClient(request: ClientRequest & { readonly scopes: readonly string[] }, caller: Caller): Promise<ClientAnswer>
 
   /**
-   * Disables a client: it does not authenticate any more, and its own tokens end; with `endSessions` all that it created
-   * ends. Repeating it is harmless and answers the same `disabledAt`. Refused: `unknown`, `last-manager`.
+   * Disables a client: it does not authenticate any more, and its own tokens end; with `endSessions` all that it
+   * created ends. Repeating it is harmless and answers the same `disabledAt`. Refused: `unknown`, `last-manager`.
    */
   disableClient(request: EndSessionsRequest, caller: Caller): Promise<ClientAnswer>
 
@@ -96,8 +98,8 @@ export interface ClientVerbs {
   enableClient(request: NewSecretRequest, caller: Caller): Promise<ClientAnswer>
 
   /**
-   * Deletes a client and ends all that it created. Its id stays in use for ever: no other client is given it, so that what
-   * the log says of it stays true. Refused: `unknown`, `last-manager`.
+   * Deletes a client and ends all that it created. Its id stays in use for ever: no other client is given it, so that
+   * what the log says of it stays true. Refused: `unknown`, `last-manager`.
    */
   deleteClient(request: ClientRequest, caller: Caller): Promise<ClientAnswer>
 

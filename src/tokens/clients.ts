@@ -2,7 +2,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { type ServiceScope, serviceScopes } from './caller.ts'
 import { TokenServiceError } from './errors.ts'
 import { badInput } from './input-fault.ts'
-import { readText } from './owner.ts'
+import { readStoredText } from './read-input.ts'
 
 /** A program that authenticates with an id and a secret: a login service, a gateway, an administrator's script. */
 export interface Client {
@@ -44,7 +44,7 @@ export function readClientId(text: string): string {
       field: 'clientId',
       expected: 'to be 1 to 100 visible ASCII characters without a space or a colon',
     })
-  return readText('clientId', text, 100)
+  return readStoredText('clientId', text, 100)
 }
 
 /**
@@ -85,8 +85,8 @@ export function digestClientSecret(secret: string): Uint8Array {
 /**
  * The client with this id and secret. During a rotation the previous secret is accepted as well.
  *
- * An unknown id, a disabled client and a wrong secret all cost the same digest and comparisons and throw the same error,
- * so a caller cannot find out which ids exist.
+ * An unknown id, a disabled client and a wrong secret all cost the same digest and comparisons and throw the same
+ * error, so a caller cannot find out which ids exist.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */

@@ -2,8 +2,8 @@ import type { Owner, OwnerScope } from './owner.ts'
 import type { Half } from './token.ts'
 
 /**
- * The fact of a revocation, and which tokens it ends. Imports types only and knows nothing of callers, so that it can be
- * used wherever revocations are followed.
+ * The fact of a revocation, and which tokens it ends. Imports types only and knows nothing of callers, so that it can
+ * be used wherever revocations are followed.
  */
 
 /** Which sessions a sweep ends: those of owners, those that one client created, or all. */
@@ -20,6 +20,8 @@ export interface InvalidationCounts {
   readonly invalidated: number
   readonly previouslyInvalidated: number
 }
+
+export const nothingInvalidated: InvalidationCounts = { invalidated: 0, previouslyInvalidated: 0 }
 
 /** The recorded fact of one invalidation: a row of the log. */
 export interface Revocation {
@@ -46,7 +48,7 @@ export interface Revocation {
   readonly counts: InvalidationCounts | undefined
 }
 
-/** What must be known of a token to tell whether a revocation ends it. */
+/** What decides whether a revocation ends a token. */
 export interface RevocableToken {
   readonly half: Half
   readonly pairId: number
@@ -56,11 +58,11 @@ export interface RevocableToken {
 }
 
 /**
- * Whether a revocation ends a token: it names the token or its session, or it covers the session by its owner, its client
- * or as one of all, and the login was made before it.
+ * Whether a revocation ends a token: it names the token or its session, or it covers the session by its owner, its
+ * client or as one of all, and the login was made before it.
  *
- * Restates the rule of the view `token_pair_states` for code without a database. `test/engines/rule.test.ts` compares the
- * two.
+ * Restates the rule of the view `token_pair_states` for code without a database. `test/engines/rule.test.ts` compares
+ * the two.
  */
 export function covers(revocation: Revocation, { half, pairId, session, clientId }: RevocableToken): boolean {
   const { selector, bound = 0 } = revocation

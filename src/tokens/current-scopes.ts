@@ -22,7 +22,7 @@ export async function withCurrentScopes(dependencies: ScopeDependencies, token: 
 }
 
 /**
- * For streams, which outlast the request: answers a function that tells whether the caller still has this scope. The
+ * For streams, which outlast the request: answers a function that checks whether the caller still has this scope. The
  * stream calls it before each event. The scope is lost once the client responsible for the caller is disabled, loses
  * the scope, or is given another secret.
  */

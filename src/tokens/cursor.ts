@@ -13,9 +13,9 @@ export type CursorKind = 'session' | 'revocation'
  * access is checked again.
  */
 export function writeCursor(kind: CursorKind, id: number): string {
-  const position = Buffer.alloc(6)
-  position.writeUIntBE(id, 0, 6)
-  return Buffer.concat([position, checksum(kind, position)]).toString('base64url')
+  const position = Buffer.alloc(idBytes)
+  position.writeUIntBE(id, 0, idBytes)
+  return writePosition(kind, position)
 }
 
 /**
@@ -24,32 +24,44 @@ export function writeCursor(kind: CursorKind, id: number): string {
  * @throws TokenServiceError ERR_BAD_INPUT
  */
 export function readCursor(kind: CursorKind, text: string): number {
-  const bytes = Buffer.from(text, 'base64url')
-  const position = bytes.subarray(0, 6)
-  if (bytes.length !== 10 || !checksum(kind, position).equals(bytes.subarray(6))) throw wrongCursor()
-  return position.readUIntBE(0, 6)
+  const position = readPosition(kind, text)
+  if (position.length !== idBytes) throw wrongCursor()
+  return position.readUIntBE(0, idBytes)
 }
 
 /** The same for the list of clients, whose positions are ids of clients. */
 export function writeClientCursor(id: string): string {
-  const position = Buffer.from(id)
-  return Buffer.concat([position, checksum('client', position)]).toString('base64url')
+  return writePosition('client', Buffer.from(id))
 }
 
 /** @throws TokenServiceError ERR_BAD_INPUT */
 export function readClientCursor(text: string): string {
-  const bytes = Buffer.from(text, 'base64url')
-  const position = bytes.subarray(0, -checksumBytes)
-  if (position.length === 0 || !checksum('client', position).equals(bytes.subarray(-checksumBytes))) throw wrongCursor()
+  const position = readPosition('client', text)
+  if (position.length === 0) throw wrongCursor()
   return position.toString()
 }
 
+type ListKind = CursorKind | 'client'
+
+/** An id is below 2^48. */
+const idBytes = 6
 const checksumBytes = 4
+
+function writePosition(kind: ListKind, position: Uint8Array): string {
+  return Buffer.concat([position, checksum(kind, position)]).toString('base64url')
+}
+
+function readPosition(kind: ListKind, text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64url')
+  const position = bytes.subarray(0, -checksumBytes)
+  if (!checksum(kind, position).equals(bytes.subarray(-checksumBytes))) throw wrongCursor()
+  return position
+}
 
 function wrongCursor(): TokenServiceError {
   return badInput({ field: 'cursor', expected: 'to be a cursor that this list has given' })
 }
 
-function checksum(kind: CursorKind | 'client', position: Uint8Array): Buffer {
+function checksum(kind: ListKind, position: Uint8Array): Buffer {
   return hash('sha256', Buffer.concat([Buffer.from(`cursor ${kind} `), position]), 'buffer').subarray(0, checksumBytes)
 }

@@ -4,8 +4,8 @@ import { TokenServiceError } from './errors.ts'
  * Faults in the input, as data.
  *
  * The domain says which field is wrong, and why. Each dialect has its own name for the field: a realm is `realmName` in
- * GraphQL, `realm_name` in Elasticsearch, and `--realm` at the command line. So the message is made from parts, once for
- * each dialect, and no dialect has to edit a finished sentence.
+ * GraphQL, `realm_name` in Elasticsearch, and `--realm` at the command line. So the message is made from parts, once
+ * for each dialect, and no dialect has to edit a finished sentence.
  */
 
 /** The fields of requests, as the domain names them. */
@@ -89,9 +89,12 @@ export function badInput(fault: InputFault | string): TokenServiceError {
 /** How a dialect names a field in a message. `index` is a position in the field's list. */
 export type NameField = (field: InputField, index?: number) => string
 
+/** The names that a dialect has for fields. A field that is left out keeps the name that the domain has for it. */
+export type FieldNames = Readonly<Partial<Record<InputField, string>>>
+
 /** Names fields as this table does, between backticks. */
-export function quoteNames(names: Readonly<Record<InputField, string>>): NameField {
-  return (field, index) => quote(names[field], index)
+export function quoteNames(names: FieldNames): NameField {
+  return (field, index) => quote(names[field] ?? field, index)
 }
 
 /** The message of an error, with the names that a dialect has for the fields. */

@@ -1,8 +1,8 @@
 import { type ActiveToken, assertScope, type Caller } from './caller.ts'
 import { withCurrentScopes } from './current-scopes.ts'
 import type { TokensDependencies } from './dependencies.ts'
-import { readTokenText } from './owner.ts'
 import { sessionOf } from './pair.ts'
+import { readTokenText } from './read-input.ts'
 import type { StoredHalf } from './store.ts'
 import { isSameDigest, type PresentedToken, readToken } from './token.ts'
 

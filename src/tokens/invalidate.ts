@@ -1,11 +1,12 @@
 import { assertMayAccess, assertScope, type Caller, callerLabel, currentSessionOf, mayAccess } from './caller.ts'
-import type { InvalidationCounts, SweepScope } from './coverage.ts'
+import { type InvalidationCounts, nothingInvalidated, type SweepScope } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
 import { badInput, type InputFault, type InputField } from './input-fault.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
-import { type OwnerScope, readName, readOwnerScope, readText, readTokenText } from './owner.ts'
+import type { OwnerScope } from './owner.ts'
 import { findPresented, sessionOf } from './pair.ts'
+import { readName, readOwnerScope, readStoredText, readTokenText } from './read-input.ts'
 import type { Attribution, HalfInvalidation, InvalidationScope } from './store.ts'
 import { type Half, isDamagedToken, readToken } from './token.ts'
 
@@ -26,11 +27,13 @@ export interface InvalidationOptions {
   readonly issuedTo?: string | undefined
   /** With an owner, a client or everything: all sessions except the caller's own. */
   readonly keepCurrentSession?: boolean
-  /** With an owner, a client or everything: only sessions that began before this time, with all their refreshed pairs. */
+  /**
+   * With an owner, a client or everything: only sessions that began before this time, with all their refreshed pairs.
+   */
   readonly issuedBefore?: Date | undefined
   /**
-   * With an owner, a client or everything: refuse, and change nothing, if more tokens than this would end. They are counted
-   * just before: what logs in between the count and the revocation ends as well.
+   * With an owner, a client or everything: refuse, and change nothing, if more tokens than this would end. They are
+   * counted just before: what logs in between the count and the revocation ends as well.
    */
   readonly expectAtMost?: number | undefined
   /** Count what would be invalidated, and change nothing. */
@@ -67,15 +70,14 @@ const maxCommentLength = 500
 export async function invalidate(
   dependencies: TokensDependencies,
   target: InvalidationTarget,
-  options: InvalidationOptions,
-  caller: Caller,
+  { options, caller }: Pick<InvalidationRequest, 'options' | 'caller'>,
 ): Promise<InvalidationAnswer> {
   assertOptionsFit(target, options)
   const attribution = {
     at: dependencies.clock(),
     caller: callerLabel(caller),
     reason: options.reason,
-    comment: options.comment === undefined ? undefined : readText('comment', options.comment, maxCommentLength),
+    comment: options.comment === undefined ? undefined : readStoredText('comment', options.comment, maxCommentLength),
   }
   const outcome = await invalidateTarget(dependencies, target, { options, caller, attribution })
   return { revision: undefined, ...outcome, errors: [] }
@@ -115,8 +117,6 @@ interface HalfOutcome {
 }
 
 type InvalidationOutcome = InvalidationCounts & { readonly revision?: number | undefined }
-
-const nothingFound: InvalidationOutcome = { invalidated: 0, previouslyInvalidated: 0 }
 
 async function invalidateTarget(
   dependencies: TokensDependencies,
@@ -159,13 +159,13 @@ async function invalidateToken(
 ): Promise<InvalidationOutcome> {
   const presented = readToken(token)
   if (presented === undefined && isDamagedToken(token)) throw badInput({ field: `${half}Token`, ...damaged })
-  if (presented === undefined) return nothingFound
+  if (presented === undefined) return nothingInvalidated
   if (presented.half !== half) throw badInput(otherKind[half])
   const { wholeSession, dryRun, issuedTo } = request.options
   const invalidateHalf = async () => countsOf(await dependencies.store.invalidateHalf(presented, request.attribution))
   if (!(wholeSession || dryRun || issuedTo !== undefined)) return invalidateHalf()
   const pair = await findPresented(dependencies.store, presented)
-  if (pair === undefined) return nothingFound
+  if (pair === undefined) return nothingInvalidated
   if (issuedTo !== undefined && pair.clientId !== issuedTo)
     throw new TokenServiceError('ERR_FORBIDDEN', 'This token was issued to another client.')
   if (wholeSession) return invalidateScope(dependencies, { kind: 'session', session: sessionOf(pair) }, request)
@@ -191,7 +191,7 @@ async function invalidateSession(
   const { caller, attribution } = request
   if (caller.kind !== 'owner') assertScope(caller, 'manage_token', 'invalidate a session that is not your own')
   const session = await dependencies.store.findSession(id, attribution.at)
-  if (session === undefined || !mayAccess(caller, session.owner)) return nothingFound
+  if (session === undefined || !mayAccess(caller, session.owner)) return nothingInvalidated
   return invalidateScope(dependencies, { kind: 'session', session }, request)
 }
 

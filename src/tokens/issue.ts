@@ -3,8 +3,9 @@ import { clientRealm } from './clients.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { type DeviceRequest, readDevice } from './device.ts'
 import { badInput } from './input-fault.ts'
-import { type Owner, readName, readScopes } from './owner.ts'
+import type { Owner } from './owner.ts'
 import { type IssuedPair, newHalves, slotFor, toIssuedPair } from './pair.ts'
+import { readName, readScopes } from './read-input.ts'
 import { mintSecrets } from './token.ts'
 
 export interface IssueRequest {
@@ -18,8 +19,8 @@ export interface IssueRequest {
 /**
  * Creates a session with its first pair. Needs the scope `create_token`.
  *
- * A client that was disabled, deleted or given another secret after it had authenticated creates no session: once such a
- * change has been answered, only sessions that began before it are left to end.
+ * A client that was disabled, deleted or given another secret after it had authenticated creates no session: once such
+ * a change has been answered, only sessions that began before it are left to end.
  *
  * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
  */
@@ -53,7 +54,7 @@ export async function issue(
     ...halves,
   })
   if (id === undefined) return refuseOutdated()
-  return toIssuedPair(secrets, { slot, id, ...halves }, { scopes, session: { id, owner } }, issuedAt)
+  return toIssuedPair(secrets, { slot, id, ...halves, scopes, session: { id, owner } }, issuedAt)
 }
 
 /**

@@ -14,8 +14,9 @@ export interface Lifetimes {
 }
 
 /**
- * The ranges and defaults of the lifetimes, also for the settings of the service. `watchToken` waits for the expiry of an access token with `setTimeout`, which fires at once
- * if it is given more than 2^31 - 1 ms (24.8 days).
+ * The ranges and defaults of the lifetimes, also for the settings of the service. An access token's must stay below
+ * 24.8 days: `watchToken` waits for its expiry with `setTimeout`, which fires at once if it is given more than 2^31 - 1
+ * ms.
  */
 export const lifetimeRanges = {
   accessTokenSeconds: { min: 1, max: 3600, default: 1200 },
@@ -24,9 +25,9 @@ export const lifetimeRanges = {
 } as const satisfies Readonly<Record<keyof Lifetimes, Readonly<Record<'min' | 'max' | 'default', number>>>>
 
 /**
- * Requires lifetimes in their ranges, and refresh tokens that live as long as access tokens or longer: the row of a pair
- * is kept until its refresh token expires. If the access token lived longer, retention would delete the row while the
- * access token is still valid.
+ * Requires lifetimes in their ranges, and refresh tokens that live as long as access tokens or longer: the row of a
+ * pair is kept until its refresh token expires. If the access token lived longer, retention would delete the row while
+ * the access token is still valid.
  *
  * @throws TokenServiceError ERR_CONFIGURATION
  */
@@ -89,17 +90,16 @@ export function slotFor(halves: Halves, lifetimes: Lifetimes): number {
 /** Builds the token texts of a pair. This service has them in full only here, until they are answered to the caller. */
 export function toIssuedPair(
   secrets: PairSecrets,
-  pair: PairKey & Halves,
-  grant: Pick<IssuedPair, 'scopes' | 'session'>,
+  pair: PairKey & Halves & Pick<IssuedPair, 'scopes' | 'session'>,
   now: Date,
 ): IssuedPair {
-  const { access, refresh } = pair
+  const { access, refresh, scopes, session } = pair
   return {
     accessToken: secrets.accessToken(pair, access.expiresAt),
     expiresInSeconds: Math.max(0, Math.floor((access.expiresAt.getTime() - now.getTime()) / 1000)),
     refresh: refresh && { token: secrets.refreshToken(pair, refresh.expiresAt), expiresAt: refresh.expiresAt },
-    scopes: grant.scopes,
-    session: grant.session,
+    scopes,
+    session,
   }
 }
 

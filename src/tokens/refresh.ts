@@ -1,6 +1,6 @@
 import type { TokensDependencies } from './dependencies.ts'
-import { readTokenText } from './owner.ts'
 import { findPresented, type IssuedPair, newHalves, sessionOf, slotFor, toIssuedPair } from './pair.ts'
+import { readTokenText } from './read-input.ts'
 import { systemCaller } from './revocation-access.ts'
 import type { Spent, StoredPair } from './store.ts'
 import { mintSalt, type PresentedToken, readToken } from './token.ts'
@@ -70,12 +70,13 @@ async function spend(dependencies: TokensDependencies, presented: PresentedToken
   const answer = await dependencies.store.refresh({ presented, at, salt, successor: { slot, ...halves } })
   switch (answer.outcome) {
     case 'refreshed': {
-      const grant = { scopes: answer.pair.scopes, session: sessionOf(answer.pair) }
-      return refreshed(toIssuedPair(secrets, { slot, id: answer.successorId, ...halves }, grant, at))
+      const { scopes } = answer.pair
+      const successor = { slot, id: answer.successorId, ...halves, scopes, session: sessionOf(answer.pair) }
+      return refreshed(toIssuedPair(secrets, successor, at))
     }
     case 'spent-before':
       return isWithinGrace(dependencies, answer.spent, at)
-        ? replay(dependencies, presented, answer.spent, at)
+        ? replay(dependencies, presented, { spent: answer.spent, at })
         : refuseReused(dependencies, answer.pair, at)
     case 'unknown':
       return refused('invalid')
@@ -94,13 +95,12 @@ async function spend(dependencies: TokensDependencies, presented: PresentedToken
 async function replay(
   dependencies: TokensDependencies,
   presented: PresentedToken,
-  spent: Spent,
-  at: Date,
+  { spent, at }: { readonly spent: Spent; readonly at: Date },
 ): Promise<RefreshAnswer> {
   const successor = await dependencies.store.find(spent.successor)
   if (successor === undefined) return refused('invalid')
   const secrets = presented.deriveSuccessor(spent.salt)
-  return refreshed(toIssuedPair(secrets, successor, { scopes: successor.scopes, session: sessionOf(successor) }, at))
+  return refreshed(toIssuedPair(secrets, { ...successor, session: sessionOf(successor) }, at))
 }
 
 /**

@@ -10,8 +10,8 @@ import type { Attribution } from './store.ts'
  */
 export interface RestoreOptions {
   /**
-   * When the restored database was first used again: sessions that began later live on. All end if it is left out: those
-   * in a database that was not used since are all as old as the backup.
+   * When the restored database was first used again: sessions that began later live on. All end if it is left out:
+   * those in a database that was not used since are all as old as the backup.
    */
   readonly since?: Date | undefined
   /** Nothing was written between the backup or copy and now: no token ends. */
@@ -30,16 +30,16 @@ export interface RestoreAnswer extends InvalidationCounts {
   readonly epoch: string
 }
 
-/** The storage port for the settlement of a restored database. */
+/** The storage port for completing a restore. */
 export interface RestoreStore {
   /**
-   * Ends what may have been ended after the backup, moves the numbers beyond all that were given out since, and begins a
-   * new epoch, so that followers read the log anew. All in one commit, while no other statement writes.
+   * Ends what may have been ended after the backup, moves the numbers beyond all that were given out since, and begins
+   * a new epoch, so that followers read the log anew. All in one commit, while no other statement writes.
    *
    * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE; ERR_DATABASE_RESTORED: its numbers are used up
    */
-  settle(loss: Loss, by: Attribution): Promise<RestoreAnswer>
-  /** What `settle` would answer now. Changes nothing. */
+  complete(loss: Loss, by: Attribution): Promise<RestoreAnswer>
+  /** What `complete` would answer now. Changes nothing. */
   count(loss: Loss, at: Date): Promise<RestoreAnswer>
 }
 
@@ -49,12 +49,13 @@ interface RestoreDependencies {
 }
 
 /**
- * Settles a restored or copied database by what the operator says of it. No route reaches this: only an operator knows
- * which backup was restored.
+ * Completes the restore or the copy of a database by what the operator says was lost. No route reaches this: only an
+ * operator knows which backup was restored.
  *
- * @throws TokenServiceError ERR_FORBIDDEN: not an operator; ERR_BAD_INPUT; ERR_STORAGE_UNAVAILABLE; ERR_DATABASE_RESTORED
+ * @throws TokenServiceError ERR_FORBIDDEN: not an operator; ERR_BAD_INPUT; ERR_STORAGE_UNAVAILABLE;
+ * ERR_DATABASE_RESTORED
  */
-export async function settleRestore(
+export async function completeRestore(
   { restores, clock }: RestoreDependencies,
   { since, nothingLost = false, dryRun = false }: RestoreOptions,
   caller: Caller,
@@ -68,5 +69,5 @@ export async function settleRestore(
     throw badInput({ field: 'since', expected: 'to be an instant in the past' })
   const loss: Loss = nothingLost ? { kind: 'nothing' } : { kind: 'writes', before: since }
   if (dryRun) return restores.count(loss, at)
-  return restores.settle(loss, { at, caller: callerLabel(caller), comment: 'database restored' })
+  return restores.complete(loss, { at, caller: callerLabel(caller), comment: 'database restored' })
 }

@@ -9,7 +9,7 @@ export interface RevocationLog {
   find(revision: number): Promise<Revocation | undefined>
 
   /** Revocations, the newest first. */
-  list(page: RevocationPage): Promise<readonly Revocation[]>
+  list(query: RevocationsQuery): Promise<readonly Revocation[]>
 
   /**
    * The revocation that ended an access token: its own, its session's or its owner's. Undefined while it has not ended.
@@ -53,7 +53,8 @@ export interface LogPage {
   readonly hasMore: boolean
 }
 
-export interface RevocationPage {
+/** Which page of which revocations. */
+export interface RevocationsQuery {
   /** Only revocations that name this owner, or an owner in this realm, or this username in any realm. */
   readonly scope: ListableScope | undefined
   readonly sessionId: number | undefined

@@ -3,7 +3,7 @@ import type { ListableScope, Revocation } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
 import type { OwnerScope } from './owner.ts'
-import { assertPageLimit, readListableScope } from './requests.ts'
+import { assertPageLimit, readListableScope } from './read-input.ts'
 
 export interface RevocationsRequest {
   /**

@@ -3,7 +3,7 @@ import type { ListableScope } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
 import type { OwnerScope } from './owner.ts'
-import { assertPageLimit, readListableScope } from './requests.ts'
+import { assertPageLimit, readListableScope } from './read-input.ts'
 import type { StoredSession } from './store.ts'
 
 export interface SessionsRequest {

@@ -12,8 +12,9 @@ import type { HalfReference, PairKey } from './token.ts'
  */
 export interface TokenStore {
   /**
-   * Adds the first pair of a new session and answers its id, which is also the id of the session. Undefined, and nothing
-   * is added, if the caller's client was disabled, deleted or given another secret after the caller authenticated.
+   * Adds the first pair of a new session and answers its id, which is also the id of the session. Undefined, and
+   * nothing is added, if the caller's client was disabled, deleted or given another secret after the caller
+   * authenticated.
    */
   issue(pair: NewPair): Promise<number | undefined>
 
@@ -36,7 +37,7 @@ export interface TokenStore {
   findSession(id: number, at: Date): Promise<StoredSession | undefined>
 
   /** Sessions, the newest login first. */
-  listSessions(page: SessionPage): Promise<readonly StoredSession[]>
+  listSessions(query: SessionsQuery): Promise<readonly StoredSession[]>
 }
 
 /** Who made a revocation, when and why, for the log. `at` decides only which halves had expired by then. */
@@ -94,7 +95,8 @@ export interface StoredSession extends Session {
   readonly endedBy: number | undefined
 }
 
-export interface SessionPage {
+/** Which page of which sessions. */
+export interface SessionsQuery {
   readonly scope: ListableScope
   /** Also sessions without any valid token. */
   readonly includeEnded: boolean

@@ -1,7 +1,6 @@
 import { type AnswerLookups, answerLookups } from './answer-lookups.ts'
 import { authenticate, type Credentials } from './authenticate.ts'
 import type { Caller } from './caller.ts'
-import { createClientVerbs } from './client-life.ts'
 import type { ClientVerbs } from './client-verbs.ts'
 import type { Revocation } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
@@ -9,6 +8,7 @@ import { type Introspection, introspect } from './introspect.ts'
 import { type InvalidationAnswer, type InvalidationOptions, type InvalidationTarget, invalidate } from './invalidate.ts'
 import { type IssueRequest, issue } from './issue.ts'
 import { createSubscriptions, type FeedEvent } from './live/subscriptions.ts'
+import { createClientVerbs } from './manage-clients.ts'
 import { assertLifetimes, type IssuedPair } from './pair.ts'
 import { type RefreshAnswer, type RefreshTerms, refresh, refreshOnTerms, type TermsNotMet } from './refresh.ts'
 import { findRevocation, listRevocations, type RevocationsRequest } from './revocations.ts'
@@ -16,8 +16,8 @@ import { findSession, listSessions, type SessionsRequest } from './sessions.ts'
 import type { StoredSession } from './store.ts'
 
 /**
- * All operations on tokens and clients. A token that is unknown, expired, spent or invalidated is an ordinary answer. A thrown
- * `TokenServiceError` means that the request was malformed (`ERR_BAD_INPUT`), that it was not allowed
+ * All operations on tokens and clients. A token that is unknown, expired, spent or invalidated is an ordinary answer. A
+ * thrown `TokenServiceError` means that the request was malformed (`ERR_BAD_INPUT`), that it was not allowed
  * (`ERR_UNAUTHENTICATED`, `ERR_FORBIDDEN`), or that the database did not answer (`ERR_STORAGE_UNAVAILABLE`, all
  * methods).
  */
@@ -30,8 +30,8 @@ export interface Tokens extends ClientVerbs {
   authenticate(credentials: Credentials): Promise<Caller>
 
   /**
-   * Creates a session with its first pair. Needs the scope `create_token`. A caller whose client was disabled, deleted or
-   * given another secret after it authenticated creates none (`ERR_UNAUTHENTICATED`).
+   * Creates a session with its first pair. Needs the scope `create_token`. A caller whose client was disabled, deleted
+   * or given another secret after it authenticated creates none (`ERR_UNAUTHENTICATED`).
    *
    * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
    */
@@ -129,7 +129,10 @@ export interface Tokens extends ClientVerbs {
   readonly [answerLookups]: AnswerLookups
 }
 
-/** @throws TokenServiceError ERR_CONFIGURATION: a lifetime is out of range, or refresh tokens expire before access tokens */
+/**
+ * @throws TokenServiceError ERR_CONFIGURATION: a lifetime is out of range, or refresh tokens expire before access
+ * tokens
+ */
 export function createTokens(dependencies: TokensDependencies): Tokens {
   assertLifetimes(dependencies.lifetimes)
   const { watchToken, followRevocations, endStreams } = createSubscriptions(dependencies)
@@ -139,7 +142,7 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     refresh: (refreshToken) => refresh(dependencies, refreshToken),
     refreshOnTerms: (refreshToken, terms) => refreshOnTerms(dependencies, refreshToken, terms),
     introspect: (token, caller) => introspect(dependencies, token, caller),
-    invalidate: (target, caller, options = {}) => invalidate(dependencies, target, options, caller),
+    invalidate: (target, caller, options = {}) => invalidate(dependencies, target, { options, caller }),
     listSessions: (request, caller) => listSessions(dependencies, request, caller),
     findSession: (id, caller) => findSession(dependencies, id, caller),
     listRevocations: (request, caller) => listRevocations(dependencies, request, caller),

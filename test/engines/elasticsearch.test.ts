@@ -6,6 +6,7 @@ import { digestClientSecret } from '../../src/tokens/clients.ts'
 import { TokenServiceError } from '../../src/tokens/errors.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { basic } from '../support/basic.ts'
 import { damages } from '../support/lookalikes.ts'
 import { noTokens } from '../support/no-tokens.ts'
 import { admin, asAdmin, useTestService } from '../support/service.ts'
@@ -61,7 +62,7 @@ async function countsOf(body: unknown): Promise<string> {
 async function clientWith(id: string, scopes: readonly string[]): Promise<string> {
   const secretDigest = digestClientSecret('s'.repeat(32))
   await createClientStore(service.database).putClient({ id, secretDigest, scopes })
-  return `Basic ${Buffer.from(`${id}:${'s'.repeat(32)}`).toString('base64')}`
+  return basic(id, 's'.repeat(32))
 }
 
 describe('the answer to an invalidation', () => {

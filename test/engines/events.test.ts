@@ -110,7 +110,7 @@ test('the error of a revocation that could not be counted holds no parameter of 
   const select = () => {
     throw new DrizzleQueryError('select $1', [username], new Error('gone'))
   }
-  const store = createTokenStore({ ...database, walker: { select } })
+  const store = createTokenStore({ ...database, scanner: { select } })
   const by = { at: clock.now(), caller: 'test' }
 
   const error = await store

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { settleRestoredRows } from '../../src/storage/engine/restored.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { repairRestoredRows } from '../../src/storage/engine/restored.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import type { RevocationLog } from '../../src/tokens/revocation-log.ts'
 import { admin, useTestService } from '../support/service.ts'
@@ -93,7 +93,7 @@ test('rows of one transaction may be split between pages, and none is lost', asy
 describe('after revocations were deleted', () => {
   const deleteAll = async () => {
     service.clock.advance(3 * 86_400)
-    await emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
+    await deleteExpired(service.database, { revocationDays: 0, clock: service.clock.now })
   }
 
   /**
@@ -175,7 +175,7 @@ describe('after the database was replaced', () => {
     await service.database.db.execute(sql`insert into forgotten_revocations (up_to) values ('777777777777')`)
     expect((await readAll(await log.position(), 10)).revisions).toEqual([])
 
-    await settleRestoredRows(service.database)
+    await repairRestoredRows(service.database)
 
     const read = await readAll(undefined, 10)
     expect(read.revisions).toEqual(await all())

@@ -8,8 +8,9 @@ import { digestClientSecret } from '../../src/tokens/clients.ts'
 import { type Owner, subjectOf } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
+import { basic } from '../support/basic.ts'
 import { damages } from '../support/lookalikes.ts'
-import { basic, type FormParameters, type OAuthAnswer, origin, post, postJson, send } from '../support/oauth.ts'
+import { type FormParameters, type OAuthAnswer, origin, post, postJson, send } from '../support/oauth.ts'
 import { admin, adminSecret, asAdmin, useTestService } from '../support/service.ts'
 
 const service = useTestService({ keepsRows: true })

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { completeCounts } from '../../src/storage/invalidate-scope.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { admin, useTestService } from '../support/service.ts'
@@ -10,8 +10,8 @@ const service = useTestService()
 
 const hour = 3600
 const issue = () => service.tokens.issue({ owner: { realm: 'staff', username: 'alice' } }, admin)
-const deleteExpired = (revocationDays = 0) =>
-  emptyExpired(service.database, { revocationDays, clock: service.clock.now })
+const runRetention = (revocationDays = 0) =>
+  deleteExpired(service.database, { revocationDays, clock: service.clock.now })
 const end = (pair: IssuedPair) => service.tokens.invalidate({ kind: 'access-token', token: pair.accessToken }, admin)
 const endAll = () => service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
 const isActive = async (pair: IssuedPair) => (await service.tokens.introspect(pair.refresh?.token ?? '', admin)).active
@@ -32,9 +32,9 @@ test('a slot is emptied once no pair in it can be used any more, and live pairs 
   expect(await rows()).toEqual({ pairs: 3, spent: 1, revocations: 0 })
 
   service.clock.advance(12 * hour)
-  expect((await deleteExpired()).slots).toEqual([])
+  expect((await runRetention()).slots).toEqual([])
   service.clock.advance(hour)
-  expect((await deleteExpired()).slots).toHaveLength(1)
+  expect((await runRetention()).slots).toHaveLength(1)
 
   expect(await rows()).toEqual({ pairs: 1, spent: 0, revocations: 0 })
   expect(await isActive(young)).toBe(true)
@@ -45,7 +45,7 @@ test('with a login each hour for three days at most 30 hours of pairs are kept, 
   for (let passed = 0; passed < 72; passed++) {
     live.push(await issue())
     if (live.length > 24) live.shift()
-    await deleteExpired()
+    await runRetention()
     service.clock.advance(hour)
   }
   service.clock.advance(-hour)
@@ -59,15 +59,15 @@ test('a revocation is kept until no token that it covers can be live, and until 
   await end(pair)
   await endAll()
   service.clock.advance(23 * hour)
-  await deleteExpired()
+  await runRetention()
   expect(await rows()).toEqual({ pairs: 1, spent: 0, revocations: 2 })
   expect(await isActive(pair)).toBe(false)
 
   service.clock.advance(2 * hour)
-  await deleteExpired(7)
+  await runRetention(7)
   expect(await rows()).toEqual({ pairs: 0, spent: 0, revocations: 2 })
   service.clock.advance(7 * 24 * hour)
-  expect((await deleteExpired(7)).revocations).toBe(2)
+  expect((await runRetention(7)).revocations).toBe(2)
 
   expect(await rows()).toEqual({ pairs: 0, spent: 0, revocations: 0 })
 })
@@ -77,7 +77,7 @@ test('an old revocation stays as long as an older pair, and is deleted even if y
   const old = await long.issue({ owner: { realm: 'staff', username: 'bob' } }, admin)
   await endAll()
   service.clock.advance(2 * 24 * hour)
-  await deleteExpired()
+  await runRetention()
   expect(await isActive(old)).toBe(false)
   expect((await rows()).revocations).toBe(1)
 
@@ -85,7 +85,7 @@ test('an old revocation stays as long as an older pair, and is deleted even if y
   const young = await issue()
   service.clock.advance(2 * 24 * hour)
   const younger = await issue()
-  await deleteExpired()
+  await runRetention()
 
   expect((await rows()).revocations).toBe(0)
   expect([await isActive(old), await isActive(young), await isActive(younger)]).toEqual([false, false, true])
@@ -123,13 +123,13 @@ test('one run deletes more revocations than one batch has', async () => {
   for (let start = 0; start < values.length; start += 1000)
     await service.database.db.insert(revocations).values(values.slice(start, start + 1000))
 
-  expect((await deleteExpired()).revocations).toBe(11_000)
+  expect((await runRetention()).revocations).toBe(11_000)
 })
 
 test('a deleted token is unknown: 0/0', async () => {
   const pair = await issue()
   service.clock.advance(30 * hour)
-  await deleteExpired()
+  await runRetention()
 
   expect(await end(pair)).toMatchObject({ invalidated: 0, previouslyInvalidated: 0 })
 })

@@ -34,7 +34,7 @@ interface ViewedPair {
   readonly stored: StoredPair
 }
 
-// More pairs of one session and owner than are counted by key: these are counted by walking.
+// More pairs of one session and owner than are counted by key: these are counted by a scan.
 test.each([
   ['few pairs', 0, 30],
   ['a session of 1,100 pairs', 1_100, 3],
@@ -112,7 +112,7 @@ function findEnding(revocations: readonly Revocation[], login: Login): Revocatio
   )
 }
 
-/** One owner and a session are counted by key, all else by walking. */
+/** One owner and a session are counted by key, all else by a scan. */
 async function compareCounts(history: History, viewed: readonly ViewedPair[]): Promise<void> {
   const scopes: readonly InvalidationScope[] = [
     ...sweepScopes.map((scope) => ({ kind: 'sweep', scope }) as const),

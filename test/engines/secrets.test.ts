@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { createLogger, logEvents } from '../../src/telemetry.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
-import { basic, post, postJson } from '../support/oauth.ts'
+import { basic } from '../support/basic.ts'
+import { post, postJson } from '../support/oauth.ts'
 import { admin, adminSecret, asAdmin, ask, useTestService } from '../support/service.ts'
 
 const service = useTestService({ keepsRows: true })

@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { Tokens } from '../../src/tokens/tokens.ts'
+import { basic } from '../support/basic.ts'
 import { type EventStream, subscribe } from '../support/event-stream.ts'
 import { admin, asAdmin, ask, type TestService, useTestService } from '../support/service.ts'
 
@@ -27,7 +28,7 @@ const newest = async () => (await service.tokens.listRevocations({ limit: 1 }, a
 
 const guardSecret = 'the-secret-of-a-guard-of-32-characters'
 const guard = { id: 'guard', secretDigest: digestClientSecret(guardSecret), scopes: ['create_token', 'manage_token'] }
-const asGuard = `Basic ${Buffer.from(`guard:${guardSecret}`).toString('base64')}`
+const asGuard = basic('guard', guardSecret)
 
 async function listen(query: string, authorization?: string, method: 'GET' | 'POST' = 'POST'): Promise<EventStream> {
   const stream = await subscribe(service.handler, { query, authorization, method })
@@ -185,7 +186,7 @@ describe('revocationFeed', () => {
     const { cursor } = (await (await follow()).next()).data.revocationFeed
     await endAccess(await issue())
     service.clock.advance(3 * 86_400)
-    await emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
+    await deleteExpired(service.database, { revocationDays: 0, clock: service.clock.now })
     await endAccess(await issue())
 
     const event = (await (await follow(cursor)).next()).data.revocationFeed

@@ -22,7 +22,7 @@ type OnStatement = (statement: RecordedStatement) => void
 /** The same database; each statement that is built on it is reported, whether or not it is then sent. */
 export function recordStatements(database: Database, onStatement: OnStatement): Database {
   const db = recordDb(database.db, onStatement)
-  return { ...database, db, walker: db, background: { walker: db, cancel: () => {} } }
+  return { ...database, db, scanner: db, background: { scanner: db, cancel: () => {} } }
 }
 
 /**

@@ -3,10 +3,10 @@ import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/engine/database.ts'
 import { watchIdentity, writeIdentity } from '../../src/storage/engine/identity.ts'
 import { applyMissing } from '../../src/storage/engine/migrations.ts'
-import { settleRestoredRows } from '../../src/storage/engine/restored.ts'
+import { repairRestoredRows } from '../../src/storage/engine/restored.ts'
 import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { createRestoreStore } from '../../src/storage/restore-store.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import { watchUnreachedNumbers } from '../../src/storage/unreached-numbers.ts'
@@ -63,10 +63,10 @@ function samplesOf(database: Database, unrecorded: Database): Samples {
     ...samplesOfTokens(createTokenStore(database), unrecorded),
     ...samplesOfLog(database),
     ...samplesOfClients(database),
-    ['retention', () => emptyExpired(database, { revocationDays: 1, clock: () => at })],
+    ['retention', () => deleteExpired(database, { revocationDays: 1, clock: () => at })],
     ['counts that were abandoned', () => completeCounts(database, at)],
     ['migrations that are missing', () => applyMissing(database.db, async () => {})],
-    ['a restored dump', () => settleRestoredRows(database)],
+    ['a restored dump', () => repairRestoredRows(database)],
     ...samplesOfRestores(database, unrecorded),
   ]
 }
@@ -137,14 +137,14 @@ function samplesOfRestores(database: Database, unrecorded: Database): Samples {
   return [
     ['an unknown token', () => lookAtSequence(database)],
     ['restored, count', () => restores.count(loss, at)],
-    ['restored', () => restores.settle(loss, { at, caller: 'operator' })],
+    ['restored', () => restores.complete(loss, { at, caller: 'operator' })],
     ['the first opening', () => writeIdentity(database.db, { newEpoch: false })],
     ['another timeline', () => setTimelineBack(unrecorded)],
-    ['opening', () => identity.look()],
+    ['opening', () => identity.check()],
   ]
 }
 
-/** The look is in the background. */
+/** The check is in the background. */
 async function lookAtSequence(database: Database): Promise<void> {
   watchUnreachedNumbers(database)(2 ** 40)
   await database.ping()

@@ -8,6 +8,7 @@ import { revocations } from '../../src/storage/schema.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { basic } from '../support/basic.ts'
 import {
   type ClientAnswer,
   type ClientAuth,
@@ -280,7 +281,7 @@ describe.each(elasticsearchVersions)('client $version', ({ version, connect, Res
 
 test('client 6 compresses a DELETE without a length, which is refused without effect; its compressed POST is read', async () => {
   const { accessToken } = await issue()
-  const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
+  const authorization = basic('admin', adminSecret)
   const compressing = new Client6({
     node: server.origin,
     compression: 'gzip',

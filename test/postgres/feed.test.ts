@@ -4,7 +4,7 @@ import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startListener } from '../../src/storage/engine/listener.ts'
 import { openDatabase } from '../../src/storage/engine/open.ts'
-import { emptyExpired } from '../../src/storage/retention.ts'
+import { deleteExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createSubscriptions } from '../../src/tokens/live/subscriptions.ts'
 import { startProxy } from '../support/proxy.ts'
@@ -124,7 +124,7 @@ test('a notification that a process sends just before it closes reaches the othe
 
 test('a cursor from before a days-old transaction has a gap once its row is deleted, and not while it is running', async () => {
   const log = createRevocationLog(service.database)
-  const deleteExpired = () => emptyExpired(service.database, { revocationDays: 0, clock: service.clock.now })
+  const runRetention = () => deleteExpired(service.database, { revocationDays: 0, clock: service.clock.now })
   const append = (client: pg.Client, pairId: number) =>
     client.query(
       `insert into revocations (revision, selector, pair_id, at, caller)
@@ -145,11 +145,11 @@ test('a cursor from before a days-old transaction has a gap once its row is dele
   const snapshot = `${running}:${BigInt(seen) + 1n}:${running}`
   const cursor = Buffer.from(`${format} ${cluster} ${snapshot}`).toString('base64url')
 
-  expect((await deleteExpired()).revocations).toBeGreaterThan(0)
+  expect((await runRetention()).revocations).toBeGreaterThan(0)
   expect(await hasGap()).toBe(false)
 
   await old.query('commit')
-  expect((await deleteExpired()).revocations).toBe(1)
+  expect((await runRetention()).revocations).toBe(1)
   expect(await hasGap()).toBe(true)
 })
 

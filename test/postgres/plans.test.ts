@@ -2,11 +2,16 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { openDatabase } from '../../src/storage/engine/open.ts'
+import { keyLookupSettings } from '../../src/storage/engine/planner-settings.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
+import type { ListableScope } from '../../src/tokens/coverage.ts'
+import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
+import type { StoredSession } from '../../src/tokens/store.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
 import { admin, openTestService } from '../support/service.ts'
+import { type SentStatement, statementsOf } from '../support/statements.ts'
 
 /** The number of rows that a busy service appends between two runs of autovacuum. */
 const grown = 4_000
@@ -64,6 +69,112 @@ test.each([
   await observer.end()
   await service.close()
 })
+
+/** One client's sessions, all of them in one realm. */
+const sessions = 2_000
+/** Of each kind: of the client, of everything, of the realm, of one of its usernames. */
+const sweeps = 500
+
+test('counts and lists handle each session a few times at most, however often each was swept', async () => {
+  const service = await openTestService()
+  const observer = new pg.Client({ connectionString: service.url })
+  await observer.connect()
+  await service.tokens.issue({ owner: { realm: 'staff', username: 'user-0' } }, admin)
+  await addSessions(observer)
+  await addSweeps(observer)
+  await observer.query('vacuum analyze')
+  const { tokens, database } = service
+  const [realm, client] = [{ kind: 'realm', realm: 'staff' } as const, { kind: 'client', clientId: 'admin' } as const]
+  const count = (target: InvalidationTarget) => () => tokens.invalidate(target, admin, { dryRun: true })
+  const list = (scope: ListableScope) => () => tokens.listSessions({ scope, limit: 10 }, admin)
+  const handledBy = async (run: () => Promise<unknown>) => {
+    const walks = await statementsOf({ db: database.scanner }, run)
+    const lookups = await statementsOf(database, run)
+    return (await rowsHandled(observer, walks, '')) + (await rowsHandled(observer, lookups, keyLookups))
+  }
+
+  const handled = {
+    'count of everything': await handledBy(count({ kind: 'everything' })),
+    'count of the realm': await handledBy(count({ kind: 'owner', scope: realm })),
+    'count of the client': await handledBy(count(client)),
+    'list of the realm': await handledBy(list(realm)),
+    'list of the client': await handledBy(list(client)),
+  }
+
+  const most = 30 * (sessions + 4 * sweeps)
+  expect(Object.entries(handled).filter(([, rows]) => rows > most)).toEqual([])
+  await observer.end()
+  await service.close()
+})
+
+const keyLookups = keyLookupSettings.replaceAll('-c ', 'set local ').replaceAll(' set', '; set')
+
+interface PlanNode {
+  readonly 'Actual Rows': number
+  readonly 'Actual Loops': number
+  readonly 'Rows Removed by Filter'?: number
+  readonly Plans?: readonly PlanNode[]
+}
+
+/** The rows that all steps of the statements’ plans read, in all their repetitions. */
+async function rowsHandled(observer: pg.Client, sent: readonly SentStatement[], settings: string): Promise<number> {
+  const ofNode = ({ Plans = [], ...node }: PlanNode): number => {
+    const { 'Actual Rows': kept, 'Rows Removed by Filter': removed = 0 } = node
+    return Plans.map(ofNode).reduce((sum, rows) => sum + rows, (kept + removed) * node['Actual Loops'])
+  }
+  let rows = 0
+  for (const { text, parameters } of sent) {
+    await observer.query(`begin; ${settings}`)
+    const explained = await observer.query(`explain (analyze, timing off, format json) ${text}`, [...parameters])
+    await observer.query('rollback')
+    rows += ofNode(explained.rows[0]['QUERY PLAN'][0].Plan)
+  }
+  return rows
+}
+
+test('a list of a client’s sessions that its owners’ revocations have ended takes two statements', async () => {
+  const service = await openTestService()
+  const observer = new pg.Client({ connectionString: service.url })
+  await observer.connect()
+  await service.tokens.issue({ owner: { realm: 'staff', username: 'user-0' } }, admin)
+  await addSessions(observer)
+  await service.tokens.invalidate({ kind: 'owner', scope: { kind: 'realm', realm: 'staff' } }, admin)
+  const { session: live } = await service.tokens.issue({ owner: { realm: 'guests', username: 'bob' } }, admin)
+
+  let listed: readonly StoredSession[] = []
+  const sent = await statementsOf(service.database, async () => {
+    const scope = { kind: 'client', clientId: 'admin' } as const
+    listed = await service.tokens.listSessions({ scope, limit: 10 }, admin)
+  })
+
+  expect(listed.map(({ id }) => id)).toEqual([live.id])
+  expect(sent).toHaveLength(2)
+  await observer.end()
+  await service.close()
+})
+
+async function addSessions(observer: pg.Client): Promise<void> {
+  await observer.query(`insert into token_pairs (id, session_id, slot, realm, username, client_id, scopes, issued_at,
+      access_expires_at, expires_at, access_digest, refresh_digest)
+    select 1000 + n, 1000 + n, slot, 'staff', 'user-' || n % 10, 'admin', '', issued_at, access_expires_at, expires_at, '', ''
+    from (select * from token_pairs limit 1) one, generate_series(1, ${sessions}) n`)
+  await observer.query(`select setval('revision', ${1000 + sessions})`)
+}
+
+/** Each spares a session, because what a sweep of the whole scope covered without exception is not read again. */
+async function addSweeps(observer: pg.Client): Promise<void> {
+  const kinds = [
+    ['client_id', `'admin'`],
+    ['everything', 'true'],
+    ['realm', `'staff'`],
+    ['realm, username', `'staff', 'user-1'`],
+  ]
+  for (const [columns, names] of kinds)
+    await observer.query(`
+      insert into revocations (revision, selector, bound, at, caller, spared_session_id, ${columns})
+      select revision, 'owner', revision, now(), 'test', 1000 + revision % ${sessions}, ${names}
+      from (select nextval('revision') as revision from generate_series(1, ${sweeps})) numbered`)
+}
 
 /** Adds many usernames in one realm, one username in many realms, and as many revocations of each kind. */
 async function grow(observer: pg.Client): Promise<void> {

@@ -81,7 +81,7 @@ async function query(url: string, ...statements: readonly string[]): Promise<voi
 }
 
 describe.skipIf(missingTools.length > 0)(`a database that was restored from a backup${reason}`, () => {
-  test('into a new database is refused until an operator settles it, which ends what had come back to life', async () => {
+  test('into a new database is refused until an operator completes the restore, which ends what had come back to life', async () => {
     const { alice, bob, cursor } = await liveThroughBackup('new')
     const url = await postgres.createDatabase('new_again')
     await restore(url, file('new'))
@@ -94,18 +94,18 @@ describe.skipIf(missingTools.length > 0)(`a database that was restored from a ba
     await expect(startService(readConfig({ ...at(url), PORT: '0' }), { emit: () => undefined })).rejects.toMatchObject(
       refused,
     )
-    const mending = await open(at(url), { allowRestored: true })
-    expect(mending.database.identity.noticed()).toMatch('another database')
-    expect(await isActive(mending, alice)).toBe(true)
-    expect(await mending.settleRestore({ dryRun: true }, operator)).toMatchObject({
+    const repairing = await open(at(url), { allowRestored: true })
+    expect(repairing.database.identity.noticed()).toMatch('another database')
+    expect(await isActive(repairing, alice)).toBe(true)
+    expect(await repairing.completeRestore({ dryRun: true }, operator)).toMatchObject({
       invalidated: 2,
       revision: undefined,
     })
-    expect(await isActive(mending, alice)).toBe(true)
+    expect(await isActive(repairing, alice)).toBe(true)
 
-    const settled = await mending.settleRestore({}, operator)
+    const completed = await repairing.completeRestore({}, operator)
 
-    expect(settled).toMatchObject({ invalidated: 2, previouslyInvalidated: 0 })
+    expect(completed).toMatchObject({ invalidated: 2, previouslyInvalidated: 0 })
     const service = await open(at(url))
     expect([await isActive(service, alice), await isActive(service, bob.accessToken)]).toEqual([false, false])
     const carol = await login(service, 'carol')
@@ -113,7 +113,7 @@ describe.skipIf(missingTools.length > 0)(`a database that was restored from a ba
     expect(carol.session.id).toBeGreaterThan(bob.session.id + 2 ** 32)
     expect(await log(service).readSince(cursor, { limit: 10 })).toMatchObject({
       hasGap: true,
-      revocations: [{ selector: 'everything', revision: settled.revision, bound: settled.revision }],
+      revocations: [{ selector: 'everything', revision: completed.revision, bound: completed.revision }],
     })
     expect(
       await service.tokens.listRevocations(
@@ -123,15 +123,15 @@ describe.skipIf(missingTools.length > 0)(`a database that was restored from a ba
     ).toMatchObject([{ comment: 'database restored', caller: 'operator:test', counts: { invalidated: 2 } }])
   })
 
-  test('under a running service is noticed at its next look, refused, and served again once it is settled', async () => {
+  test('under a running service is noticed at its next check, refused, and served again once the restore is completed', async () => {
     const { url, service, alice, cursor } = await liveThroughBackup('same')
     const handler = createHandler({ ...service, assertReady: service.database.ping, emit: () => undefined })
     const ready = async () => (await handler(new Request('http://localhost/ready'))).status
     expect(await ready()).toBe(200)
     await restore(url, file('same'), ['--clean', '--if-exists'])
 
-    await service.database.identity.look()
-    await service.database.identity.look()
+    await service.database.identity.check()
+    await service.database.identity.check()
 
     const noticed = 'written by a restore and not by this service'
     expect(service.events).toEqual([{ name: 'database_restored', facts: { noticed } }])
@@ -148,11 +148,11 @@ describe.skipIf(missingTools.length > 0)(`a database that was restored from a ba
       code: 'ERR_DATABASE_RESTORED',
       message: expect.stringContaining(noticed),
     })
-    const mending = await open(at(url), { allowRestored: true })
-    expect(await isActive(mending, alice)).toBe(true)
-    await mending.settleRestore({}, operator)
+    const repairing = await open(at(url), { allowRestored: true })
+    expect(await isActive(repairing, alice)).toBe(true)
+    await repairing.completeRestore({}, operator)
 
-    await service.database.identity.look()
+    await service.database.identity.check()
 
     expect(await ready()).toBe(200)
     expect(await isActive(service, alice)).toBe(false)
@@ -168,16 +168,16 @@ describe.skipIf(missingTools.length > 0)(`a database that was restored from a ba
     const url = await other.createDatabase('moved')
     await restore(url, file('move'))
     await expect(open(at(url))).rejects.toMatchObject({ message: expect.stringContaining('another PostgreSQL server') })
-    const mending = await open(at(url), { allowRestored: true })
+    const repairing = await open(at(url), { allowRestored: true })
 
-    const settled = await mending.settleRestore({ nothingLost: true }, operator)
+    const completed = await repairing.completeRestore({ nothingLost: true }, operator)
 
-    expect(settled).toMatchObject({ invalidated: 0, previouslyInvalidated: 0, revision: undefined })
+    expect(completed).toMatchObject({ invalidated: 0, previouslyInvalidated: 0, revision: undefined })
     const service = await open(at(url))
     expect(await isActive(service, alice)).toBe(true)
     expect((await login(service, 'carol')).session.id).toBeLessThan(100)
     expect(await log(service).readSince(cursor, { limit: 10 })).toMatchObject({ hasGap: true, revocations: [] })
-    await close(mending, service)
+    await close(repairing, service)
     await other.stop()
   })
 
@@ -193,7 +193,7 @@ describe.skipIf(missingTools.length > 0)(`a database that was restored from a ba
     await restore(url, file('future'))
 
     const service = await open(at(url), { allowRestored: true })
-    await service.settleRestore({ nothingLost: true }, operator)
+    await service.completeRestore({ nothingLost: true }, operator)
 
     const page = await log(service).readSince(undefined, { limit: 10 })
     expect(page.revocations).toHaveLength(1)
@@ -208,7 +208,7 @@ describe.skipIf(missingTools.length > 0)(`a database that was restored from a ba
       const url = await postgres.createDatabase(name)
       await restore(url, file('twice'))
       const service = await open(at(url), { allowRestored: true })
-      const { epoch } = await service.settleRestore({}, operator)
+      const { epoch } = await service.completeRestore({}, operator)
       return { epoch, id: (await login(service, 'alice')).session.id }
     }
 
@@ -267,7 +267,7 @@ test('neither vacuum nor a new index, a lock or a restart of the server is taken
     'vacuum full',
   ]) {
     await query(url, statement)
-    await service.database.identity.look()
+    await service.database.identity.check()
     expect(service.database.identity.noticed(), statement).toBeUndefined()
   }
   await close(service)
@@ -300,28 +300,28 @@ test('an embedded folder that was copied back is not noticed, but what was issue
   await expect.poll(() => new Date() > since).toBe(true)
   const carol = await login(service, 'carol')
 
-  const settled = await service.settleRestore({ since }, operator)
+  const completed = await service.completeRestore({ since }, operator)
 
-  expect(settled).toMatchObject({ invalidated: 2 })
+  expect(completed).toMatchObject({ invalidated: 2 })
   const isLive = async (token: string) => isActive(service, token)
   expect([await isLive(alice.accessToken), await isLive(carol.accessToken)]).toEqual([false, true])
-  expect((await login(service, 'dave')).session.id).toBeGreaterThan(settled.revision ?? 0)
+  expect((await login(service, 'dave')).session.id).toBeGreaterThan(completed.revision ?? 0)
 })
 
 test('only an operator can say that a database was restored, and only of the past', async () => {
   const service = await open(at(await postgres.createDatabase('operator')))
   const future = new Date(Date.now() + 60_000)
 
-  await expect(service.settleRestore({}, admin)).rejects.toMatchObject({ code: 'ERR_FORBIDDEN' })
-  await expect(service.settleRestore({ since: future }, operator)).rejects.toMatchObject({ code: 'ERR_BAD_INPUT' })
+  await expect(service.completeRestore({}, admin)).rejects.toMatchObject({ code: 'ERR_FORBIDDEN' })
+  await expect(service.completeRestore({ since: future }, operator)).rejects.toMatchObject({ code: 'ERR_BAD_INPUT' })
 })
 
-test('a database whose numbers are used up is not settled', async () => {
+test('the restore of a database whose numbers are used up is refused', async () => {
   const url = await postgres.createDatabase('used_up')
   const service = await open(at(url))
   await query(url, `select setval('revision', ${2 ** 48 - 2})`)
 
-  const refused = service.settleRestore({}, operator)
+  const refused = service.completeRestore({}, operator)
 
   await expect(refused).rejects.toMatchObject({ message: expect.stringContaining('used up') })
 })

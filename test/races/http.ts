@@ -1,10 +1,10 @@
 import type { SweepScope } from '../../src/tokens/coverage.ts'
+import { basic } from '../support/basic.ts'
 import { type RunningService, runCommand, startProcess } from '../support/process.ts'
 import type { IssuedPair, RaceTarget, SessionSweep, Subject } from './subject.ts'
 
 const adminSecret = 'a-secret-for-races-of-32-characters'
 const clientSecret = 'a-secret-for-a-client-of-the-races'
-const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
 const authorization = basic('admin', adminSecret)
 
 /** The login services of the races: each session is created by one of them. */

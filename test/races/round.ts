@@ -25,12 +25,12 @@ export interface RoundResult {
  *
  * A seed repeats the operations that are chosen at the start, not their timing, nor what follows from the timing.
  */
-export async function playRound(subjects: Subjects, random: Random, names: string): Promise<RoundResult> {
+export async function playRound(subjects: Subjects, random: Random, namePrefix: string): Promise<RoundResult> {
   const journal = createJournal()
   const [first, ...others] = subjects
   const observed: Subjects = [journal.observe(first), ...others.map(journal.observe)]
-  const realms = [`${names} staff`, `${names} guests`] as const
-  const usernames = [`${names} alice`, `${names} bob`] as const
+  const realms = [`${namePrefix} staff`, `${namePrefix} guests`] as const
+  const usernames = [`${namePrefix} alice`, `${namePrefix} bob`] as const
 
   const issuedPairs = await runConcurrently(observed, random, { realms, usernames, clients })
   const quiet = { from: journal.now(), to: 0 }

@@ -71,9 +71,9 @@ async function race(
   const failedRounds: (Violation & { readonly round: number })[] = []
   let tally: Tally = { rounds: 0, operations: 0, halves: 0, stillValid: 0, failedRounds, byRule }
   for (let round = 1; round <= rounds; round++) {
-    const names = `${seed}.${Math.floor(round / roundsPerName)}`
+    const namePrefix = `${seed}.${Math.floor(round / roundsPerName)}`
     // Each round has its own seed, so the number of draws in one round does not change the next.
-    const result = await playRound(subjects, createRandom(seed + round * 7919), names)
+    const result = await playRound(subjects, createRandom(seed + round * 7919), namePrefix)
     const { violations } = result
     for (const { rule } of violations) byRule.set(rule, (byRule.get(rule) ?? 0) + 1)
     if (violations[0] !== undefined) failedRounds.push({ round, ...violations[0] })

@@ -592,7 +592,7 @@ test('a database that is unreachable or refuses access, and wrong settings, are 
   const refused = (evidence: string) => ({
     code: 'ERR_CONFIGURATION',
     message: expect.stringMatching(
-      new RegExp(`^PostgreSQL does not let us in, or not do what we must: check DATABASE_URL, .* \\(${evidence}`),
+      new RegExp(`^PostgreSQL refuses the connection or its role: check DATABASE_URL, .* \\(${evidence}`),
     ),
   })
   expect(errors).toEqual([

@@ -2,8 +2,8 @@ import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
+import { basic } from '../support/basic.ts'
 import { logIn } from '../support/frontends.ts'
-import { basic } from '../support/oauth.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
 /** Has characters that RFC 6749 §2.3.1 encodes in Basic, and some that look as if they were encoded already. */

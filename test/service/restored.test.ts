@@ -3,10 +3,11 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
+import { basic } from '../support/basic.ts'
 import { runCommand, runProcess, startProcess } from '../support/process.ts'
 
 const secret = 'a-secret-for-tests-of-32-characters'
-const authorization = `Basic ${Buffer.from(`admin:${secret}`).toString('base64')}`
+const authorization = basic('admin', secret)
 
 let postgres: RunningPostgres
 let folder: string
@@ -42,7 +43,7 @@ test('a copied database is not served before `restored`, and the other commands 
   const refused = await runProcess(copied)
   const warned = await runCommand(['client', 'list', '--json'], copied)
   const counted = await runCommand(['restored', '--dry-run', '--json'], copied)
-  const settled = await runCommand(['restored', '--json'], copied)
+  const completed = await runCommand(['restored', '--json'], copied)
   const again = await startProcess(copied)
 
   expect(refused.code).toBe(1)
@@ -52,8 +53,8 @@ test('a copied database is not served before `restored`, and the other commands 
   expect([warned.code, JSON.parse(warned.stdout)]).toMatchObject([0, [{ id: 'admin' }]])
   expect(warned.stderr).toMatch(/^Warning: this database was restored from a backup or copied .*\n$/)
   expect(JSON.parse(counted.stdout)).toMatchObject({ dryRun: true, invalidatedTokens: 2, revocation: null })
-  expect([settled.code, settled.stderr]).toEqual([0, ''])
-  expect(JSON.parse(settled.stdout)).toEqual({
+  expect([completed.code, completed.stderr]).toEqual([0, ''])
+  expect(JSON.parse(completed.stdout)).toEqual({
     noticed: 'last used as another database of this PostgreSQL server',
     invalidatedTokens: 2,
     previouslyInvalidatedTokens: 0,
@@ -72,7 +73,7 @@ test('a copied database is not served before `restored`, and the other commands 
   ])
 })
 
-test('an embedded folder that was copied back is settled by the same command', async () => {
+test('the same command completes the restore of an embedded folder that was copied back', async () => {
   const environment = { DATA_DIR: join(folder, 'data'), ADMIN_SECRET: secret }
   const first = await startProcess(environment)
   const token = await login(first.url)
@@ -83,12 +84,12 @@ test('an embedded folder that was copied back is settled by the same command', a
   await rm(join(folder, 'data'), { recursive: true })
   await cp(join(folder, 'backup'), join(folder, 'data'), { recursive: true })
 
-  const settled = await runCommand(['restored'], environment)
+  const completed = await runCommand(['restored'], environment)
   const again = await startProcess(environment)
 
   expect(JSON.parse(inUse.stderr)).toMatchObject({ error: { code: 'ERR_DATA_DIR_IN_USE' } })
-  expect(settled).toMatchObject({ code: 0, stderr: '' })
-  expect(settled.stdout).toMatch(/^Noticed +nothing: .*\nInvalidated +2\n/)
+  expect(completed).toMatchObject({ code: 0, stderr: '' })
+  expect(completed.stdout).toMatch(/^Noticed +nothing: .*\nInvalidated +2\n/)
   expect(await isActive(again.url, token)).toBe(false)
   await again.end()
 })

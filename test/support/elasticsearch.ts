@@ -2,6 +2,7 @@ import { Client as Client6, errors as errors6 } from 'elasticsearch-6'
 import { Client as Client7, errors as errors7 } from 'elasticsearch-7'
 import { Client as Client8, errors as errors8 } from 'elasticsearch-8'
 import { Client as Client9, errors as errors9 } from 'elasticsearch-9'
+import { basic } from './basic.ts'
 
 /** What a call resolves to when the client is asked for its `meta`. */
 export interface ClientAnswer {
@@ -52,7 +53,7 @@ function headersFor(auth: ClientAuth | undefined): Readonly<Record<string, strin
   if (auth === undefined) return {}
   if ('bearer' in auth) return { authorization: `Bearer ${auth.bearer}` }
   if ('apiKey' in auth) return { authorization: `ApiKey ${auth.apiKey}` }
-  return { authorization: `Basic ${Buffer.from(`${auth.username}:${auth.password}`).toString('base64')}` }
+  return { authorization: basic(auth.username, auth.password) }
 }
 
 /** The types of clients 6 and 7 reject a missing body; the tests check that the clients themselves reject it. */

@@ -13,7 +13,6 @@ export interface OAuthAnswer {
 export type FormParameters = Readonly<Record<string, string>> | readonly (readonly [string, string])[] | string
 
 export const origin = 'http://localhost'
-export const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
 
 /** Posts a form. `parameters` that are a string become the body unchanged. */
 export async function post(

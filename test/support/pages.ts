@@ -51,7 +51,7 @@ function* blocksOf(path: string, text: string): Iterable<Block> {
   }
 }
 
-/** As GitHub names them: the heading's words in lower case, joined by hyphens; a second one of the same name has a number. */
+/** As GitHub names them: the heading's words in lower case, joined by hyphens, and a number for a repeated name. */
 function anchorsOf(prose: string): ReadonlySet<string> {
   const counts = new Map<string, number>()
   const anchors = [...prose.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => {

@@ -8,7 +8,7 @@ import { findPostgres, serverAccount } from '../../scripts/lib/postgres-binaries
 const names = ['pg_dump', 'pg_restore', 'pg_basebackup', 'pg_ctl'] as const
 const { bin } = findPostgres()
 
-/** Which of PostgreSQL's tools are not beside the server that the tests run on. The npm package has few of them. */
+/** Which of PostgreSQL's tools are missing in the folder of the server that the tests run on. The npm package has few of them. */
 export const missingTools: readonly string[] = names.filter((name) => !existsSync(join(bin, name)))
 
 type Tool = (typeof names)[number]

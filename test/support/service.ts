@@ -15,6 +15,7 @@ import type { ClientCaller } from '../../src/tokens/caller.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Lifetimes } from '../../src/tokens/pair.ts'
 import { createTokens, type Tokens } from '../../src/tokens/tokens.ts'
+import { basic } from './basic.ts'
 
 /** The migrated, empty database that the global set-up of a run provides. Each test file works on a copy of it. */
 type MigratedDatabase =
@@ -57,7 +58,7 @@ export interface TestServiceOptions {
 
 export const admin: ClientCaller = { kind: 'client', clientId: 'admin', scopes: adminScopes }
 export const adminSecret = 'a-secret-for-tests-of-32-characters'
-export const asAdmin = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
+export const asAdmin = basic('admin', adminSecret)
 
 const lifetimes: Lifetimes = { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 }
 

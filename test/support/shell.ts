@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-/** A bash that goes on from block to block, as a reader's does: variables, functions and files stay. */
+/** One bash for all blocks of a page, as a reader has: variables, functions and files stay. */
 export interface Shell {
   /** Answers all that the code printed, on both streams. */
   run(code: string): Promise<string>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createBatcher } from '../../src/storage/batch.ts'
 
 /** A batcher whose statements end when the test ends them. */
-function openBatcher(lanes: number) {
+function openBatcher(concurrency: number) {
   const statements: { readonly members: readonly number[]; end(error?: Error): void }[] = []
   const ask = createBatcher<number, string>(
     (members) =>
@@ -10,7 +10,7 @@ function openBatcher(lanes: number) {
         const answers = members.map((member) => `answer ${member}`)
         statements.push({ members, end: (error) => (error ? reject(error) : resolve(answers)) })
       }),
-    lanes,
+    concurrency,
   )
   return { statements, askAll: (from: number, count: number) => numbers(from, count).map(ask) }
 }
@@ -52,7 +52,7 @@ describe('batching', () => {
     expect(await later).toBe('answer 1')
   })
 
-  it('splits many concurrent requests over two lanes, but not a few', async () => {
+  it('splits many concurrent requests over two statements, but not a few', async () => {
     const many = openBatcher(2)
     void many.askAll(0, 64)
     await nextTurn()
@@ -66,7 +66,7 @@ describe('batching', () => {
     expect(few.statements.map(({ members }) => members.length)).toEqual([10])
   })
 
-  it('opens the second lane for as many requests as are in flight, and never a third', async () => {
+  it('sends the second statement for as many requests as are in flight, and never a third', async () => {
     const { statements, askAll } = openBatcher(2)
     void askAll(0, 20)
     await nextTurn()

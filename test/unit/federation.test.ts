@@ -25,9 +25,12 @@ function createLibrary() {
   const book = builder.objectRef<Book>('Book').implement({
     fields: (t) => ({ shelf: t.exposeString('shelf'), title: t.exposeString('title') }),
   })
-  declareEntity(builder, book, builder.selection<{ shelf: string; title: string }>('shelf title'), async (keys) => {
-    lookUps.push(keys)
-    return keys.map((key) => (key.shelf === 'open' ? key : undefined))
+  declareEntity(builder, book, {
+    key: builder.selection<{ shelf: string; title: string }>('shelf title'),
+    find: async (keys) => {
+      lookUps.push(keys)
+      return keys.map((key) => (key.shelf === 'open' ? key : undefined))
+    },
   })
   return { schema: addFederation(builder.toSchema(), ''), lookUps }
 }

@@ -1,5 +1,5 @@
 import type { EmitEvent } from '../../events/events.ts'
-import { answerHeaders } from '../graphql/route.ts'
+import { answerHeaders } from '../answer-headers.ts'
 import { toElasticsearchError } from './error.ts'
 
 /** What a verb answers, before it is written in the format that the client accepts. */

@@ -14,7 +14,10 @@ export interface AuthenticatedUser extends Owner {
   readonly scopes?: readonly string[]
 }
 
-/** Answers undefined for a wrong password and for an unknown name. An error that it throws becomes the event `unexpected_error`. */
+/**
+ * Answers undefined for a wrong password and for an unknown name. An error that it throws becomes the event
+ * `unexpected_error`.
+ */
 export type AuthenticatePassword = (username: string, password: string) => Promise<AuthenticatedUser | undefined>
 
 export interface GrantDependencies {
@@ -125,7 +128,7 @@ async function grantRefresh(tokens: Tokens, fields: Fields, principal: Principal
     : rfcError('invalid_grant', refusals[answer.reason])
 }
 
-/** Elasticsearch's exact messages: Kibana chooses by three of them what to tell its reader. */
+/** Elasticsearch's exact messages: Kibana chooses by three of them what it shows. */
 const refusals: Readonly<Record<RefreshRefusal | TermsNotMet['reason'], string>> = {
   invalid: 'could not refresh the requested token',
   expired: 'token document has expired',

@@ -1,3 +1,4 @@
+import { nothingInvalidated } from '../../tokens/coverage.ts'
 import type { InvalidationAnswer, InvalidationError, InvalidationTarget } from '../../tokens/invalidate.ts'
 import { readToken } from '../../tokens/token.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
@@ -42,7 +43,7 @@ async function invalidate(tokens: Tokens, request: Request) {
   return { status: isUnknown ? 404 : 200, counts: countsOf(ended) }
 }
 
-const noTokens = { invalidated: 0, previouslyInvalidated: 0, errors: [] } as const
+const noTokens: Ended = { ...nothingInvalidated, errors: [] }
 
 /** What a request selects. The target is undefined for text that can be no token and no owner. */
 interface Selection {

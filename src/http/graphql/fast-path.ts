@@ -13,9 +13,10 @@ import type { EmitEvent } from '../../events/events.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Caller } from '../../tokens/caller.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
+import { answerHeaders } from '../answer-headers.ts'
 import { isObject, maxBodyBytes } from '../body.ts'
 import { authenticateHeader } from '../credentials.ts'
-import { answerHeaders, maxDocumentTokens } from './route.ts'
+import { maxDocumentTokens } from './route.ts'
 
 /**
  * The fast path serves the requests that make up the load: a plain POST of one operation with variables. It passes the

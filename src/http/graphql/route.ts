@@ -11,6 +11,7 @@ import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga'
 import type { EmitEvent } from '../../events/events.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
+import { answerHeaders } from '../answer-headers.ts'
 import { authenticateHeader } from '../credentials.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 
@@ -26,9 +27,6 @@ export interface GraphqlDependencies {
  * and aliases, before anything recurses.
  */
 export const maxDocumentTokens = 1000
-
-/** RFC 6749 §5.1: no cache may keep an answer that may hold a token. */
-export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): (request: Request) => Promise<Response> {

@@ -2,8 +2,8 @@ import type { EmitEvent } from '../../events/events.ts'
 import { emitFault } from '../../tokens/emit-fault.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import { messageInDialect, quoteNames } from '../../tokens/input-fault.ts'
+import { answerHeaders } from '../answer-headers.ts'
 import { UnreadableRequest } from '../body.ts'
-import { answerHeaders } from '../graphql/route.ts'
 import { parameterNames } from './parameter-names.ts'
 
 /** RFC 6749 §5.1 requires both for an answer that holds a token. `Pragma` is for caches of HTTP/1.0. */
@@ -12,7 +12,7 @@ const headers = { ...answerHeaders, pragma: 'no-cache' } as const
 type HeaderFields = Readonly<Record<string, string>>
 
 /** RFC 6749 §5.2; RFC 6750 §3.1 for callers with an access token; RFC 6749 §4.1.2.1 for faults of the server. */
-type ErrorCode =
+type OAuthErrorCode =
   | 'invalid_request'
   | 'invalid_client'
   | 'invalid_grant'
@@ -24,10 +24,10 @@ type ErrorCode =
   | 'server_error'
 
 /** A refusal with a code of OAuth and status 400. The message is for the client: ASCII without `"` and `\` (§5.2). */
-export class Refusal extends Error {
-  readonly code: ErrorCode
+export class OAuthError extends Error {
+  readonly code: OAuthErrorCode
 
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: OAuthErrorCode, message: string) {
     super(message)
     this.code = code
   }
@@ -41,7 +41,9 @@ export function answerEmpty(status: 200 | 204): Response {
   return new Response(null, { status, headers })
 }
 
-/** Makes a route answer its errors too. An error that no caller can correct is reported as an event, and is not shown. */
+/**
+ * Makes a route answer its errors too. An error that no caller can correct is reported as an event, and is not shown.
+ */
 export function withErrorAnswers(
   answer: (request: Request) => Promise<Response>,
   emit: EmitEvent,
@@ -56,7 +58,7 @@ export function withErrorAnswers(
 }
 
 function answerError(error: unknown, request: Request, emit: EmitEvent): Response {
-  if (error instanceof Refusal) return refuse(400, error.code, error.message)
+  if (error instanceof OAuthError) return refuse(400, error.code, error.message)
   if (error instanceof UnreadableRequest) return refuse(error.status, 'invalid_request', error.message)
   const isBearer = /^bearer\b/i.test(request.headers.get('authorization')?.trim() ?? '')
   const answer = error instanceof TokenServiceError ? answerServiceError(error, isBearer) : undefined
@@ -97,11 +99,11 @@ const challenge = {
   'www-authenticate': 'Basic realm="invalidate-token", charset="UTF-8", Bearer realm="invalidate-token"',
 }
 
-function bearerChallenge(error: ErrorCode, description: string): HeaderFields {
+function bearerChallenge(error: OAuthErrorCode, description: string): HeaderFields {
   const parameters = `error="${error}", error_description="${description}"`
   return { 'www-authenticate': `Bearer realm="invalidate-token", ${parameters}` }
 }
 
-function refuse(status: number, error: ErrorCode, description: string, more: HeaderFields = {}): Response {
+function refuse(status: number, error: OAuthErrorCode, description: string, more: HeaderFields = {}): Response {
   return Response.json({ error, error_description: description }, { status, headers: { ...headers, ...more } })
 }

@@ -2,7 +2,7 @@ import { anonymous, type Caller } from '../../tokens/caller.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { authenticateEncodedHeader, clientCredentials } from '../credentials.ts'
-import { Refusal } from './answer.ts'
+import { OAuthError } from './answer.ts'
 import { type Form, requireParameter } from './form.ts'
 
 /** A form that was read, and whose caller is known. */
@@ -19,7 +19,7 @@ export interface FormRequest {
  * A `client_id` alone names a public client and proves nothing, so its caller is anonymous.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
- * @throws Refusal invalid_request
+ * @throws OAuthError invalid_request
  */
 export async function authenticateCaller(tokens: Tokens, request: Request, form: Form): Promise<Caller> {
   const header = request.headers.get('authorization')
@@ -34,7 +34,7 @@ export async function authenticateCaller(tokens: Tokens, request: Request, form:
 function assertOneMethod(header: string | null, form: Form): void {
   const methods = [header ?? undefined, form.get('client_secret'), form.get('client_assertion')]
   if (methods.filter((method) => method !== undefined).length > 1)
-    throw new Refusal('invalid_request', 'Expected one authentication method, got several')
+    throw new OAuthError('invalid_request', 'Expected one authentication method, got several')
   // A caller that sends an assertion wants to authenticate, so it must not become anonymous.
   if (form.has('client_assertion'))
     throw new TokenServiceError(
@@ -46,6 +46,6 @@ function assertOneMethod(header: string | null, form: Form): void {
 /** A client may name itself in the form as well, but not by another name. */
 function requireSameClient(id: string | undefined, caller: Caller): Caller {
   if (id !== undefined && caller.kind === 'client' && caller.clientId !== id)
-    throw new Refusal('invalid_request', 'Expected `client_id` to be the client that authenticates')
+    throw new OAuthError('invalid_request', 'Expected `client_id` to be the client that authenticates')
   return caller
 }

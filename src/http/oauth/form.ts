@@ -1,5 +1,5 @@
 import { readText } from '../body.ts'
-import { Refusal } from './answer.ts'
+import { OAuthError } from './answer.ts'
 
 /** All parameters that any of these routes reads; RFC 6749 §3.2: "MUST ignore unrecognized request parameters". */
 const parameters = [
@@ -21,19 +21,19 @@ export type Form = ReadonlyMap<Parameter, string>
 /**
  * Reads the body of a request as RFC 6749 Appendix B defines it. The url is not read: urls end up in logs.
  *
- * @throws UnreadableRequest, Refusal invalid_request
+ * @throws UnreadableRequest, OAuthError invalid_request
  */
 export async function readForm(request: Request): Promise<Form> {
   if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers.get('content-type') ?? ''))
-    throw new Refusal('invalid_request', 'Expected `Content-Type: application/x-www-form-urlencoded`')
+    throw new OAuthError('invalid_request', 'Expected `Content-Type: application/x-www-form-urlencoded`')
   const given = new URLSearchParams(await readText(request))
   return new Map(parameters.flatMap((name) => readParameter(name, given)))
 }
 
-/** @throws Refusal invalid_request */
+/** @throws OAuthError invalid_request */
 export function requireParameter(form: Form, name: Parameter): string {
   const value = form.get(name)
-  if (value === undefined) throw new Refusal('invalid_request', `Expected the parameter \`${name}\``)
+  if (value === undefined) throw new OAuthError('invalid_request', `Expected the parameter \`${name}\``)
   return value
 }
 
@@ -41,6 +41,6 @@ function readParameter(name: Parameter, given: URLSearchParams): readonly [Param
   // RFC 6749 §3.2: "Parameters sent without a value MUST be treated as if they were omitted from the request."
   const values = given.getAll(name).filter((value) => value !== '')
   // RFC 6749 §3.2: "Request and response parameters MUST NOT be included more than once."
-  if (values.length > 1) throw new Refusal('invalid_request', `Expected the parameter \`${name}\` once`)
+  if (values.length > 1) throw new OAuthError('invalid_request', `Expected the parameter \`${name}\` once`)
   return values.map((value) => [name, value])
 }

@@ -3,7 +3,7 @@ import { BadInputError, messageInDialect, quoteNames } from '../../tokens/input-
 import { type OwnerScope, readSubject } from '../../tokens/owner.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { countMembers, isObject, readJson, readText } from '../body.ts'
-import { answerEmpty, Refusal } from './answer.ts'
+import { answerEmpty, OAuthError } from './answer.ts'
 import { parameterNames } from './parameter-names.ts'
 
 interface JsonRequest {
@@ -98,6 +98,6 @@ function readEmail(email: string): Subject {
   return { scope: { kind: 'username', username: email }, members: { realm: 'email', username: 'email' } }
 }
 
-function malformed(message: string): Refusal {
-  return new Refusal('invalid_request', message)
+function malformed(message: string): OAuthError {
+  return new OAuthError('invalid_request', message)
 }

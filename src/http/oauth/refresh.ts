@@ -2,7 +2,7 @@ import type { IssuedPair } from '../../tokens/pair.ts'
 import type { RefreshRefusal, TermsNotMet } from '../../tokens/refresh.ts'
 import { readToken } from '../../tokens/token.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import { answerJson, Refusal } from './answer.ts'
+import { answerJson, OAuthError } from './answer.ts'
 import type { FormRequest } from './caller.ts'
 import { requireParameter } from './form.ts'
 
@@ -14,7 +14,7 @@ import { requireParameter } from './form.ts'
  */
 export async function refresh(tokens: Tokens, { form, caller }: FormRequest): Promise<Response> {
   if (requireParameter(form, 'grant_type') !== 'refresh_token')
-    throw new Refusal('unsupported_grant_type', 'Expected `grant_type` to be refresh_token')
+    throw new OAuthError('unsupported_grant_type', 'Expected `grant_type` to be refresh_token')
   const token = requireParameter(form, 'refresh_token')
   // §3.3. Text that is no scope-token was never granted, so a malformed scope is beyond every grant.
   const scopes = form.get('scope')?.split(' ') ?? []
@@ -25,7 +25,9 @@ export async function refresh(tokens: Tokens, { form, caller }: FormRequest): Pr
   return answerJson(tokenResponse(answer.pair))
 }
 
-/** §5.1. A new pair has all scopes that were granted, so a client that asked for fewer must be told which (§3.3). */
+/**
+ * §5.1. A new pair has all scopes that were granted, so a client that asked for fewer must be answered which (§3.3).
+ */
 function tokenResponse({ accessToken, expiresInSeconds, refresh: refreshHalf, scopes }: IssuedPair): object {
   return {
     access_token: accessToken,
@@ -37,26 +39,26 @@ function tokenResponse({ accessToken, expiresInSeconds, refresh: refreshHalf, sc
 }
 
 /** §5.2: `invalid_grant` if the refresh token "is invalid, expired, revoked […], or was issued to another client". */
-function refusalOf(reason: RefreshRefusal | TermsNotMet['reason']): Refusal {
+function refusalOf(reason: RefreshRefusal | TermsNotMet['reason']): OAuthError {
   switch (reason) {
     case 'invalid':
-      return new Refusal(
+      return new OAuthError(
         'invalid_grant',
         'Not a refresh token of this service, or one so old that it was deleted; log in again.',
       )
     case 'expired':
-      return new Refusal('invalid_grant', 'The refresh token has expired; log in again.')
+      return new OAuthError('invalid_grant', 'The refresh token has expired; log in again.')
     case 'already-used':
-      return new Refusal(
+      return new OAuthError(
         'invalid_grant',
         'The refresh token was used before, so it may have been stolen: its session was ended; log in again.',
       )
     case 'invalidated':
-      return new Refusal('invalid_grant', 'The refresh token was revoked; log in again.')
+      return new OAuthError('invalid_grant', 'The refresh token was revoked; log in again.')
     case 'other-client':
-      return new Refusal('invalid_grant', 'The refresh token was issued to another client.')
+      return new OAuthError('invalid_grant', 'The refresh token was issued to another client.')
     case 'beyond-grant':
-      return new Refusal('invalid_scope', 'The refresh token was granted less than `scope` asks for.')
+      return new OAuthError('invalid_scope', 'The refresh token was granted less than `scope` asks for.')
     default:
       return reason satisfies never
   }

@@ -3,7 +3,7 @@ import { TokenServiceError } from '../../tokens/errors.ts'
 import type { InvalidationOptions, InvalidationTarget } from '../../tokens/invalidate.ts'
 import { isDamagedToken, readToken } from '../../tokens/token.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
-import { answerEmpty, Refusal } from './answer.ts'
+import { answerEmpty, OAuthError } from './answer.ts'
 import type { FormRequest } from './caller.ts'
 import { requireParameter } from './form.ts'
 
@@ -25,7 +25,7 @@ export async function revoke(tokens: Tokens, { form, caller }: FormRequest): Pro
 
 function targetOf(token: string): InvalidationTarget | undefined {
   if (isDamagedToken(token))
-    throw new Refusal(
+    throw new OAuthError(
       'invalid_request',
       'Expected `token` to be a token and nothing else, got one with other characters around it or in it: the token would stay valid.',
     )
@@ -40,7 +40,7 @@ async function invalidate(tokens: Tokens, target: InvalidationTarget, caller: Ca
     // §2.1: "verifies whether the token was issued to the client making the revocation request. If this validation
     // fails, the request is refused", with the code of RFC 6749 §5.2 for a grant that "was issued to another client".
     if (error instanceof TokenServiceError && error.code === 'ERR_FORBIDDEN')
-      throw new Refusal('invalid_grant', error.message)
+      throw new OAuthError('invalid_grant', error.message)
     throw error
   }
 }

@@ -23,7 +23,7 @@ export interface Database {
    * For statements that may read a large part of a table. Postgres plans them by the current size of the tables; it
    * plans all other statements to read by key.
    */
-  readonly walker: Pick<Db, 'select'>
+  readonly scanner: Pick<Db, 'select'>
   /** The same for work that no request waits for, with minutes instead of seconds for each statement. */
   readonly background: Background
   /**
@@ -40,7 +40,7 @@ export interface Database {
 }
 
 export interface Background {
-  readonly walker: Pick<Db, 'select'>
+  readonly scanner: Pick<Db, 'select'>
   /** Ends what runs there: each statement fails as if its connection was lost. */
   cancel(): void
 }
@@ -48,13 +48,15 @@ export interface Background {
 /**
  * Whether this is still the database that this service has written, or one that was restored from a backup or copied.
  *
- * It is examined when the database is opened, and again at each `look`. A restored database is refused until an operator
- * has run `restored`; the next `look` finds that, and the database is served again.
+ * It is examined when the database is opened, and again at each `check`. A restored database is refused until an
+ * operator has run `restored`; the next `check` finds that, and the database is served again.
  */
 export interface IdentityWatch {
   /** Examines the database now, and reports a change as an event. */
-  look(): Promise<void>
-  /** What the last look noticed, as the end of a sentence: "it was …"; undefined for a database that was not restored. */
+  check(): Promise<void>
+  /**
+   * What the last check noticed, as the end of a sentence: "it was …"; undefined for a database that was not restored.
+   */
   noticed(): string | undefined
   /** The error for every request while the database is refused; undefined while it is served. */
   refusal(): TokenServiceError | undefined
@@ -77,7 +79,10 @@ export type PostgresLocation = Extract<DatabaseLocation, { readonly kind: 'postg
 export interface DatabaseOptions {
   /** How long a statement may take before its request is answered that the outcome is unknown: 15,000 by default. */
   readonly statementTimeoutMs?: number
-  /** Receives the events of the storage, also those of `startRetention` and the token store. By default they are dropped. */
+  /**
+   * Receives the events of the storage, also those of `startRetention` and the token store. By default they are
+   * dropped.
+   */
   readonly emit?: EmitEvent
   /**
    * Refuses an embedded folder that holds no database; otherwise a database is created there. A caller that invalidates
@@ -86,7 +91,7 @@ export interface DatabaseOptions {
   readonly mustExist?: boolean
   /**
    * Opens also a database that was restored from a backup or copied, in which ended tokens may be valid again. For the
-   * commands with which an operator mends it; a service must not serve it.
+   * commands with which an operator completes the restore; a service must not serve it.
    */
   readonly allowRestored?: boolean
 }

@@ -13,7 +13,7 @@ import { lockFolder } from './folder-lock.ts'
 import { guardOf, openIdentity, watchIdentity } from './identity.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications } from './notifications.ts'
-import { settleRestoredRows } from './restored.ts'
+import { repairRestoredRows } from './restored.ts'
 
 /**
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE; ERR_CONFIGURATION: the folder can't be used, or its database can't be
@@ -28,7 +28,7 @@ export async function openEmbedded(folder: string, options: DatabaseOptions = {}
     const migrations = await migrateEmbedded(engine)
     const db = drizzle(engine, { schema })
     const identity = await openIdentity(db, { allowRestored, emit })
-    await settleRestoredRows({ db })
+    await repairRestoredRows({ db })
     const description = `embedded PGlite in ${folder}`
     return { ...embeddedDatabase(engine, { description, emit, identity, release: lock.release }), migrations }
   } catch (error) {
@@ -72,7 +72,7 @@ async function guardFolder<Answer>(folder: string, run: () => Promise<Answer>): 
 }
 
 interface EmbeddedOptions extends Pick<Database, 'description' | 'emit'> {
-  /** By default it is not examined before the first look. */
+  /** By default it is not examined before the first check. */
   readonly identity?: IdentityWatch
   /** Called once the engine is closed. */
   readonly release: () => Promise<void>
@@ -91,9 +91,9 @@ export function embeddedDatabase(engine: PGlite, { description, emit, release, .
     notifications: createLocalNotifications(),
     statementName: (name) => name,
     // The embedded engine plans each statement each time, by the current size of the tables.
-    walker: db,
+    scanner: db,
     // One statement runs at a time, and none can be cancelled.
-    background: { walker: db, cancel: () => {} },
+    background: { scanner: db, cancel: () => {} },
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
       await engine.close()

@@ -17,8 +17,8 @@ const networkCodes = new Set([
 /**
  * SQLSTATEs of a server that can't serve us now. Classes: 08 connection, 28 authentication refused, 40 transaction
  * rolled back, 53 resources, 57 operator intervention (also 57014, a statement cancelled by its time-out), 58 system.
- * Single codes: 3D000 no such database, 55P03 a lock not granted in time; 25006 and 55000 a standby, which refuses writes
- * and does not tell where it would write.
+ * Single codes: 3D000 no such database, 55P03 a lock not granted in time; 25006 and 55000 a standby, which refuses
+ * writes and does not say where the primary is.
  */
 const unavailableState = /^(08|28|40|53|57|58)|^(3D000|55P03|25006|55000)$/
 
@@ -71,7 +71,7 @@ export async function guardConnecting<Answer>(run: () => Promise<Answer>): Promi
 function refusal(error: unknown): TokenServiceError {
   return new TokenServiceError(
     'ERR_CONFIGURATION',
-    'PostgreSQL does not let us in, or not do what we must: check DATABASE_URL, and that its role may create schemas, tables and functions there.',
+    'PostgreSQL refuses the connection or its role: check DATABASE_URL, and that its role may create schemas, tables and functions there.',
     evidence(error),
   )
 }

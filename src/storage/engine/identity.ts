@@ -5,7 +5,9 @@ import { databaseIdentity } from '../schema.ts'
 import type { Database, Db, IdentityWatch } from './database.ts'
 import { guardStorage } from './errors.ts'
 
-/** Where a database is: which PostgreSQL cluster, which database in it, and on which timeline the cluster writes now. */
+/**
+ * Where a database is: which PostgreSQL cluster, which database in it, and on which timeline the cluster writes now.
+ */
 interface Place {
   readonly systemIdentifier: string
   readonly databaseOid: number
@@ -35,23 +37,23 @@ export type Identity =
 /**
  * Whether a database is the one that its identity row was written in.
  *
- * A dump holds the row's columns but not its `xmin`, which PostgreSQL sets itself: whoever restores a dump, into any
- * database, writes the row in another transaction than the one that its column names. A copy of the files
- * (`create database … template`, a base backup that becomes a cluster of its own by `pg_upgrade`) keeps `xmin`, and is
- * shown by another database oid or another system identifier.
+ * A dump holds the row's columns but not its `xmin`, which PostgreSQL sets itself: a restore of a dump, into any
+ * database, writes the row in another transaction than the one that its column names. A copy of the files (`create
+ * database … template`, a base backup that becomes a cluster of its own by `pg_upgrade`) keeps `xmin`, and is shown by
+ * another database oid or another system identifier.
  *
  * What changes none of these cannot be noticed: files set back to an earlier state (a snapshot of the disk, an embedded
  * folder), and a dump from before the row was written. A restore to a point in time looks like a failover: both change
  * the timeline and nothing else. Every failover must not stop the service, so the timeline is only reported.
  *
  * What PostgreSQL does to `xmin` (tried on 15 and 18): VACUUM FREEZE, VACUUM FULL, CLUSTER, REINDEX, row locks, adding
- * a column with a constant default, and a restart keep it; since 9.4 a frozen row keeps the number and has a flag
- * beside it. What writes the rows of a table anew changes it, and is taken for a restore: ALTER TABLE with a new column
- * type, SET LOGGED, and tools like pg_repack. So a migration that rewrites this table must update the row as well. The
- * row must not be written within a savepoint: that has a transaction number of its own.
+ * a column with a constant default, and a restart keep it; since 9.4 a frozen row keeps the number and has a flag with
+ * it. An operation that rewrites the rows of a table changes it, and is taken for a restore: ALTER TABLE with a new
+ * column type, SET LOGGED, and tools like pg_repack. So a migration that rewrites this table must update the row as
+ * well. The row must not be written within a savepoint: that has a transaction number of its own.
  *
- * `pg_upgrade` makes a new system identifier, and logical replication writes all rows anew: these are planned moves, and
- * need `restored --nothing-lost`.
+ * `pg_upgrade` makes a new system identifier, and logical replication writes all rows anew: these are planned moves,
+ * and need `restored --nothing-lost`.
  */
 export function judgeIdentity({ place, row }: IdentityFacts): Identity {
   if (row === undefined) return { kind: 'unwritten' }
@@ -123,9 +125,9 @@ const thisTransaction = sql`pg_current_xact_id()`
 
 export function watchIdentity(db: Db, { allowRestored = false, emit }: WatchOptions): IdentityWatch {
   let noticed: string | undefined
-  return { look, noticed: () => noticed, refusal }
+  return { check, noticed: () => noticed, refusal }
 
-  async function look(): Promise<void> {
+  async function check(): Promise<void> {
     const before = noticed
     const identity = judgeIdentity(await readIdentity(db))
     noticed = identity.kind === 'restored' ? identity.noticed : undefined
@@ -159,23 +161,23 @@ interface WatchOptions {
 }
 
 /**
- * The first look, when the database is opened.
+ * The first check, when the database is opened.
  *
  * @throws TokenServiceError ERR_DATABASE_RESTORED
  */
 export async function openIdentity(db: Db, options: WatchOptions): Promise<IdentityWatch> {
   const identity = watchIdentity(db, options)
-  await identity.look()
+  await identity.check()
   const noticed = identity.noticed()
   if (noticed === undefined || options.allowRestored) return identity
   throw new TokenServiceError(
     'ERR_DATABASE_RESTORED',
-    `The database was restored from a backup or copied: it was ${noticed}. Tokens that ended since the backup may be valid again, so it is not served. ${howToMend}`,
+    `The database was restored from a backup or copied: it was ${noticed}. Tokens that ended since the backup may be valid again, so it is not served. ${howToComplete}`,
   )
 }
 
-/** For operators: what to do about a restored database. */
-const howToMend =
+/** For operators: how to complete a restore. */
+const howToComplete =
   'Run `invalidate-token restored`, which ends all tokens; or with --nothing-lost, which ends none, if nothing was written since the backup or the copy.'
 
 /** `guardStorage` for the operations on one database: all of them are refused while the database is. */

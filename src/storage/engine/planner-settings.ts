@@ -5,7 +5,7 @@
  * A kept plan must not depend on the size that a table had when the plan was made. A plan made while the log had a
  * hundred rows scanned the log for each token: within twenty seconds of load an introspection took 28 times as long,
  * until the next "analyze". These statements read by key, so the settings rule out scans of a table and joins that
- * collect it first. A statement that does scan, as the count of a realm, runs on `Database.walker`. (`jit` compiles a
+ * collect it first. A statement that does scan, as the count of a realm, runs on `Database.scanner`. (`jit` compiles a
  * plan, which takes longer than any of our statements.)
  */
 export const keyLookupSettings = [

@@ -13,7 +13,7 @@ import { channel, startListener } from './listener.ts'
 import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications, createNotifier, type Notifications } from './notifications.ts'
 import { keyLookupSettings } from './planner-settings.ts'
-import { settleRestoredRows } from './restored.ts'
+import { repairRestoredRows } from './restored.ts'
 
 const migrationLock = 7_236_541_002
 
@@ -32,7 +32,7 @@ export async function openPostgres(
   const background = openBackground(url, isPooled, emit)
   const identity = await guardOpening(async () => {
     const opened = await openIdentity(db, { allowRestored, emit })
-    await settleRestoredRows({ db })
+    await repairRestoredRows({ db })
     return opened
   }).catch(async (error) => {
     await Promise.all([pool.end(), scanPool.end(), background.close()])
@@ -47,7 +47,7 @@ export async function openPostgres(
     identity,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
-    walker: drizzle(scanPool, { schema }),
+    scanner: drizzle(scanPool, { schema }),
     background,
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
     close: async () => {
@@ -100,7 +100,7 @@ function openBackground(url: string, isPooled: boolean, emit: EmitEvent): Backgr
     cancel()
     return pool.end()
   }
-  return { walker: drizzle(pool, { schema }), cancel, close }
+  return { scanner: drizzle(pool, { schema }), cancel, close }
 }
 
 /** Followers read the log this often, even without a notification. */

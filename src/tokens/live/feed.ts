@@ -4,16 +4,16 @@
  * States:
  * - Idle: no follower has joined. The feed reads nothing, keeps nothing and does not listen to the log. The first
  *   `join` makes it following.
- * - Following: it listens to the log. Each notification, and each `settle`, starts a reading, or another one after the
+ * - Following: it listens to the log. Each notification, and each `catchUp`, starts a reading, or another one after the
  *   reading that is under way. A reading goes from the feed's position to the end of the log, a page at a time. At the
- *   end of the log the feed is settled; if the log does not answer, it is failing.
- * - Settled: it has read at least everything that the log held when the last reading began. Each `settle` that was
- *   called before that reading is answered with the position reached. The next notification or `settle` makes it
+ *   end of the log the feed has caught up; if the log does not answer, it is failing.
+ * - Caught up: it has read at least everything that the log held when the last reading began. Each `catchUp` that was
+ *   called before that reading is answered with the position reached. The next notification or `catchUp` makes it
  *   following.
- * - Failing: the log did not answer. Each `settle` that was called before that reading is rejected. After a pause that
+ * - Failing: the log did not answer. Each `catchUp` that was called before that reading is rejected. After a pause that
  *   doubles with each failure the feed reads again from the same position, so no revocation is lost. A reading that
- *   succeeds makes it settled. The first failure is the event `feed_delayed`, that reading `feed_resumed`.
- * When the last follower leaves, the feed becomes idle from any state, and every pending `settle` is rejected.
+ *   succeeds leaves it caught up. The first failure is the event `feed_delayed`, that reading `feed_resumed`.
+ * When the last follower leaves, the feed becomes idle from any state, and every pending `catchUp` is rejected.
  *
  * If the log has a gap, the batch in which it was found says so (`hasGap`).
  *
@@ -35,7 +35,7 @@ interface FeedBatch {
 export interface Feed {
   /**
    * Adds a follower: `onBatch` is called with each batch as it is read. Answers the function that removes the follower.
-   * Which batch is the first is known only from a `settle` after joining.
+   * Which batch is the first is known only from a `catchUp` after joining.
    */
   join(onBatch: (batch: FeedBatch) => void): () => void
   /**
@@ -44,7 +44,7 @@ export interface Feed {
    *
    * @throws TokenServiceError ERR_STORAGE_UNAVAILABLE
    */
-  settle(): Promise<string>
+  catchUp(): Promise<string>
   /** The kept batch after a cursor. Undefined if it is not read yet (then `isAt` is true) or no longer kept. */
   batchAfter(cursor: string): FeedBatch | undefined
   /** Whether this cursor is the position of the feed, so that the next batch to be read comes after it. */
@@ -77,14 +77,14 @@ export function createFeed(log: ReadableLog, emit: EmitEvent): Feed {
         if (reader === joined) reader = undefined
       })
     },
-    settle: () => reader?.settle() ?? Promise.reject(new Error('The feed has no follower')),
+    catchUp: () => reader?.catchUp() ?? Promise.reject(new Error('The feed has no follower')),
     batchAfter: (cursor) => reader?.batchAfter(cursor),
     isAt: (cursor) => reader?.isAt(cursor) ?? false,
   }
 }
 
-/** A call of `settle` that has not been answered yet. */
-interface PendingSettle {
+/** A call of `catchUp` that has not been answered yet. */
+interface PendingCatchUp {
   /** The number of its request to read. Only a reading that began after this request may answer it. */
   readonly request: number
   readonly resolve: (cursor: string) => void
@@ -106,7 +106,7 @@ class LogReader {
   #isReading: boolean = false
   #isStopped: boolean = false
   #failures = 0
-  #pending: PendingSettle[] = []
+  #pending: PendingCatchUp[] = []
 
   constructor(log: ReadableLog, emit: EmitEvent) {
     this.#log = log
@@ -130,7 +130,7 @@ class LogReader {
     for (const { reject } of this.#takePending(Number.POSITIVE_INFINITY)) reject(error)
   }
 
-  settle(): Promise<string> {
+  catchUp(): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ request: this.#requests + 1, resolve, reject })
       this.#requestRead()
@@ -162,7 +162,7 @@ class LogReader {
         for (const { resolve } of this.#takePending(requests)) resolve(position)
         if (served < this.#requests) await sleep(minIntervalMs)
       } catch (fault) {
-        // Only pending calls of `settle` get the error. For followers it is a delay.
+        // Only pending calls of `catchUp` get the error. For followers it is a delay.
         this.#reportFailure(fault)
         for (const { reject } of this.#takePending(requests)) reject(fault)
         await sleep(Math.min(longestPauseMs, shortestPauseMs * 2 ** (this.#failures - 1)))
@@ -183,7 +183,7 @@ class LogReader {
   }
 
   /** Removes and answers the pending calls up to this request. */
-  #takePending(upToRequest: number): readonly PendingSettle[] {
+  #takePending(upToRequest: number): readonly PendingCatchUp[] {
     const taken = this.#pending.filter(({ request }) => request <= upToRequest)
     this.#pending = this.#pending.filter(({ request }) => request > upToRequest)
     return taken

@@ -3,7 +3,7 @@
  * serves all of them.
  *
  * States of a stream:
- * - Preparing: the feed settles and the first data is read. A failure is an error of the request. Success makes the
+ * - Preparing: the feed catches up and the first data is read. A failure is an error of the request. Success makes the
  *   stream open.
  * - Open: values are answered as they come. A `watchToken` stream is over after the revocation that ended the token, or
  *   when the token expires. A `followRevocations` stream is over when the caller loses `manage_token`, the caller's
@@ -55,8 +55,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
   const { log, emit = dropEvents } = dependencies
   const feed = createFeed(log, emit)
   const watch = createWatch(dependencies, feed)
-  const streams = new Set<Stream<unknown>>()
-  let hasEnded = false
+  const { begin, endStreams } = createStreams()
 
   return {
     async watchToken(caller) {
@@ -85,14 +84,23 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
         // The caller may follow until its token ends, or until the client responsible for it loses `manage_token`.
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
         const mayFollow = await watchScope(dependencies, caller, 'manage_token')
-        const first = await log.readSince(after, { limit: pageRows, upTo: await feed.settle() })
+        const first = await log.readSince(after, { limit: pageRows, upTo: await feed.catchUp() })
         return follow({ feed, log, mayFollow }, stream, first)
       })
     },
-    endStreams() {
-      hasEnded = true
-      for (const stream of [...streams]) stream.end()
-    },
+    endStreams,
+  }
+}
+
+/** The open streams. `endStreams` ends them, and each one that begins later. */
+function createStreams() {
+  const streams = new Set<Stream<unknown>>()
+  let hasEnded = false
+  return { begin, endStreams }
+
+  function endStreams(): void {
+    hasEnded = true
+    for (const stream of [...streams]) stream.end()
   }
 
   /** Answers the stream once it is prepared. A failure before that is an error of the request, not of the stream. */
@@ -120,8 +128,8 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
  * expired.
  *
  * The order of the steps matters, so that a revocation during the setup is not missed. First the watcher is added, then
- * the feed settles, and only then the store is asked whether the token has ended already. A revocation before the
- * settled position is found in the store; one after it comes through the feed.
+ * the feed catches up, and only then the store is asked whether the token has ended already. A revocation before the
+ * position reached is found in the store; one after it comes through the feed.
  */
 function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Feed) {
   const watchers = createWatchers()
@@ -136,7 +144,7 @@ function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Fee
     const expiry = setTimeout(onEnd, expiresAt.getTime() - clock().getTime(), undefined).unref()
     stream.onEnd(() => clearTimeout(expiry))
 
-    await feed.settle()
+    await feed.catchUp()
     const stored = await store.find(pair)
     if (stored !== undefined && !stored.access.isInvalidated) return
     onEnd(await log.findEnding(pair))
@@ -177,7 +185,7 @@ async function* follow(
     }
     if (step === undefined) {
       // While more pages of a reading remain, the cursor itself says where that reading ends.
-      const upTo = hasMore ? undefined : await feed.settle()
+      const upTo = hasMore ? undefined : await feed.catchUp()
       const page = await log.readSince(cursor, { limit: pageRows, upTo })
       hasMore = page.hasMore
       step = page

@@ -9,7 +9,7 @@ import {
   refuseOutdated,
   serviceScopes,
 } from './caller.ts'
-import type { ChangedClient, ClientChange, ClientChangeBy, ClientTokens } from './client-store.ts'
+import type { ClientChange, ClientChangeAnswer, ClientChangeBy, ClientTokens } from './client-store.ts'
 import {
   type ClientAnswer,
   type ClientsRequest,
@@ -30,8 +30,7 @@ import type { TokensDependencies } from './dependencies.ts'
 import { TokenServiceError } from './errors.ts'
 import { badInput } from './input-fault.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
-import { readName } from './owner.ts'
-import { assertPageLimit } from './requests.ts'
+import { assertPageLimit, readName } from './read-input.ts'
 
 type Dependencies = Pick<TokensDependencies, 'clients' | 'clock'>
 
@@ -43,31 +42,34 @@ export function createClientVerbs(dependencies: Dependencies): ClientVerbs {
       assertKeepPreviousSeconds(keepPreviousSeconds)
       const keepPreviousUntil = new Date(dependencies.clock().getTime() + keepPreviousSeconds * 1000)
       const { secretDigest, minted } = newSecret(secret)
-      return change(dependencies, id, { kind: 'rotate', secretDigest, keepPreviousUntil }, { caller, minted })
+      const change = { kind: 'rotate', secretDigest, keepPreviousUntil } as const
+      return changeClient(dependencies, { id, change, caller, minted })
     },
     async replaceClientSecret({ id, secret, endSessions }, caller) {
       assertManager(caller, 'replace the secret of a client')
       const { secretDigest, minted } = newSecret(secret)
-      const asked = { kind: 'replace', secretDigest, ends: endsWith(endSessions) } as const
-      return change(dependencies, id, asked, { caller, minted, reason: 'credential-compromise' })
+      const change = { kind: 'replace', secretDigest, ends: endedTokens(endSessions) } as const
+      return changeClient(dependencies, { id, change, caller, minted, reason: 'credential-compromise' })
     },
     async updateClient({ id, scopes }, caller) {
       assertManager(caller, 'change the scopes of a client')
-      return change(dependencies, id, { kind: 'scopes', scopes: readServiceScopes(scopes, caller) }, { caller })
+      const change = { kind: 'scopes', scopes: readServiceScopes(scopes, caller) } as const
+      return changeClient(dependencies, { id, change, caller })
     },
     async disableClient({ id, endSessions }, caller) {
       assertManager(caller, 'disable a client')
-      const asked = { kind: 'disable', ends: endsWith(endSessions) } as const
-      return change(dependencies, id, asked, { caller, reason: 'account-disabled' })
+      const change = { kind: 'disable', ends: endedTokens(endSessions) } as const
+      return changeClient(dependencies, { id, change, caller, reason: 'account-disabled' })
     },
     async enableClient({ id, secret }, caller) {
       assertManager(caller, 'enable a client')
       const { secretDigest, minted } = newSecret(secret)
-      return change(dependencies, id, { kind: 'enable', secretDigest }, { caller, minted })
+      return changeClient(dependencies, { id, change: { kind: 'enable', secretDigest }, caller, minted })
     },
     async deleteClient({ id }, caller) {
       assertManager(caller, 'delete a client')
-      return change(dependencies, id, { kind: 'delete', ends: 'created' }, { caller, reason: 'account-purged' })
+      const change = { kind: 'delete', ends: 'created' } as const
+      return changeClient(dependencies, { id, change, caller, reason: 'account-purged' })
     },
     listClients: (request, caller) => listClients(dependencies, request, caller),
     findClient: (id, caller) => findClient(dependencies, id, caller),
@@ -87,27 +89,28 @@ async function createClient(
 }
 
 interface ChangeRequest {
+  readonly id: string
+  readonly change: ClientChange
   readonly caller: KnownCaller
   readonly minted?: string | undefined
   readonly reason?: InvalidationReason
 }
 
 /** An older client may have an id that the rules would refuse for a new one. */
-async function change(
+async function changeClient(
   { clients, clock }: Dependencies,
-  id: string,
-  asked: ClientChange,
-  { caller, minted, reason }: ChangeRequest,
+  { id, change, caller, minted, reason }: ChangeRequest,
 ): Promise<ClientAnswer> {
   const at = clock()
-  return answerOf(await clients.changeClient(readName('clientId', id), asked, changeBy(caller, at, reason)), at, minted)
+  const changed = await clients.changeClient(readName('clientId', id), change, changeBy(caller, at, reason))
+  return answerOf(changed, at, minted)
 }
 
 function changeBy(caller: KnownCaller, at: Date, reason?: InvalidationReason): ClientChangeBy {
   return { at, caller: callerLabel(caller), reason, heldScopes: heldScopesOf(caller), ...authorityOf(caller) }
 }
 
-function answerOf(changed: ChangedClient, at: Date, minted: string | undefined): ClientAnswer {
+function answerOf(changed: ClientChangeAnswer, at: Date, minted: string | undefined): ClientAnswer {
   switch (changed.outcome) {
     case 'changed':
       return { outcome: 'changed', client: toListed(changed.client, at), secret: minted, ended: changed.ended }
@@ -163,7 +166,7 @@ function assertManager(caller: Caller, action: string): asserts caller is KnownC
   assertScope(caller, 'manage_clients', action)
 }
 
-function endsWith(endSessions = false): ClientTokens {
+function endedTokens(endSessions = false): ClientTokens {
   return endSessions ? 'created' : 'own'
 }
 
@@ -178,8 +181,8 @@ function newSecret(given: string | undefined): {
 }
 
 /**
- * Reads the scopes of a client, and answers each once. Another scope than those of this service would grant nothing: it is
- * more likely misspelt than meant.
+ * Reads the scopes of a client, and answers each once. Another scope than those of this service would grant nothing: it
+ * is more likely misspelt than meant.
  */
 function readServiceScopes(scopes: readonly string[], caller: KnownCaller): readonly string[] {
   const known: readonly string[] = serviceScopes
