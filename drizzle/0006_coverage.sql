@@ -1,5 +1,27 @@
--- Written by drizzle-kit. By hand: the view is replaced in place, because functions answer rows of it; the functions; and
--- the new scopes of existing clients.
+-- Written by drizzle-kit. By hand: the order, and the locks; the view is replaced in place, because functions answer rows of
+-- it; the functions; and the new scopes of existing clients.
+--
+-- First what takes long. Until it is made, readers go on.
+CREATE INDEX "token_pairs_client" ON "token_pairs" USING btree (hashtext(client_id),(session_id >> 12));--> statement-breakpoint
+-- Then all locks that readers wait for, together. Processes of before lock the view and the log in either order, so to take
+-- them one by one would deadlock with them; and whoever waits for such a lock keeps all others away meanwhile. So it waits
+-- for 200 ms at a time, and in between lets the others finish. (The view is locked by changing nothing of it: "lock table"
+-- would lock its tables too.)
+do $$
+begin
+  loop
+    begin
+      set local lock_timeout = '200ms';
+      lock table revocations, clients in access exclusive mode;
+      alter view token_pair_states alter column id drop default;
+      exit;
+    exception when lock_not_available or deadlock_detected then
+      perform pg_sleep(0.2);
+    end;
+  end loop;
+  set local lock_timeout to default;
+end $$;
+--> statement-breakpoint
 CREATE TABLE "database_identity" (
 	"is_only" boolean PRIMARY KEY DEFAULT true NOT NULL,
 	"system_identifier" text NOT NULL,
@@ -17,7 +39,6 @@ ALTER TABLE "revocations" ADD COLUMN "client_id" text;--> statement-breakpoint
 ALTER TABLE "revocations" ADD COLUMN "everything" boolean;--> statement-breakpoint
 CREATE INDEX "revocations_client" ON "revocations" USING btree ("client_id","bound") WHERE client_id is not null;--> statement-breakpoint
 CREATE INDEX "revocations_everything" ON "revocations" USING btree ("bound") WHERE everything;--> statement-breakpoint
-CREATE INDEX "token_pairs_client" ON "token_pairs" USING btree (hashtext(client_id),(session_id >> 10));--> statement-breakpoint
 ALTER TABLE "revocations" ADD CONSTRAINT "revocations_shape" CHECK (case
         when selector = 'session' then pair_id is null and session_id is not null and bound is not null
         when selector = 'owner' then pair_id is null and bound is not null

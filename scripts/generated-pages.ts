@@ -31,6 +31,7 @@ function settingsPage(): string {
         setting.description,
       ]),
     ),
+    'A line of `.env` is `NAME=value`, a comment that begins with `#`, or empty. There may be `export` before the name, and white space around the name and the value. A value in quotes (`"`, `\'` or `` ` ``) may have white space, `#` and line breaks in it; in double quotes, `\\n` is a line break. After a value, a comment needs white space before its `#`. Variables like `$NAME` are not replaced. The file is UTF-8, with or without a byte order mark. A line that is not understood is an error that names the line, for all commands.',
     'For example, behind a proxy that ends TLS:',
     [
       '```dotenv',

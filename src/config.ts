@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
+import { readEnvFile } from './env-file.ts'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
@@ -25,7 +24,11 @@ export interface Config {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The process's environment and a `.env` file in the working folder. If both set a variable, the environment wins. */
+/**
+ * The process's environment and a `.env` file in the working folder. If both set a variable, the environment wins.
+ *
+ * @throws TokenServiceError ERR_CONFIGURATION: the file can't be read, or is not understood
+ */
 export function readEnvironment(): Environment {
   return { ...readEnvFile('.env'), ...process.env }
 }
@@ -127,12 +130,3 @@ export function readConfig(environment: Environment): Config {
 }
 
 const noUrl = { protocol: '', origin: '', href: '' } as const
-
-function readEnvFile(path: string): Environment {
-  try {
-    return parseEnv(readFileSync(path, 'utf8'))
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
-    throw new TokenServiceError('ERR_CONFIGURATION', `The file ${path} exists but can't be read.`, error)
-  }
-}

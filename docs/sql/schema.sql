@@ -415,9 +415,9 @@ CREATE INDEX revocations_uncounted ON public.revocations USING btree (revision) 
 
 CREATE INDEX revocations_xid ON public.revocations USING btree (xid);
 
-CREATE INDEX token_pairs_client ON ONLY public.token_pairs USING btree (hashtext(client_id), ((session_id >> 10)));
+CREATE INDEX token_pairs_client ON ONLY public.token_pairs USING btree (hashtext(client_id), ((session_id >> 12)));
 
-CREATE INDEX token_pairs_0_hashtext_expr_idx ON public.token_pairs_0 USING btree (hashtext(client_id), ((session_id >> 10)));
+CREATE INDEX token_pairs_0_hashtext_expr_idx ON public.token_pairs_0 USING btree (hashtext(client_id), ((session_id >> 12)));
 -- The same for slots 1 to 7.
 
 CREATE INDEX token_pairs_username ON ONLY public.token_pairs USING btree (hashtext(username), hashtext(realm));

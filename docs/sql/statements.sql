@@ -117,41 +117,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $10 and bound > $11
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $10 and earlier.bound > $11
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $12 and earlier.bound > $13
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $12 and bound > $13
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $14 and bound > $15
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $16 and bound > $17
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $18 and earlier.bound > $19
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $18 and bound > $19
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $20 and pair.session_id >= $21 and pair.expires_at > $22::timestamptz
         and hashtext(pair.client_id) = hashtext($23) and pair.client_id = $24 and pair.session_id <> $25
@@ -202,41 +257,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $13 and bound > $14
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $13 and earlier.bound > $14
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $15 and earlier.bound > $16
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $15 and bound > $16
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $17 and bound > $18
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $17 and earlier.bound > $18
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $19 and bound > $20
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $19 and earlier.bound > $20
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $21 and earlier.bound > $22
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $21 and bound > $22
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $23 and pair.session_id >= $24 and pair.expires_at > $25::timestamptz and pair.realm = $26
         and pair.session_id <> $27
@@ -288,41 +398,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $17 and bound > $18
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $17 and earlier.bound > $18
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $19 and earlier.bound > $20
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $19 and bound > $20
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $21 and bound > $22
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $21 and earlier.bound > $22
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $23 and bound > $24
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $23 and earlier.bound > $24
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $25 and earlier.bound > $26
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $25 and bound > $26
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $27 and pair.session_id >= $28 and pair.expires_at > $29::timestamptz and pair.realm = $30
         and hashtext(pair.username) = hashtext($31) and pair.username = $32 and pair.session_id = $33
@@ -374,41 +539,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $14 and bound > $15
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $16 and bound > $17
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $18 and bound > $19
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $18 and earlier.bound > $19
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $20 and bound > $21
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $20 and earlier.bound > $21
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $22 and earlier.bound > $23
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $22 and bound > $23
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $24 and pair.session_id >= $25 and pair.expires_at > $26::timestamptz
         and hashtext(pair.username) = hashtext($27) and pair.username = $28 and pair.session_id <> $29
@@ -457,41 +677,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $8 and bound > $9
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $8 and earlier.bound > $9
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $10 and earlier.bound > $11
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $10 and bound > $11
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $12 and bound > $13
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $12 and earlier.bound > $13
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $14 and bound > $15
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $14 and earlier.bound > $15
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $16 and earlier.bound > $17
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $16 and bound > $17
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $18 and pair.session_id >= $19 and pair.expires_at > $20::timestamptz and true
         and pair.session_id <> $21
@@ -540,41 +815,96 @@ from (
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is not null and revision < $7 and bound > $8
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on pair.realm = earlier.realm and hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $7 and earlier.bound > $8
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on pair.realm = earlier.realm and earlier.username is null
-        where earlier.selector = 'owner' and earlier.revision < $9 and earlier.bound > $10
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is not null and username is null and revision < $9 and bound > $10
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on pair.realm = earlier.realm
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.realm is null and hashtext(pair.username) = hashtext(earlier.username)
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and realm is null and username is not null and revision < $11 and bound > $12
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on hashtext(pair.username) = hashtext(earlier.username)
           and pair.username = earlier.username
-        where earlier.selector = 'owner' and earlier.revision < $11 and earlier.bound > $12
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and client_id is not null and revision < $13 and bound > $14
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
         join token_pairs pair on hashtext(pair.client_id) = hashtext(earlier.client_id)
           and pair.client_id = earlier.client_id
-        where earlier.selector = 'owner' and earlier.revision < $13 and earlier.bound > $14
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
         union all
         select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at,
           pair.expires_at, pair.has_refresh, true as is_covered, null as half
-        from revocations earlier
-        join token_pairs pair on earlier.everything
-        where earlier.selector = 'owner' and earlier.revision < $15 and earlier.bound > $16
-          and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
+        from (
+          select *
+          from (
+            select *, row_number() over (partition by realm, username, client_id order by bound desc) as place
+            from (
+              select realm, username, client_id, spared_session_id, max(bound) as bound
+              from revocations
+              where selector = 'owner' and everything and revision < $15 and bound > $16
+              group by realm, username, client_id, spared_session_id
+            ) sparing
+          ) ranked
+          where place <= 2
+        ) earlier
+        join token_pairs pair on true
+        where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id
       ) pair
       where pair.session_id < $17 and pair.session_id >= $18 and pair.expires_at > $19::timestamptz and true
       group by pair.id, pair.has_refresh, pair.access_expires_at
@@ -989,7 +1319,7 @@ from (
     from token_pairs pair
     where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2 and pair.session_id < $3
       and coalesce(pair.session_started_at, pair.issued_at) < to_timestamp($4::float8 / 1000)
-    order by (pair.session_id >> 10) desc, pair.session_id desc
+    order by (pair.session_id >> 12) desc, pair.session_id desc
     limit 1
   )
 ) last;
@@ -1288,7 +1618,7 @@ limit $4;
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
   "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
 from "revocations"
-where "revocations"."client_id" = $1
+where "revocations"."revision" = any(array(select revision from revocations where client_id = $1))
 order by "revocations"."revision" desc
 limit $2;
 
@@ -1335,34 +1665,40 @@ limit $4;
 select session_id
 from (
   (
-    select pair.session_id
-    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2) pair
-    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10) and true
-    group by (pair.session_id >> 10), pair.session_id
-    order by (pair.session_id >> 10) desc, pair.session_id desc
-    limit 10
+    select session_id
+    from (
+      select pair.*, (pair.session_id >> 12) as block
+      from token_pairs pair
+      where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2
+        and (pair.session_id >> 12) <= 2199023255551::bigint and (pair.session_id >> 12) >= 0::bigint
+      order by (pair.session_id >> 12) desc, pair.session_id desc
+      offset 0
+    ) pair
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and true
+    group by block, session_id
+    order by block desc, session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $5;
+limit $3;
 
 -- src/storage/session-candidates.ts, listCandidates: a client, live sessions
 select session_id
 from (
   (
-    select pair.session_id
-    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2) pair
-    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10)
-      and pair.expires_at > $5::timestamptz
+    select session_id
+    from (
+      select pair.*, (pair.session_id >> 12) as block
+      from token_pairs pair
+      where hashtext(pair.client_id) = hashtext($1) and pair.client_id = $2
+        and (pair.session_id >> 12) <= 2199023255551::bigint and (pair.session_id >> 12) >= 0::bigint
+      order by (pair.session_id >> 12) desc, pair.session_id desc
+      offset 0
+    ) pair
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and pair.expires_at > $3::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
       )
       and (
         not exists (
@@ -1373,39 +1709,49 @@ from (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
       )
-      and pair.session_id >= (
-        select coalesce(max(bound), 0)
+      and not exists (
+        select
         from (
-          select * from revocations where client_id = $6 union all select * from revocations where everything
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
         ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
-      and (pair.session_id >> 10) >= (
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where client_id = $7 union all select * from revocations where everything
-          ) covering
-        ) >> 10
-      )
-    group by (pair.session_id >> 10), pair.session_id
-    order by (pair.session_id >> 10) desc, pair.session_id desc
-    limit 10
+    group by block, session_id
+    order by block desc, session_id desc
+    limit 10::bigint
   )
   union all
   (
-    select pair.session_id
-    from (select * from token_pairs pair where hashtext(pair.client_id) = hashtext($8) and pair.client_id = $9) pair
-    where pair.session_id < $10::bigint and (pair.session_id >> 10) <= ($11::bigint >> 10)
-      and pair.expires_at > $12::timestamptz
+    select session_id
+    from (
+      select pair.*
+      from (
+        select distinct spared_session_id
+        from (
+          select * from revocations where client_id = $4 union all select * from revocations where everything
+        ) covering
+        where spared_session_id is not null
+      ) named (id)
+      cross join lateral (
+        select * from token_pairs where id = named.id and session_id = named.id
+        union all
+        select * from token_pairs where session_id = named.id and id <> session_id
+        offset 0
+      ) pair
+    ) pair
+    where hashtext(pair.client_id) = hashtext($5) and pair.client_id = $6 and session_id < 0::bigint
+      and pair.expires_at > $7::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
       )
       and (
         not exists (
@@ -1416,59 +1762,54 @@ from (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
       )
-      and pair.session_id < (
-        select coalesce(max(bound), 0)
+      and not exists (
+        select
         from (
-          select * from revocations where client_id = $13 union all select * from revocations where everything
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
         ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
-      and pair.session_id in (
-        select spared_session_id
-        from (
-          select * from revocations where client_id = $14 union all select * from revocations where everything
-        ) covering
-        where spared_session_id is not null
-      )
-    group by (pair.session_id >> 10), pair.session_id
-    order by (pair.session_id >> 10) desc, pair.session_id desc
-    limit 10
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $15;
+limit $8;
 
 -- src/storage/session-candidates.ts, listCandidates: a realm, all sessions
 select session_id
 from (
   (
-    select pair.session_id
+    select session_id
     from (select * from token_pairs pair where pair.realm = $1) pair
-    where pair.session_id < $2::bigint and (pair.session_id >> 10) <= ($3::bigint >> 10) and true
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and true
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $4;
+limit $2;
 
 -- src/storage/session-candidates.ts, listCandidates: a realm, live sessions
 select session_id
 from (
   (
-    select pair.session_id
+    select session_id
     from (select * from token_pairs pair where pair.realm = $1) pair
-    where pair.session_id < $2::bigint and (pair.session_id >> 10) <= ($3::bigint >> 10)
-      and pair.expires_at > $4::timestamptz
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and pair.expires_at > $2::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
       )
       and (
         not exists (
@@ -1479,114 +1820,112 @@ from (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
       )
-      and pair.session_id >= (
-        select coalesce(max(bound), 0)
+      and not exists (
+        select
         from (
-          select * from revocations where selector = 'owner' and realm = $5 and username is null
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
           union all
           select * from revocations where everything
         ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
-      and (pair.session_id >> 10) >= (
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where selector = 'owner' and realm = $6 and username is null
-            union all
-            select * from revocations where everything
-          ) covering
-        ) >> 10
-      )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
   union all
   (
-    select pair.session_id
-    from (select * from token_pairs pair where pair.realm = $7) pair
-    where pair.session_id < $8::bigint and (pair.session_id >> 10) <= ($9::bigint >> 10)
-      and pair.expires_at > $10::timestamptz
-      and not exists (
-        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
-      )
-      and (
-        not exists (
-          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
-        )
-        or pair.has_refresh
-        and not exists (
-          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
-        )
-      )
-      and pair.session_id < (
-        select coalesce(max(bound), 0)
+    select session_id
+    from (
+      select pair.*
+      from (
+        select distinct spared_session_id
         from (
-          select * from revocations where selector = 'owner' and realm = $11 and username is null
-          union all
-          select * from revocations where everything
-        ) covering
-      )
-      and pair.session_id in (
-        select spared_session_id
-        from (
-          select * from revocations where selector = 'owner' and realm = $12 and username is null
+          select * from revocations where selector = 'owner' and realm = $3 and username is null
           union all
           select * from revocations where everything
         ) covering
         where spared_session_id is not null
+      ) named (id)
+      cross join lateral (
+        select * from token_pairs where id = named.id and session_id = named.id
+        union all
+        select * from token_pairs where session_id = named.id and id <> session_id
+        offset 0
+      ) pair
+    ) pair
+    where pair.realm = $4 and session_id < 0::bigint and pair.expires_at > $5::timestamptz
+      and not exists (
+        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+      and (
+        not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
+        )
+        or pair.has_refresh
+        and not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
+        )
+      )
+      and not exists (
+        select
+        from (
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
+        ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
+      )
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $13;
+limit $6;
 
 -- src/storage/session-candidates.ts, listCandidates: a username in all realms, all sessions
 select session_id
 from (
   (
-    select pair.session_id
+    select session_id
     from (
       select * from token_pairs pair where hashtext(pair.username) = hashtext($1) and pair.username = $2 offset 0
     ) pair
-    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10) and true
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and true
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $5;
+limit $3;
 
 -- src/storage/session-candidates.ts, listCandidates: a username in all realms, live sessions
 select session_id
 from (
   (
-    select pair.session_id
+    select session_id
     from (
       select * from token_pairs pair where hashtext(pair.username) = hashtext($1) and pair.username = $2 offset 0
     ) pair
-    where pair.session_id < $3::bigint and (pair.session_id >> 10) <= ($4::bigint >> 10)
-      and pair.expires_at > $5::timestamptz
+    where session_id < 9007199254740991::bigint and session_id >= 0::bigint and pair.expires_at > $3::timestamptz
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
       )
       and (
         not exists (
@@ -1597,79 +1936,84 @@ from (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
       )
-      and pair.session_id >= (
-        select coalesce(max(bound), 0)
+      and not exists (
+        select
         from (
-          select * from revocations where selector = 'owner' and realm is null and username = $6
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
           union all
           select * from revocations where everything
         ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
-      and (pair.session_id >> 10) >= (
-        (
-          select coalesce(max(bound), 0)
-          from (
-            select * from revocations where selector = 'owner' and realm is null and username = $7
-            union all
-            select * from revocations where everything
-          ) covering
-        ) >> 10
-      )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
   union all
   (
-    select pair.session_id
+    select session_id
     from (
-      select * from token_pairs pair where hashtext(pair.username) = hashtext($8) and pair.username = $9 offset 0
-    ) pair
-    where pair.session_id < $10::bigint and (pair.session_id >> 10) <= ($11::bigint >> 10)
-      and pair.expires_at > $12::timestamptz
-      and not exists (
-        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
-      )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
-      )
-      and (
-        not exists (
-          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
-        )
-        or pair.has_refresh
-        and not exists (
-          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
-        )
-      )
-      and pair.session_id < (
-        select coalesce(max(bound), 0)
+      select pair.*
+      from (
+        select distinct spared_session_id
         from (
-          select * from revocations where selector = 'owner' and realm is null and username = $13
-          union all
-          select * from revocations where everything
-        ) covering
-      )
-      and pair.session_id in (
-        select spared_session_id
-        from (
-          select * from revocations where selector = 'owner' and realm is null and username = $14
+          select * from revocations where selector = 'owner' and realm is null and username = $4
           union all
           select * from revocations where everything
         ) covering
         where spared_session_id is not null
+      ) named (id)
+      cross join lateral (
+        select * from token_pairs where id = named.id and session_id = named.id
+        union all
+        select * from token_pairs where session_id = named.id and id <> session_id
+        offset 0
+      ) pair
+    ) pair
+    where hashtext(pair.username) = hashtext($5) and pair.username = $6 and session_id < 0::bigint
+      and pair.expires_at > $7::timestamptz
+      and not exists (
+        select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
-    group by pair.session_id
-    order by pair.session_id desc
-    limit 10
+      and (
+        not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
+        )
+        or pair.has_refresh
+        and not exists (
+          select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
+        )
+      )
+      and not exists (
+        select
+        from (
+          select * from revocations where selector = 'owner' and realm = pair.realm and username = pair.username
+          union all
+          select * from revocations where selector = 'owner' and realm = pair.realm and username is null
+          union all
+          select * from revocations where selector = 'owner' and realm is null and username = pair.username
+          union all
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
+        ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
+      )
+    group by session_id
+    order by session_id desc
+    limit 10::bigint
   )
 ) candidates
 order by session_id desc
-limit $15;
+limit $8;
 
 -- src/storage/session-candidates.ts, owner_candidates: prepared
 select asked.place, candidate.session_id
@@ -1694,13 +2038,6 @@ inner join lateral (
       and not exists (
         select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id offset 0
       )
-      and not exists (
-        select
-        from revocations ended
-        where ended.client_id = pair.client_id and ended.bound > pair.session_id
-          and ended.spared_session_id is distinct from pair.session_id
-        offset 0
-      )
       and (
         not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'access_token' offset 0
@@ -1709,6 +2046,16 @@ inner join lateral (
         and not exists (
           select from revocations ended where ended.pair_id = pair.id and ended.selector = 'refresh_token' offset 0
         )
+      )
+      and not exists (
+        select
+        from (
+          select * from revocations where client_id = pair.client_id
+          union all
+          select * from revocations where everything
+        ) covering
+        where bound > pair.session_id and spared_session_id is distinct from pair.session_id
+        offset 0
       )
       and (
         pair.session_id >= (
@@ -1724,7 +2071,7 @@ inner join lateral (
           ) covering
         )
         or pair.session_id in (
-          select spared_session_id
+          select distinct spared_session_id
           from (
             select * from revocations where selector = 'owner' and realm = asked.realm and username = asked.username
             union all
@@ -1743,6 +2090,26 @@ inner join lateral (
   limit asked.most
 ) candidate on true
 order by asked.place, candidate.session_id desc;
+
+-- src/storage/session-candidates.ts, readHighestBound: a client, live sessions
+select coalesce(max(bound), 0)
+from (select * from revocations where client_id = $1 union all select * from revocations where everything) covering;
+
+-- src/storage/session-candidates.ts, readHighestBound: a realm, live sessions
+select coalesce(max(bound), 0)
+from (
+  select * from revocations where selector = 'owner' and realm = $1 and username is null
+  union all
+  select * from revocations where everything
+) covering;
+
+-- src/storage/session-candidates.ts, readHighestBound: a username in all realms, live sessions
+select coalesce(max(bound), 0)
+from (
+  select * from revocations where selector = 'owner' and realm is null and username = $1
+  union all
+  select * from revocations where everything
+) covering;
 
 -- src/storage/sessions.ts, sessions: prepared
 with "token_pair_states" as (

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { InvalidationAnswer, InvalidationOptions, InvalidationTarget } from '../tokens/invalidate.ts'
 import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
-import { readToken } from '../tokens/token.ts'
+import { isDamagedToken, readToken } from '../tokens/token.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { once, readCount, readId, readInstant, readReason, readValue } from './arguments.ts'
 import { CommandFault } from './fault.ts'
@@ -96,6 +96,11 @@ async function readSelector(options: InvalidateOptions): Promise<InvalidationTar
 async function readTokenSelector(): Promise<InvalidationTarget> {
   const token = await readSecret('a token')
   const presented = readToken(token)
+  if (isDamagedToken(token))
+    throw new CommandFault(
+      'ERR_USAGE',
+      'Expected a token on standard input and nothing else, got one with other characters around it or in it. Nothing was changed.',
+    )
   if (presented === undefined)
     throw unknown('The text on standard input is not a token of this service, or not a complete one.')
   return { kind: `${presented.half}-token`, token }

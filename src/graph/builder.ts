@@ -31,7 +31,10 @@ export function createBuilder() {
   })
 
   builder.scalarType('DateTime', {
-    description: 'An instant in UTC in the format of RFC 3339, for example `2026-11-21T09:30:00.000Z`.',
+    description: [
+      'An instant in UTC in the format of RFC 3339, for example `2026-11-21T09:30:00.000Z`.',
+      'As input it may also have another offset (`+02:00`), and more or fewer digits in its fraction; those after the third are ignored. Hour 24 is refused. A leap second (`23:59:60Z` at the end of June or December) is read as the second after it.',
+    ].join('\n\n'),
     serialize: (instant) => instant.toISOString(),
     parseValue: readInstant,
   })

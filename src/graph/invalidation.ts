@@ -30,7 +30,7 @@ export function defineInvalidation(builder: Builder, refs: Refs) {
       description: [
         'Invalidates tokens at once, and answers how many. The answer comes after the change has taken effect in the database.',
         '`token` and `refreshToken` need no credentials: a caller that holds a token may invalidate it, even after it has expired. `session` and `owner` need an access token of the owner concerned, or the scope `manage_token`; `client` and `everything` need the scope `manage_token`.',
-        'Repeating it is safe: tokens that had been invalidated before are counted in `previouslyInvalidatedTokens`. An unknown token is not an error; both counts are 0.',
+        'Repeating it is safe: tokens that had been invalidated before are counted in `previouslyInvalidatedTokens`. An unknown token is not an error; both counts are 0. A token with other characters around it or in it (`Bearer`, quotes, white space) is refused, because it would stay valid.',
       ].join('\n\n'),
       args: {
         input: t.arg({ type: input, required: true, description: 'What to invalidate: exactly one of its fields.' }),

@@ -52,11 +52,17 @@ function defineTokenPair(builder: Builder, tokenSession: SessionRef) {
 
 function defineIssueInput(builder: Builder) {
   const device = builder.inputType('TokenDeviceInput', {
-    description: 'The device that logs in. This description is kept with the session through every refresh.',
+    description: [
+      'The device that logs in. This description is kept with the session through every refresh.',
+      'No text is refused here, because a device must not prevent the login of its owner. Control characters become a space, white space at the ends is removed, lone surrogates become U+FFFD, and a token or a client’s secret becomes `[token]`. A text that is empty then becomes null.',
+    ].join('\n\n'),
     fields: (t) => ({
-      label: t.string({ description: 'The name that its owner gives it: at most 100 characters.' }),
+      label: t.string({ description: 'The name that its owner gives it, cut off after 100 characters.' }),
       userAgent: t.string({ description: 'Its `User-Agent` header, cut off after 512 characters.' }),
-      ipAddress: t.string({ description: 'The address that the login comes from, IPv4 or IPv6.' }),
+      ipAddress: t.string({
+        description:
+          'The address that the login comes from, IPv4 or IPv6. A port (`192.0.2.1:8000`, `[2001:db8::1]:443`) and a zone (`%eth0`) are removed. Of a list as in `X-Forwarded-For` the first element counts. Text that is no address becomes null.',
+      }),
     }),
   })
   return builder.inputType('CreateTokenPairInput', {

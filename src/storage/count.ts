@@ -230,10 +230,10 @@ function corrections(question: CountQuestion, earlier: Earlier): readonly SQL[] 
   ]
 }
 
-function touchedPair(isCovered: boolean): SQL {
+function touchedPair(isCovered: boolean, from = sql`revocations`): SQL {
   return sql`select pair.id, pair.session_id, pair.realm, pair.username, pair.client_id, pair.access_expires_at, pair.expires_at,
     pair.has_refresh, ${sql.raw(String(isCovered))} as is_covered, ${isCovered ? sql`null` : sql`earlier.selector`} as half
-    from revocations earlier`
+    from ${from} earlier`
 }
 
 function endedHalves({ revision, coverage }: CountQuestion): SQL {
@@ -251,17 +251,35 @@ function coveredBySessions({ revision, coverage }: CountQuestion): SQL {
 function coveredBySweeps({ revision }: CountQuestion, { floor }: Earlier): readonly SQL[] {
   const sameUsername = hasUsername(sql`pair`, sql`earlier.username`)
   const kinds = [
-    sql`pair.realm = earlier.realm and ${sameUsername}`,
-    sql`pair.realm = earlier.realm and earlier.username is null`,
-    sql`earlier.realm is null and ${sameUsername}`,
-    hasClient(sql`pair`, sql`earlier.client_id`),
-    sql`earlier.everything`,
+    {
+      names: sql`realm is not null and username is not null`,
+      matches: sql`pair.realm = earlier.realm and ${sameUsername}`,
+    },
+    { names: sql`realm is not null and username is null`, matches: sql`pair.realm = earlier.realm` },
+    { names: sql`realm is null and username is not null`, matches: sameUsername },
+    { names: sql`client_id is not null`, matches: hasClient(sql`pair`, sql`earlier.client_id`) },
+    { names: sql`everything`, matches: sql`true` },
   ]
-  return kinds.map(
-    (matches) => sql`${touchedPair(true)} join token_pairs pair on ${matches}
-      where earlier.selector = 'owner' and earlier.revision < ${revision} and earlier.bound > ${floor}
-        and earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id`,
-  )
+  return kinds.map(({ names, matches }) => {
+    const conditions = sql`selector = 'owner' and ${names} and revision < ${revision} and bound > ${floor}`
+    return sql`${touchedPair(true, widest(conditions))} join token_pairs pair on ${matches}
+      where earlier.bound > pair.session_id and earlier.spared_session_id is distinct from pair.session_id`
+  })
+}
+
+/**
+ * Of sweeps with the same names, those that cover all that any of them covers: the one with the highest bound, and for the
+ * session that this one spared, the highest that did not spare it. Without this, a client that was swept 10,000 times
+ * would have each of its pairs joined 10,000 times.
+ */
+function widest(conditions: SQL): SQL {
+  return sql`(
+    select * from (
+      select *, row_number() over (partition by realm, username, client_id order by bound desc) as place from (
+        select realm, username, client_id, spared_session_id, max(bound) as bound
+        from revocations where ${conditions} group by realm, username, client_id, spared_session_id
+      ) sparing
+    ) ranked where place <= 2)`
 }
 
 function instantOf(at: Date): SQL {

@@ -4,14 +4,13 @@ import type { SessionsQuery } from '../tokens/store.ts'
 import { column, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import {
+  blockOfSession,
   byClientIndex,
-  clientIndexKey,
   columnsOf,
-  isBelow,
-  isFrom,
   isOf,
   pairsOf,
   revocationsCovering,
+  sessionsInBlock,
 } from './sweep-scope.ts'
 
 /**
@@ -46,7 +45,7 @@ export function prepareOwnerCandidates({
       sql`lateral (
         select pair.session_id from ${pairsOf(owner)} pair
         where pair.session_id < asked.before
-          and (asked.include_ended or ${isOpen(sql`asked.at`)}
+          and (asked.include_ended or ${isOpen(sql`asked.at`)} and not ${isCovered(ofClient)}
             and (pair.session_id >= ${highestBound(covering)} or pair.session_id in ${sparedSessions(covering)}))
         group by pair.session_id order by pair.session_id desc limit asked.most
       ) candidate`,
@@ -71,40 +70,66 @@ export function prepareOwnerCandidates({
 }
 
 /**
- * The candidates of a realm, of a username in all realms, or of a client; all may be many. The pairs of a username are
- * collected and sorted.
+ * The candidates of a realm, of a username in all realms, or of a client; all may be many.
  *
- * The indexes of realms and clients have sessions in order: "group by" reads them until the page is full, where
- * "distinct" would collect the whole scope first. The limit is a literal and not a parameter, so that the planner knows
- * this.
+ * The indexes of realms and clients have sessions in order: "group by" reads them until the page is full, where "distinct"
+ * would collect the whole scope first. The planner knows this only from literals: of a range between parameters it expects
+ * too few pairs to fill a page, and would rather collect and sort all. So the limit is a literal, and so are both ends.
  */
 export async function listCandidates({ db }: Database, question: CandidateQuestion): Promise<readonly number[]> {
   const { scope, includeEnded, before, limit, at } = question
-  const columns = columnsOf(scope)
-  const covering = revocationsCovering(columns)
-  const isPairOpen = isOpen(sql`${at.toISOString()}::timestamptz`)
-  const isSorted = scope.kind === 'realm' || scope.kind === 'client'
-  const pairs = sql`(select * from token_pairs pair where ${isOf(sql`pair`, columns)} ${isSorted ? sql`` : optimizationFence})`
-  const group = scope.kind === 'client' ? clientIndexKey : sql`pair.session_id`
-  const order = scope.kind === 'client' ? byClientIndex : sql`pair.session_id desc`
-  const candidatesWhere = (conditions: SQL) => sql`(
-    select pair.session_id from ${pairs} pair
-    where ${isBelow(before)} and ${conditions}
-    group by ${group} order by ${order} limit ${sql.raw(String(limit))})`
-  const branches = includeEnded
-    ? [candidatesWhere(sql`true`)]
-    : [
-        candidatesWhere(sql`${isPairOpen} and ${isFrom(highestBound(covering))}`),
-        candidatesWhere(
-          sql`${isPairOpen} and pair.session_id < ${highestBound(covering)} and pair.session_id in ${sparedSessions(covering)}`,
-        ),
-      ]
+  const covering = revocationsCovering(columnsOf(scope))
+  const floor = includeEnded ? 0 : await readHighestBound(db, covering)
+  const isPairOpen = sql`${isOpen(sql`${at.toISOString()}::timestamptz`)} and not ${isCovered(anyOf)}`
+  const page = sql`limit ${literal(limit)}`
+  const order = sql.raw(scope.kind === 'client' ? 'block desc, session_id desc' : 'session_id desc')
+  const group = sql.raw(scope.kind === 'client' ? 'block, session_id' : 'session_id')
+  const walked = sql`(
+    select session_id from ${pairsInOrder(scope, { floor, before })} pair
+    where session_id < ${literal(before)} and session_id >= ${literal(floor)} and ${includeEnded ? sql`true` : isPairOpen}
+    group by ${group} order by ${order} ${page})`
+  const spared = sql`(
+    select session_id from ${pairsOfSessions(sparedSessions(covering))} pair
+    where ${isOf(sql`pair`, columnsOf(scope))} and session_id < ${literal(Math.min(before, floor))} and ${isPairOpen}
+    group by session_id order by session_id desc ${page})`
   const rows = await db
     .select({ id: sql`session_id`.mapWith(Number) })
-    .from(sql`(${sql.join(branches, sql` union all `)}) candidates`)
+    .from(sql`(${sql.join([walked, ...(includeEnded ? [] : [spared])], sql` union all `)}) candidates`)
     .orderBy(sql`session_id desc`)
     .limit(limit)
   return rows.map(({ id }) => id)
+}
+
+interface Range {
+  readonly floor: number
+  readonly before: number
+}
+
+/**
+ * The pairs of a scope. Those of a realm are walked in the order of its index, and those of a username collected.
+ *
+ * Those of a client are walked in the order of `token_pairs_client`, completed to one session. The subquery shows the planner
+ * nothing but what is in that index: by the session ids themselves it might walk another index, over all clients' pairs.
+ */
+function pairsInOrder(scope: ListableScope, { floor, before }: Range): SQL {
+  const condition = isOf(sql`pair`, columnsOf(scope))
+  if (scope.kind !== 'client')
+    return sql`(select * from token_pairs pair where ${condition} ${scope.kind === 'realm' ? sql`` : optimizationFence})`
+  const blockOf = (id: number) => literal(Math.floor(id / sessionsInBlock))
+  return sql`(
+    select pair.*, ${blockOfSession} as block from token_pairs pair
+    where ${condition} and ${blockOfSession} <= ${blockOf(before)} and ${blockOfSession} >= ${blockOf(floor)}
+    order by ${byClientIndex} ${optimizationFence})`
+}
+
+function literal(id: number): SQL {
+  if (!Number.isSafeInteger(id)) throw new Error('Expected a whole number')
+  return sql.raw(`${id}::bigint`)
+}
+
+async function readHighestBound(db: Pick<Database['db'], 'select'>, covering: SQL): Promise<number> {
+  const [row] = await db.select({ bound: sql`coalesce(max(bound), 0)`.mapWith(Number) }).from(sql`${covering} covering`)
+  return row?.bound ?? 0
 }
 
 /** The highest bound: every session with a lower id was ended, except those spared. */
@@ -113,13 +138,24 @@ function highestBound(covering: SQL): SQL {
 }
 
 function sparedSessions(covering: SQL): SQL {
-  return sql`(select spared_session_id from ${covering} covering where spared_session_id is not null)`
+  return sql`(select distinct spared_session_id from ${covering} covering where spared_session_id is not null)`
 }
 
 /**
- * Whether a pair is not expired, its client's sessions were not ended, and no revocation names its session or every
- * half of it. An owner who logs in and out all day, token by token, leaves thousands of sessions: without this
- * condition each would be read on its own.
+ * The pairs of these sessions, each found by its session's id. They are few: without the fence Postgres would rather walk
+ * all pairs of the scope and look each up among these.
+ */
+function pairsOfSessions(sessions: SQL): SQL {
+  return sql`(
+    select pair.* from ${sessions} named (id) cross join lateral (
+      select * from token_pairs where id = named.id and session_id = named.id
+      union all select * from token_pairs where session_id = named.id and id <> session_id ${optimizationFence}
+    ) pair)`
+}
+
+/**
+ * Whether a pair is not expired, and no revocation names its session or every half of it. An owner who logs in and out all
+ * day, token by token, leaves thousands of sessions: without this condition each would be read on its own.
  *
  * Restates a part of the rule of the view `token_pair_states`, which decides in the end. `test/engines/rule.test.ts`
  * compares the lists with the view.
@@ -130,8 +166,19 @@ function isOpen(at: SQL): SQL {
   return sql`pair.expires_at > ${at}
     and not exists (
       select from revocations ended where ended.selector = 'session' and ended.session_id = pair.session_id ${optimizationFence})
-    and not exists (
-      select from revocations ended where ended.client_id = pair.client_id and ended.bound > pair.session_id
-        and ended.spared_session_id is distinct from pair.session_id ${optimizationFence})
     and (not ${isEnded(sql`'access_token'`)} or pair.has_refresh and not ${isEnded(sql`'refresh_token'`)})`
 }
+
+/**
+ * Whether one of these revocations covers a pair. The highest bound of the scope does not show all of them: those of a
+ * realm end a part of a client's sessions, and those of an owner or a client a part of a realm's.
+ */
+function isCovered(covering: SQL): SQL {
+  return sql`exists (
+    select from ${covering} covering
+    where bound > pair.session_id and spared_session_id is distinct from pair.session_id ${optimizationFence})`
+}
+
+const clientId = sql`pair.client_id`
+const ofClient = revocationsCovering({ realm: null, username: null, clientId })
+const anyOf = revocationsCovering({ realm: sql`pair.realm`, username: sql`pair.username`, clientId })

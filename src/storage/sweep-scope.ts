@@ -95,22 +95,12 @@ export function hasClient(pair: SQL, clientId: string | SQL): SQL {
   return hasHashed(sql`${pair}.client_id`, clientId)
 }
 
-/**
- * What the index `token_pairs_client` is sorted by, completed to one session: it has 1,024 session ids under one key.
- */
-export const clientIndexKey = sql`(pair.session_id >> 10), pair.session_id`
-/** Newest session first, in the order of that index. */
-export const byClientIndex = sql`(pair.session_id >> 10) desc, pair.session_id desc`
+/** The block of a session id in the index `token_pairs_client`: 4,096 ids share one key. */
+export const blockOfSession = sql`(pair.session_id >> 12)`
+export const sessionsInBlock = 4_096
 
-/** Sessions below an id, also in the words of that index. */
-export function isBelow(id: number): SQL {
-  return sql`pair.session_id < ${id}::bigint and (pair.session_id >> 10) <= (${id}::bigint >> 10)`
-}
-
-/** Sessions from an id on, also in the words of that index. */
-export function isFrom(id: SQL): SQL {
-  return sql`pair.session_id >= ${id} and (pair.session_id >> 10) >= (${id} >> 10)`
-}
+/** Newest session first, in the order of that index, completed to one session. */
+export const byClientIndex = sql`${blockOfSession} desc, pair.session_id desc`
 
 /** The pairs of one owner, found by both hashes. The subquery leaves the planner no other way. */
 export function pairsOf(owner: { readonly realm: SQL; readonly username: SQL }): SQL {

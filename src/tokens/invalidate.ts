@@ -8,7 +8,7 @@ import type { OwnerScope } from './owner.ts'
 import { findPresented, sessionOf } from './pair.ts'
 import { readName, readOwnerScope, readStoredText, readTokenText } from './read-input.ts'
 import type { Attribution, HalfInvalidation, InvalidationScope } from './store.ts'
-import { type Half, readToken } from './token.ts'
+import { type Half, isDamagedToken, readToken } from './token.ts'
 
 /** What to invalidate. The variants correspond to the selectors of the log. */
 export type InvalidationTarget =
@@ -98,6 +98,12 @@ const otherKind: Readonly<Record<Half, InputFault>> = {
   },
 }
 
+const damaged = {
+  expected: 'to be a token and nothing else',
+  found: 'one with other characters around it or in it',
+  because: 'the token would stay valid',
+} as const
+
 interface InvalidationRequest {
   readonly options: InvalidationOptions
   readonly caller: Caller
@@ -142,8 +148,8 @@ async function invalidateTarget(
 }
 
 /**
- * A token of the other kind is an error and not an unknown token: otherwise a logout that invalidated nothing would
- * look like one that succeeded.
+ * A token of the other kind, or one with white space or quotes around it, is an error and not an unknown token: otherwise
+ * a logout that invalidated nothing would look like one that succeeded.
  */
 async function invalidateToken(
   dependencies: TokensDependencies,
@@ -152,6 +158,7 @@ async function invalidateToken(
   request: InvalidationRequest,
 ): Promise<InvalidationOutcome> {
   const presented = readToken(token)
+  if (presented === undefined && isDamagedToken(token)) throw badInput({ field: `${half}Token`, ...damaged })
   if (presented === undefined) return nothingInvalidated
   if (presented.half !== half) throw badInput(otherKind[half])
   const { wholeSession, dryRun, issuedTo } = request.options

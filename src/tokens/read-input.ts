@@ -1,7 +1,7 @@
 import type { ListableScope } from './coverage.ts'
 import { badInput, type InputField } from './input-fault.ts'
 import type { OwnerScope } from './owner.ts'
-import { tokenLookalike } from './token.ts'
+import { holdsToken } from './token.ts'
 
 const maxNameLength = 255
 const maxTokenLength = 1024
@@ -56,14 +56,14 @@ export function readScopes(scopes: readonly string[]): readonly string[] {
 }
 
 /**
- * Reads text that is stored for operators and owners to read, and answers it unchanged. Text that looks as if it
- * contains a token is refused, because tokens must not be stored.
+ * Reads text that is stored for operators and owners to read, and answers it unchanged. Text that contains a token is
+ * refused, because tokens must not be stored.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
 export function readStoredText(field: InputField, text: string, maxLength: number): string {
   assertText(field, text, maxLength)
-  if (text.search(tokenLookalike) !== -1)
+  if (holdsToken(text))
     throw badInput({ field, expected: 'without anything that looks like a token', because: 'it is kept' })
   return text
 }

@@ -101,28 +101,61 @@ export function readToken(text: string): PresentedToken | undefined {
   }
 }
 
+/**
+ * Whether a text holds a whole token, but is not one as it stands: `Bearer ita_…`, a token in quotes or percent-encoded,
+ * or one that a line break or an invisible character is in. A caller that wants to end such a token must not read that
+ * it is ended. Text that only has the wrong checksum or length is not meant: it holds no token.
+ */
+export function isDamagedToken(text: string): boolean {
+  return !shape.test(text) && damagedToken.test(decodePercent(text))
+}
+
+/** White space, control and invisible characters, and a line break as JSON, a shell or quoted-printable writes it. */
+const insertion = /[\s\p{Cc}\p{Cf}]|\\(?:[nrt]|(?![nrt]))|=(?=\r?\n)/u.source
+const damagedToken = new RegExp(`(?<=^|[^A-Za-z0-9]|\\\\[nrt])it[ar]_(?:(?:${insertion})*[\\w-]){56}(?![\\w-])`, 'u')
+
+function decodePercent(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** Compares in a time that does not depend on where the digests differ. */
 export function isSameDigest(one: Uint8Array, other: Uint8Array): boolean {
   return timingSafeEqual(one, other)
 }
 
 /**
- * Matches text that looks like one of our tokens or a client secret, complete or cut off. It is used to remove tokens
- * from error messages of other software. A match may begin within a word: in a line of JSON, a token after a line break
- * follows the n of `\n`.
+ * Matches text that looks like one of our tokens or a client secret: complete, cut off, or torn by a line break or
+ * another space. It removes tokens from text that is shown: log lines, and error messages of other software.
+ *
+ * It may match too much. A match may begin within a word: in a line of JSON, a token after a line break follows the n of
+ * `\n`. After a tear, 16 characters or more are taken for the rest of the token. Of the secret, more than 100 bits
+ * are not in a shorter rest.
  */
-export const tokenLookalike = /it[ars]_[\w-]{8,}/g
+export const tokenLookalike = /it[ars]_(?:[\w-]{8,}|[\w-]*(?:\s|\\[nrt]?)+[\w-]{16,})(?:(?:\s|\\[nrt]?)+[\w-]{16,})*/g
 
 /**
- * Whether a text contains a token or a client secret, complete or most of it. It is used where names must be accepted
- * and only a disclosure does harm. A name may contain a prefix within a word (`digita_services`, `audits_…`), so a
- * match must begin at the start of a word. From fewer characters than the expression requires, 70 bits or more of the
- * secret remain to guess.
+ * Whether a text contains a token or a client secret, complete or most of it. It decides which input is refused because
+ * it would be stored or shown, so it must not match a name: a caller that did nothing wrong would get an error. A name
+ * may contain a prefix within a word (`digita_services`, `audits_…`), so a match must begin at the start of a word. From
+ * fewer characters than the expression requires, 70 bits or more of the secret remain to guess.
  */
 export function holdsToken(text: string): boolean {
   return wordWithToken.test(text)
 }
 
+/**
+ * Replaces each token and client secret in a text by `[token]`. A match is as in `holdsToken`, except that a token may
+ * also be torn by white space.
+ */
+export function maskTokens(text: string): string {
+  return text.replaceAll(wordsFromPrefix, (words) => (holdsToken(words.replaceAll(/\s+/g, '')) ? '[token]' : words))
+}
+
+const wordsFromPrefix = /(?<![A-Za-z0-9])it[ars]_[\w-]*(?:\s+[\w-]{16,})*/g
 const wordWithToken = /(?<![A-Za-z0-9])it[ars]_[\w-]{32}/
 
 function pairSecrets(access: Uint8Array, refresh: Uint8Array): PairSecrets {

@@ -7,6 +7,7 @@ import { TokenServiceError } from '../../src/tokens/errors.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { basic } from '../support/basic.ts'
+import { damages } from '../support/lookalikes.ts'
 import { noTokens } from '../support/no-tokens.ts'
 import { admin, asAdmin, useTestService } from '../support/service.ts'
 
@@ -392,6 +393,16 @@ test.each<[string, object, number]>([
     body: { invalidated_tokens: 0, previously_invalidated_tokens: 0, error_count: 0 },
   })
   expect(await isActive(accessToken)).toBe(true)
+})
+
+test('a token with other characters around it or in it is a 404, for which the clients throw, and it stays valid', async () => {
+  const pair = await issue()
+  const zeros = { invalidated_tokens: 0, previously_invalidated_tokens: 0, error_count: 0 }
+
+  for (const [name, damage] of damages)
+    for (const body of [{ token: damage(pair.accessToken) }, { refresh_token: damage(refreshTokenOf(pair)) }])
+      expect(await invalidate(body), name).toMatchObject({ status: 404, body: zeros })
+  expect([await isActive(pair.accessToken), await isActive(refreshTokenOf(pair))]).toEqual([true, true])
 })
 
 test('a token in the field of the other kind is unknown', async () => {

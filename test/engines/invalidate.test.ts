@@ -3,7 +3,8 @@ import { revocations } from '../../src/storage/schema.ts'
 import { anonymous } from '../../src/tokens/caller.ts'
 import type { OwnerScope } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { admin, useTestService } from '../support/service.ts'
+import { damages } from '../support/lookalikes.ts'
+import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 
 const service = useTestService()
 
@@ -99,6 +100,28 @@ describe('one token', () => {
     ])
       expect(await counts({ kind: 'access-token', token })).toBe('0/0')
     expect(await rowCount()).toBe(0)
+  })
+
+  test.each(damages)('a token with %s is refused, and stays valid', async (_name, damage) => {
+    const pair = await issue()
+    const mutation = 'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) { errorCount } }'
+    const inputs = [
+      { token: damage(pair.accessToken) },
+      { token: damage(refreshTokenOf(pair)) },
+      { refreshToken: damage(refreshTokenOf(pair)) },
+    ]
+
+    for (const input of inputs)
+      for (const options of [{}, { authorization: asAdmin }]) {
+        const { status, errors, text } = await ask(service.handler, mutation, { variables: { input }, ...options })
+
+        expect([status, errors?.[0]?.extensions.code]).toEqual([400, 'BAD_USER_INPUT'])
+        expect(errors?.[0]?.message).toMatch(
+          /^Expected `(token|refreshToken)` (to be a token and nothing else, got one with other characters around it or in it: the token would stay valid|without control characters)\.$/,
+        )
+        for (const token of [pair.accessToken, refreshTokenOf(pair)]) expect(text).not.toContain(token.slice(20, 28))
+      }
+    expect([await liveness(pair), await rowCount()]).toEqual(['AR', 0])
   })
 
   test('of twenty concurrent invalidations one counts the token as new, and nineteen as previous', async () => {

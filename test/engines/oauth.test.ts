@@ -9,6 +9,7 @@ import { type Owner, subjectOf } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
 import { basic } from '../support/basic.ts'
+import { damages } from '../support/lookalikes.ts'
 import { type FormParameters, type OAuthAnswer, origin, post, postJson, send } from '../support/oauth.ts'
 import { admin, adminSecret, asAdmin, useTestService } from '../support/service.ts'
 
@@ -306,6 +307,33 @@ describe('revocation (RFC 7009)', () => {
       expect(await revoke({ token: token() }, headers)).toMatchObject({ status: 200, text: '' })
 
     expect(await countRevocations()).toBe(before)
+  })
+
+  test.each(damages)('a token with %s is 400 invalid_request, as it stays valid', async (_name, damage) => {
+    const pair = await issue()
+    const before = await countRevocations()
+
+    for (const token of [pair.accessToken, refreshOf(pair)])
+      for (const headers of [{}, as('none'), { authorization: asAdmin }]) {
+        const { status, text, body } = await revoke({ token: damage(token) }, headers)
+
+        expect([status, body.error]).toEqual([400, 'invalid_request'])
+        expect(body.error_description).toBe(
+          'Expected `token` to be a token and nothing else, got one with other characters around it or in it: the token would stay valid.',
+        )
+        expect(text).not.toContain(token.slice(4, 12))
+      }
+    expect([await activeOf(pair), await countRevocations()]).toEqual([[true, true], before])
+  })
+
+  test('§2.2: a token with other characters around it or in it is inactive to introspection, and no refresh token', async () => {
+    const pair = await issue()
+
+    for (const [, damage] of damages) {
+      expect((await introspect({ token: damage(pair.accessToken) }, as('gateway'))).body).toEqual({ active: false })
+      expect((await refresh(damage(refreshOf(pair)))).body.error).toBe('invalid_grant')
+    }
+    expect(await activeOf(pair)).toEqual([true, true])
   })
 
   test('§2.2: a token that has ended already is no error, and an expired one still ends its session', async () => {

@@ -1,7 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { anonymous, type Caller } from '../../src/tokens/caller.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
+import { harmlessTexts, textsWithSecrets } from '../support/lookalikes.ts'
 import { admin, asAdmin, ask, useTestService } from '../support/service.ts'
 import { statementsOf } from '../support/statements.ts'
 
@@ -305,30 +307,132 @@ describe('the description of a device', () => {
     return answer.errors?.[0]?.message ?? answer.data.createTokenPair.session.device
   }
 
-  test('a user agent that is too long is cut between characters, and not refused', async () => {
-    const { userAgent } = await createWith({ userAgent: `${'x'.repeat(511)}😀${'y'.repeat(1000)}` })
+  const latin1 = (text: string) => Buffer.from(text).toString('latin1')
+  const token = `ita_AQUAAAAAAAkAAZqvXc3${'mK8_q-Z2'.repeat(5)}`.slice(0, 60)
 
-    expect(userAgent).toBe('x'.repeat(511))
+  /** What devices and proxies send, and what is kept of it. */
+  const kept: readonly (readonly [name: string, sent: string, kept: string | null])[] = [
+    ['a plain text', 'Firefox/140 (X11; Linux)', 'Firefox/140 (X11; Linux)'],
+    ['a prefix of ours within a word', 'Digits_services/2.1', 'Digits_services/2.1'],
+    ['other scripts', 'Яндекс.Браузер/1.0 日本 😀', 'Яндекс.Браузер/1.0 日本 😀'],
+    ['a tab', 'App\t1.0', 'App 1.0'],
+    ['a line break', 'App\r\n1.0', 'App 1.0'],
+    ['a NUL', 'App\u00001.0', 'App 1.0'],
+    ['an escape sequence', '\u001b[31mApp', '[31mApp'],
+    ['a DEL', 'App\u007f1.0', 'App 1.0'],
+    ['a line separator', 'App\u20281.0', 'App 1.0'],
+    ['a lone surrogate', 'App \ud83d!', 'App \ufffd!'],
+    ['surrogates in the wrong order', '\udc00\ud800', '\ufffd\ufffd'],
+    ['UTF-8 read as Latin-1', latin1('Käse/1'), 'KÃ¤se/1'],
+    ['UTF-8 read as Latin-1, with C1 control characters', latin1('Яндекс'), 'Ð¯Ð½Ð´ÐµÐºÑ'],
+    ['the same within a word', latin1('сб/1'), 'Ñ Ð±/1'],
+    ['a token', token, '[token]'],
+    ['a token in a text', `App ${token}; Linux`, 'App [token]; Linux'],
+    ['a token that is torn by a line break', `App ${token.slice(0, 30)}\n${token.slice(30)}`, 'App [token]'],
+    ['a token with a control character before it', `App\u0000${token}`, 'App [token]'],
+    ['a client’s secret', `its_${token.slice(4, 47)}`, '[token]'],
+    ['white space at the ends', '  App ', 'App'],
+    ['white space alone', ' \t\u3000', null],
+    ['control characters alone', '\u0000\u0085', null],
+    ['nothing', '', null],
+  ]
+
+  test.each(kept)('a label or user agent never refuses a login: %s', async (_name, sent, text) => {
+    expect(await createWith({ label: sent, userAgent: sent })).toEqual({
+      label: text,
+      userAgent: text,
+      ipAddress: null,
+    })
+  })
+
+  test.each(textsWithSecrets)('no label or user agent is stored with %s', async (_name, text, secret) => {
+    const { label, userAgent } = await createWith({ label: text, userAgent: text })
+
+    expect([label, userAgent]).toEqual([expect.stringContaining('[token]'), expect.stringContaining('[token]')])
+    expect(`${label} ${userAgent}`).not.toContain(secret.slice(-8))
+  })
+
+  test.each(harmlessTexts)('a label and a user agent may be %j', async (text) => {
+    expect(await createWith({ label: text, userAgent: text })).toMatchObject({ label: text, userAgent: text })
+  })
+
+  test('a text that is too long is cut between characters', async () => {
+    const cut = (length: number) => `${'x'.repeat(length - 1)}😀${'y'.repeat(1000)}`
+    const wordAtTheCut = (length: number) => `${'x'.repeat(length - 1)} y`
+
+    expect(await createWith({ label: cut(100), userAgent: cut(512) })).toMatchObject({
+      label: 'x'.repeat(99),
+      userAgent: 'x'.repeat(511),
+    })
+    expect(await createWith({ label: wordAtTheCut(100), userAgent: wordAtTheCut(512) })).toMatchObject({
+      label: 'x'.repeat(99),
+      userAgent: 'x'.repeat(511),
+    })
+    expect(await createWith({ userAgent: 'x'.repeat(50_000) })).toMatchObject({ userAgent: 'x'.repeat(512) })
+  })
+
+  test('a token is masked before the text is cut', async () => {
+    expect(await createWith({ label: `${'x'.repeat(79)} ${token}` })).toMatchObject({
+      label: `${'x'.repeat(79)} [token]`,
+    })
   })
 
   test.each([
-    [{ label: 'x'.repeat(101) }, 'Expected `device.label` to have at most 100 characters, got 101.'],
-    [
-      { label: `ita_${'x'.repeat(56)}` },
-      'Expected `device.label` without anything that looks like a token: it is kept.',
-    ],
-    [
-      { userAgent: `itr_${'x'.repeat(56)}` },
-      'Expected `device.userAgent` without anything that looks like a token: it is kept.',
-    ],
-    [{ label: 'a\nb' }, 'Expected `device.label` without control characters.'],
-    [{ ipAddress: `fe80::1%${'x'.repeat(100)}` }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
-    [{ ipAddress: '1.2.3' }, 'Expected `device.ipAddress` to be an IPv4 or IPv6 address.'],
-  ])('%j is refused', async (given, message) => {
-    expect(await createWith(given)).toBe(message)
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['2001:0DB8:0:0:0:0:0:1', '2001:0DB8:0:0:0:0:0:1'],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.1'],
+    [' 192.0.2.1\t', '192.0.2.1'],
+    ['192.0.2.1:8000', '192.0.2.1'],
+    ['[2001:db8::1]:443', '2001:db8::1'],
+    ['[2001:db8::1]', '2001:db8::1'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ['[fe80::1%25eth0]:80', 'fe80::1'],
+    [`fe80::1%${'x'.repeat(100)}`, 'fe80::1'],
+    ['192.0.2.1, 10.0.0.1', '192.0.2.1'],
+    ['192.0.2.1:8000,10.0.0.1', '192.0.2.1'],
+    ['2001:db8::1, 10.0.0.1', '2001:db8::1'],
+    ['unknown, 10.0.0.1', null],
+    ['unknown', null],
+    ['_gazonk', null],
+    ['1.2.3', null],
+    ['1.2.3.4.5', null],
+    ['256.0.0.1', null],
+    ['192.0.2.1:http', null],
+    ['[192.0.2.1', null],
+    ['localhost:80', null],
+    ['', null],
+    [',', null],
+    ['\u0000', null],
+    ['\ud800', null],
+    [token, null],
+    [`fe80::1%${token}`, 'fe80::1'],
+    ['1'.repeat(10_000), null],
+  ])('an address never refuses a login: of %.40j, %j is kept', async (ipAddress, address) => {
+    expect(await createWith({ ipAddress })).toEqual({ label: null, userAgent: null, ipAddress: address })
   })
 
-  test.each(['192.0.2.1', '2001:db8::1'])('%s is an address', async (ipAddress) => {
-    expect(await createWith({ ipAddress })).toEqual({ label: null, userAgent: null, ipAddress })
+  test('no text at all refuses a login, and what is kept has no control character and is not too long', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.nat(0xffff).map((n) => String.fromCharCode(n)) }),
+    )
+    const devices = fc.record({ label: text, userAgent: text, ipAddress: text })
+
+    await fc.assert(
+      fc.asyncProperty(devices, async (given) => {
+        const { label, userAgent, ipAddress } = await createWith(given)
+
+        expect(`${label}${userAgent}${ipAddress}`).not.toMatch(/\p{Cc}/u)
+        expect(label?.length ?? 0).toBeLessThanOrEqual(100)
+        expect(userAgent?.length ?? 0).toBeLessThanOrEqual(512)
+      }),
+      { seed: 20261121, numRuns: 200 },
+    )
+  })
+
+  test('a value of another type is refused', async () => {
+    for (const given of [{ label: 1 }, { userAgent: ['x'] }, { ipAddress: {} }, 'x'])
+      expect(await createWith(given)).toEqual(expect.stringMatching(/^(Variable|Expected|Field)/))
   })
 })

@@ -23,6 +23,12 @@ beforeAll(async () => {
 })
 afterAll(() => postgres.stop())
 
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  return client
+}
+
 const open = (url: string) => openDatabase({ kind: 'postgres', url, directUrl: url })
 
 test('twenty processes that start concurrently on an empty database all start, and one of them creates the admin', async () => {
@@ -71,20 +77,28 @@ test('the migrations match the tables in src/storage: drizzle-kit has nothing to
   }
 })
 
+/** Makes the tables as the first few migrations make them. */
+async function makeOldTables(client: pg.Client, migrations: number): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-old-'))
+  try {
+    await cp('drizzle', folder, { recursive: true })
+    const journal = join(folder, 'meta/_journal.json')
+    const { entries, ...rest } = JSON.parse(await readFile(journal, 'utf8'))
+    await writeFile(journal, JSON.stringify({ ...rest, entries: entries.slice(0, migrations) }))
+    await migrate(drizzle(client), { migrationsFolder: folder })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
 /** Puts rows into the tables as the first three migrations make them, with digests of 24 bytes as they had then. */
 async function fillOldTables(
   url: string,
   { accessDigest, refreshDigest }: Record<'accessDigest' | 'refreshDigest', Buffer>,
 ) {
-  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-old-'))
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
+  const client = await connect(url)
   try {
-    await cp('drizzle', folder, { recursive: true })
-    const journal = join(folder, 'meta/_journal.json')
-    const { entries, ...rest } = JSON.parse(await readFile(journal, 'utf8'))
-    await writeFile(journal, JSON.stringify({ ...rest, entries: entries.slice(0, 3) }))
-    await migrate(drizzle(client), { migrationsFolder: folder })
+    await makeOldTables(client, 3)
     await client.query(
       `insert into token_pairs (id, session_id, issued_at, access_expires_at, expires_at, slot, realm, username,
         client_id, scopes, access_digest, refresh_digest)
@@ -100,7 +114,6 @@ async function fillOldTables(
       ('login', '', '{create_token,manage_token}', now())`)
   } finally {
     await client.end()
-    await rm(folder, { recursive: true })
   }
 }
 
@@ -131,6 +144,25 @@ test('issued tokens and their revocations survive an upgrade', async () => {
     previouslyInvalidated: 1,
   })
   await database.close()
+})
+
+test('statements of processes that still run go on beside the migration, in whichever order they lock what it changes', async () => {
+  const url = await postgres.createDatabase('upgrade_beside')
+  const [reader, writer, observer] = [await connect(url), await connect(url), await connect(url)]
+  await makeOldTables(observer, 6)
+  // A statement that reads a token locks the view first, one that ends a token the log. "comment" locks the view alone.
+  await reader.query(`begin; comment on view token_pair_states is null`)
+  await writer.query('begin; lock table revocations in row exclusive mode')
+
+  const opening = open(url)
+  const waiting = async () => (await observer.query('select from pg_locks where not granted')).rowCount
+  await expect.poll(waiting).toBeGreaterThan(0)
+  const rest = [reader.query('select from revocations; commit'), writer.query('select from token_pair_states; commit')]
+
+  await expect(Promise.all(rest)).resolves.toHaveLength(2)
+  const database = await opening
+  expect(database.migrations).toEqual(['0006_coverage'])
+  await Promise.all([database.close(), reader.end(), writer.end(), observer.end()])
 })
 
 test('a client that had all scopes has all after an upgrade, and no other has more', async () => {

@@ -7,6 +7,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { subscribe } from '../support/event-stream.ts'
+import { damages } from '../support/lookalikes.ts'
 import { type CommandEnd, type RunningService, runCommand, spawnBin, startProcess } from '../support/process.ts'
 
 let postgres: RunningPostgres
@@ -422,6 +423,22 @@ describe('invalidate', () => {
     expect(await read(invalidate('--token-stdin', '--whole-session'), one.accessToken)).toMatchObject(counts(0, 0))
     expect(await read(invalidate('--session', other.sessionId))).toMatchObject(counts(2, 0))
     expect(await read(owner)).toMatchObject(counts(0, 0))
+  })
+
+  test('exits with 2 for a token with other characters around it or in it, and the token stays valid', async () => {
+    const { accessToken } = await issue('alice')
+    const asTyped = damages.map(([, damage]) => damage(accessToken)).filter((text) => text.trim() !== accessToken)
+
+    for (let start = 0; start < asTyped.length; start += 5) {
+      const ends = asTyped.slice(start, start + 5).map((text) => command(invalidate('--token-stdin'), text))
+      for (const { code, stdout, stderr } of await Promise.all(ends)) {
+        expect([code, stdout]).toEqual([2, ''])
+        expect(stderr).toMatch(
+          /^Expected a token on standard input and nothing else, got (more than one word|one with .*)\.\n$/,
+        )
+      }
+    }
+    expect(await isActive(accessToken)).toBe(true)
   })
 
   test('exits with 3 for a token or session that this service did not issue', async () => {

@@ -1,5 +1,4 @@
 import { vi } from 'vitest'
-import type { Database } from '../../src/storage/engine/database.ts'
 
 export interface SentStatement {
   readonly text: string
@@ -11,7 +10,10 @@ export interface SentStatement {
  *
  * Notifications are left out: the one for an earlier commit is sent up to 20 ms later, so it may fall into this run.
  */
-export async function statementsOf({ db }: Database, run: () => Promise<unknown>): Promise<readonly SentStatement[]> {
+export async function statementsOf(
+  { db }: { readonly db: object },
+  run: () => Promise<unknown>,
+): Promise<readonly SentStatement[]> {
   const client: { query: (statement: string | { text: string }, parameters?: unknown[]) => unknown } = Reflect.get(
     db,
     '$client',

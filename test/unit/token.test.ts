@@ -1,6 +1,8 @@
 import { fc, test as property } from '@fast-check/vitest'
-import { expect, test } from 'vitest'
-import { holdsToken, mintSalt, mintSecrets, readToken } from '../../src/tokens/token.ts'
+import { describe, expect, test } from 'vitest'
+import { mintClientSecret } from '../../src/tokens/clients.ts'
+import { holdsToken, isDamagedToken, mintSalt, mintSecrets, readToken, tokenLookalike } from '../../src/tokens/token.ts'
+import { damages, harmlessTexts, textsWithSecrets } from '../support/lookalikes.ts'
 
 const key = { slot: 7, id: 281_474_976_710_655 }
 const expiresAt = new Date('2026-11-21T09:20:00.123Z')
@@ -75,16 +77,99 @@ test.each([
   expect(readToken(text)).toBeUndefined()
 })
 
-test('a text that contains a token differs from a name that has the prefix within a word', () => {
-  const secret = `its_${'A'.repeat(43)}`
+describe('a token that is damaged', () => {
+  test.each(damages)('has %s', (_name, damage) => {
+    for (const token of [access, refresh])
+      expect([readToken(damage(token)), isDamagedToken(damage(token))]).toEqual([undefined, true])
+  })
 
-  for (const text of [access, refresh, secret, `x ${access}`, `"${access}"`, `token=${refresh}`, access.slice(0, -20)])
-    expect([text, holdsToken(text)]).toEqual([text, true])
-  for (const text of [
-    'audits_department_of_foreign_affairs_and_trade',
-    'https://login.example.com/realms/benefits_administration_of_the_state_of_x',
-    'digita_services',
-    access.slice(0, 20),
-  ])
-    expect([text, holdsToken(text)]).toEqual([text, false])
+  test.each([
+    ['a token', access],
+    ['a token with a letter changed', access.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
+    ['a token that is cut off', access.slice(0, -1)],
+    ['a token that is cut off, in quotes', `"${access.slice(0, -1)}"`],
+    ['a token with a letter after it', `${access}x`],
+    ['a token with a letter before it', `x${access}`],
+    ['two tokens in one word', access + access],
+    ['a token in other letters', access.toUpperCase()],
+    ['a token without its prefix', access.slice(4)],
+    ['a client’s secret', ` ${mintClientSecret()}`],
+    ['a JWT', ' eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.'],
+    ['a prefix', ' ita_ '],
+    ['nothing', ''],
+    ['white space', ' \n'],
+    ['half an escape', '%'],
+  ])('is not meant by %s', (_name, text) => {
+    expect(isDamagedToken(text)).toBe(false)
+  })
+
+  test('is found in a time that grows with the text, and not faster', () => {
+    const parts = ['ita_', ' ', '\\', '\\n', 'ita_\\n', 'ita_ ', `ita_${' '.repeat(20)}`, '=\n', '%20', 'a ', 'bearer ']
+
+    const before = performance.now()
+    for (const part of parts) isDamagedToken(`ita_${part.repeat(20_000)}`)
+
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
+})
+
+describe('text that is kept', () => {
+  test.each(textsWithSecrets)('holds a token: %s', (_name, text) => {
+    expect(holdsToken(text)).toBe(true)
+  })
+
+  test.each(harmlessTexts)('holds no token: %j', (text) => {
+    expect(holdsToken(text)).toBe(false)
+  })
+})
+
+/** What other programs may make of a message with a token in it. */
+const inMessages: readonly (readonly [name: string, write: (token: string) => string])[] = [
+  ['as it is', (token) => `at ${token}: failed`],
+  ['cut off', (token) => `at ${token.slice(0, 20)}… failed`],
+  ['within a word', (token) => `x${token}x`],
+  ['after a line break in JSON', (token) => JSON.stringify(`a\n${token}`)],
+  ['after a line break in JSON in JSON', (token) => JSON.stringify(JSON.stringify(`a\n${token}`))],
+  ['torn by a line break', (token) => `${token.slice(0, 30)}\n${token.slice(30)}`],
+  ['torn by a line break of Windows', (token) => `${token.slice(0, 30)}\r\n  ${token.slice(30)}`],
+  ['torn right after the prefix', (token) => `${token.slice(0, 4)}\n${token.slice(4)}`],
+  ['torn into three', (token) => `${token.slice(0, 10)}\n${token.slice(10, 30)}\n${token.slice(30)}`],
+  ['torn by a space', (token) => `${token.slice(0, 30)} ${token.slice(30)}`],
+  ['torn by a backslash, as in a shell', (token) => `${token.slice(0, 30)}\\\n${token.slice(30)}`],
+  ['torn by a line break, in JSON', (token) => JSON.stringify(`${token.slice(0, 30)}\r\n${token.slice(30)}`)],
+  [
+    'torn by a line break, in JSON in JSON',
+    (token) => JSON.stringify(JSON.stringify(`${token.slice(0, 30)}\n${token.slice(30)}`)),
+  ],
+]
+
+describe('in text that is shown, nothing of a token remains that is', () => {
+  test.each(inMessages)('%s', (_name, write) => {
+    for (const token of [access, refresh, mintClientSecret()]) {
+      const shown = write(token).replace(tokenLookalike, '[token]')
+
+      for (let start = 4; start + 8 <= token.length; start++)
+        expect(shown, token).not.toContain(token.slice(start, start + 8))
+      expect(shown).toContain('[token]')
+    }
+  })
+
+  test('removed in a time that grows with the text, and not faster', () => {
+    const parts = [
+      'ita_',
+      'ita_\\n',
+      'ita_a ',
+      'ita_\\\\',
+      `ita_${' '.repeat(20)}`,
+      `${'a'.repeat(15)} `,
+      '\\n',
+      '\\',
+      ' ',
+    ]
+
+    const before = performance.now()
+    for (const part of parts) `ita_${part.repeat(20_000)}`.replace(tokenLookalike, '[token]')
+
+    expect(performance.now() - before).toBeLessThan(1000)
+  })
 })

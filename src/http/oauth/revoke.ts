@@ -1,7 +1,7 @@
 import { type Caller, hasScope } from '../../tokens/caller.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import type { InvalidationOptions, InvalidationTarget } from '../../tokens/invalidate.ts'
-import { readToken } from '../../tokens/token.ts'
+import { isDamagedToken, readToken } from '../../tokens/token.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerEmpty, OAuthError } from './answer.ts'
 import type { FormRequest } from './caller.ts'
@@ -10,9 +10,12 @@ import { requireParameter } from './form.ts'
 /**
  * Token revocation (RFC 7009).
  *
- * A caller that holds a token may end it, unless it authenticates as a client to which the token was not issued. §2.2:
- * "invalid tokens do not cause an error response", so a token that is unknown, expired or ended, and text that is no
- * token, are answered by 200 too. `token_type_hint` is ignored (§2.1 allows it): the token itself shows its type.
+ * A caller that holds a token may end it, unless it authenticates as a client to which the token was not issued.
+ * `token_type_hint` is ignored (§2.1 allows it): the token itself shows its type.
+ *
+ * §2.2: "invalid tokens do not cause an error response", so a token that is unknown, expired or ended, and text that is no
+ * token, are answered by 200 too: "the purpose of the revocation request, invalidating the particular token, is already
+ * achieved". It is not for a token with other characters around it or in it, which may be valid: 400.
  */
 export async function revoke(tokens: Tokens, { form, caller }: FormRequest): Promise<Response> {
   const target = targetOf(requireParameter(form, 'token'))
@@ -21,6 +24,11 @@ export async function revoke(tokens: Tokens, { form, caller }: FormRequest): Pro
 }
 
 function targetOf(token: string): InvalidationTarget | undefined {
+  if (isDamagedToken(token))
+    throw new OAuthError(
+      'invalid_request',
+      'Expected `token` to be a token and nothing else, got one with other characters around it or in it: the token would stay valid.',
+    )
   const half = readToken(token)?.half
   return half && { kind: `${half}-token`, token }
 }
