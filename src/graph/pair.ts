@@ -122,7 +122,8 @@ interface Rejection {
 }
 
 const rejectionMessages: Readonly<Record<RefreshRefusal, string>> = {
-  invalid: 'Not a refresh token of this service, or one so old that it was deleted. Log in again.',
+  invalid:
+    'Not a refresh token of this service, or one so old that it was deleted, or an access token: send the refresh token. Otherwise log in again.',
   expired: 'The refresh token has expired. Log in again.',
   'already-used':
     'The refresh token was used before, longer ago than the grace window. It may have been stolen, so the whole session was ended (RFC 9700 §4.14.2). Log in again.',
