@@ -6,7 +6,7 @@ export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' |
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
 /** Why a refresh token was rejected. In every case the owner has to log in again. */
 export type RefreshTokenRejection =
-  /** Not a refresh token of this service, or one so old that it was deleted. Log in again. */
+  /** Not a refresh token of this service, or one so old that it was deleted, or an access token: send the refresh token. Otherwise log in again. */
   | 'INVALID'
   /** The refresh token has expired. Log in again. */
   | 'EXPIRED'

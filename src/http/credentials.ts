@@ -10,7 +10,7 @@ import type { Tokens } from '../tokens/tokens.ts'
  *     Basic  <base64 of id:secret>           RFC 7617
  *     ApiKey <base64 of id:secret>           Elasticsearch
  *
- * A header that can't be read is an error: its sender wants to authenticate, so it must not become anonymous.
+ * A header that cannot be read is an error: its sender wants to authenticate, so it must not become anonymous.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
@@ -81,7 +81,7 @@ function readClient(base64: string): ClientCredentials {
   return clientCredentials(text.slice(0, colon), text.slice(colon + 1))
 }
 
-/** Undefined if nothing is encoded, or if it can't be decoded. */
+/** Undefined if nothing is encoded, or if it cannot be decoded. */
 function decodeClient({ id, secret }: ClientCredentials): ClientCredentials | undefined {
   if (!/[%+]/.test(id + secret)) return undefined
   const decodePart = (part: string) => decodeURIComponent(part.replaceAll('+', ' '))
