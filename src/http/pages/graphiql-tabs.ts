@@ -255,7 +255,7 @@ const currentToken: GraphiqlTab = {
 # PASTE_AN_ACCESS_TOKEN by an accessToken from the
 # tab CreatePair.
 # Expect active true and the owner's name. The
-# request is refused once that token is invalidated.
+# request is refused once the token is invalidated.
 query CurrentToken {
   currentToken {
     active
