@@ -132,7 +132,8 @@ const rejectionMessages: Readonly<Record<RefreshRefusal, string>> = {
 
 function defineRefreshResult(builder: Builder, tokenPair: TokenPairRef) {
   const rejection = builder.enumType('RefreshTokenRejection', {
-    description: 'Why a refresh token was rejected. The owner has to log in again, unless another token was sent by mistake.',
+    description:
+      'Why a refresh token was rejected. The owner has to log in again, unless another token was sent by mistake.',
     values: {
       INVALID: { value: 'invalid', description: rejectionMessages.invalid },
       EXPIRED: { value: 'expired', description: rejectionMessages.expired },
