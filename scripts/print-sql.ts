@@ -9,10 +9,14 @@ const postgres = await startPostgres()
 try {
   const url = await postgres.createDatabase('golden')
   const database = await openDatabase({ kind: 'postgres', url, directUrl: url })
+  const written = ['docs/sql/statements.sql']
   await writeFile(statementsPath, await createStatementsFile(database).finally(database.close))
   const obstacle = findDumpObstacle(undefined)
-  if (obstacle === undefined) await writeFile(schemaPath, createSchemaFile(url))
-  else process.stderr.write(`docs/sql/schema.sql stays as it is: ${obstacle}\n`)
+  if (obstacle === undefined) {
+    await writeFile(schemaPath, createSchemaFile(url))
+    written.push('docs/sql/schema.sql')
+  } else process.stderr.write(`docs/sql/schema.sql stays as it is: ${obstacle}\n`)
+  process.stdout.write(`wrote ${written.join(', ')}\n`)
 } finally {
   await postgres.stop()
 }

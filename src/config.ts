@@ -27,7 +27,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 /**
  * The process's environment and a `.env` file in the working folder. If both set a variable, the environment wins.
  *
- * @throws TokenServiceError ERR_CONFIGURATION: the file can't be read, or is not understood
+ * @throws TokenServiceError ERR_CONFIGURATION: the file cannot be read, or is not understood
  */
 export function readEnvironment(): Environment {
   return { ...readEnvFile('.env'), ...process.env }

@@ -22,7 +22,7 @@ function readIfExists(path: string): Buffer | undefined {
     return readFileSync(path)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw new TokenServiceError('ERR_CONFIGURATION', `The file ${path} exists but can't be read.`, error)
+    throw new TokenServiceError('ERR_CONFIGURATION', `The file ${path} exists but cannot be read.`, error)
   }
 }
 

@@ -19,7 +19,7 @@ export interface Service {
   readonly url: string
   /** A description of the database, for operators. */
   readonly database: string
-  /** Set only at the first start on an empty database. Only its digest is stored, so it can't be read again. */
+  /** Set only at the first start on an empty database. Only its digest is stored, so it cannot be read again. */
   readonly newAdminSecret: string | undefined
   /**
    * Accepts no new requests, ends streams, finishes the requests that are under way, and closes the database. A second

@@ -4,9 +4,9 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** Why a refresh token was rejected. In every case the owner has to log in again. */
+/** Why a refresh token was rejected. The owner has to log in again, unless another token was sent by mistake. */
 export type RefreshTokenRejection =
-  /** Not a refresh token of this service, or one so old that it was deleted. Log in again. */
+  /** Not a refresh token of this service, or one so old that it was deleted, or an access token: send the refresh token. Otherwise log in again. */
   | 'INVALID'
   /** The refresh token has expired. Log in again. */
   | 'EXPIRED'

@@ -5,11 +5,17 @@ export interface Listening {
   stop(): Promise<void>
 }
 
+/** The sentence that `serve` prints. */
+function listenFault(error: Error & { readonly code?: string }, port: number): Error {
+  if (error.code !== 'EADDRINUSE') return error
+  return new Error(`Port ${port} on 127.0.0.1 is taken: stop the other program, or choose another PORT.`)
+}
+
 /** Starts a GraphQL server on a port of 127.0.0.1. Port 0 selects any free port. */
 export async function listen(listener: RequestListener, port: number): Promise<Listening> {
   const server = createServer(listener)
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error: Error & { readonly code?: string }) => reject(listenFault(error, port)))
     server.listen(port, '127.0.0.1', resolve)
   })
   const address = server.address()

@@ -7,7 +7,7 @@ const adminSecret = randomBytes(24).toString('base64url')
 const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
 const config = readConfig({ DATA_DIR: 'examples/supergraph/.data', ...process.env, ADMIN_SECRET: adminSecret })
 
-const supergraph = await startSupergraph(config, config.port)
+const supergraph = await startSupergraph(config, config.port).catch(exitWith)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void supergraph.stop())
 
 const accessToken = await logIn('demo', 'alice')
@@ -31,6 +31,12 @@ curl -s ${supergraph.gateway} -H 'Content-Type: application/json' \\
 Authorization: ${authorization}
 
 `)
+
+/** A port or a folder that is in use is for the reader to correct: one sentence helps, a stack does not. */
+function exitWith(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
 
 /** What a login service does after it has verified the owner. It uses the gateway, as all clients do. */
 async function logIn(realmName: string, username: string): Promise<string> {

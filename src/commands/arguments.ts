@@ -3,6 +3,7 @@ import { type ServiceScope, serviceScopes } from '../tokens/caller.ts'
 import { mostKeepPreviousSeconds } from '../tokens/client-verbs.ts'
 import { parseInstant } from '../tokens/instant.ts'
 import { type InvalidationReason, invalidationReasons } from '../tokens/invalidation-reasons.ts'
+import { CommandFault } from './fault.ts'
 
 /**
  * Reads an option that may be given only once. Otherwise `--realm a --realm b` would invalidate only the tokens of b,
@@ -70,6 +71,15 @@ export function readReason(text: string): InvalidationReason {
 /** Adds a scope to those of the previous `--scope` options. */
 export function readScopes(text: string, previous: readonly ServiceScope[] = []): readonly ServiceScope[] {
   return [...new Set([...previous, readChoice(serviceScopes, text)])]
+}
+
+/**
+ * Not by commander's `makeOptionMandatory`, which looks before the arguments: a command without anything would then ask
+ * for a scope before it asks for the id.
+ */
+export function requireScopes(scopes: readonly ServiceScope[] | undefined): readonly ServiceScope[] {
+  if (scopes !== undefined) return scopes
+  throw new CommandFault('ERR_USAGE', "required option '--scope <scope>' not specified. See --help.")
 }
 
 function readChoice<Choice extends string>(choices: readonly Choice[], text: string): Choice {

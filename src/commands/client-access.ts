@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
-import { serviceScopes } from '../tokens/caller.ts'
-import { readScopes } from './arguments.ts'
+import { type ServiceScope, serviceScopes } from '../tokens/caller.ts'
+import { readScopes, requireScopes } from './arguments.ts'
 import { changeClient, endedTokens, formatChange, invalidatedTokens, sessionsLiveOn } from './client-change.ts'
 import { type Answer, jsonOption, type OutputOptions, print } from './output.ts'
 
 interface UpdateOptions extends OutputOptions {
-  readonly scope: readonly string[]
+  readonly scope?: readonly ServiceScope[]
 }
 
 export function defineUpdate(client: Command): void {
@@ -19,14 +19,14 @@ export function defineUpdate(client: Command): void {
     .addOption(
       new Option('--scope <scope>', 'what it may do from now on; once for each scope')
         .choices(serviceScopes)
-        .argParser(readScopes)
-        .makeOptionMandatory(),
+        .argParser(readScopes),
     )
     .option(...jsonOption)
     .action(async (id: string, options: UpdateOptions) => print(await update(id, options), options))
 }
 
-async function update(id: string, { scope: scopes }: UpdateOptions): Promise<Answer> {
+async function update(id: string, { scope }: UpdateOptions): Promise<Answer> {
+  const scopes = requireScopes(scope)
   const changed = await changeClient(id, (tokens, operator) => tokens.updateClient({ id, scopes }, operator))
   const { client, database } = changed
   const summary = `The client ${id} may ${client.scopes.join(', ')}.`

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
-import { serviceScopes } from '../tokens/caller.ts'
+import { type ServiceScope, serviceScopes } from '../tokens/caller.ts'
 import { type ListedClient, readClientId } from '../tokens/clients.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { readScopes } from './arguments.ts'
+import { readScopes, requireScopes } from './arguments.ts'
 import { defineDelete, defineDisable, defineUpdate } from './client-access.ts'
 import { changeClient, formatChange, shownSecret } from './client-change.ts'
 import {
@@ -32,7 +32,7 @@ export function defineClient(program: Command): void {
 }
 
 interface CreateOptions extends SecretOptions {
-  readonly scope: readonly string[]
+  readonly scope?: readonly ServiceScope[]
 }
 
 function defineCreate(client: Command): void {
@@ -44,10 +44,7 @@ function defineCreate(client: Command): void {
     )
     .argument('<id>', 'names the client, for example login')
     .addOption(
-      new Option('--scope <scope>', 'what it may do; once for each scope')
-        .choices(serviceScopes)
-        .argParser(readScopes)
-        .makeOptionMandatory(),
+      new Option('--scope <scope>', 'what it may do; once for each scope').choices(serviceScopes).argParser(readScopes),
     )
     .option(...secretOption)
     .option(...jsonOption)
@@ -55,10 +52,9 @@ function defineCreate(client: Command): void {
 }
 
 async function create(id: string, options: CreateOptions): Promise<Answer> {
+  const scopes = requireScopes(options.scope)
   const secret = await readChosenSecret(options)
-  const changed = await changeClient(id, (tokens, operator) =>
-    tokens.createClient({ id, scopes: options.scope, secret }, operator),
-  )
+  const changed = await changeClient(id, (tokens, operator) => tokens.createClient({ id, scopes, secret }, operator))
   const { client, database } = changed
   const summary = `The client ${id} may ${client.scopes.join(', ')}.`
   return formatChange(changed, {

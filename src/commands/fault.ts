@@ -90,6 +90,8 @@ function withoutTokens(message: string): string {
  * name of a command or an option is repeated, because the operator needs it to find the mistake.
  */
 function describeUsage({ message }: CommanderError): string {
+  if (/^error: unknown option '--(?:access-|refresh-)?token['=]/.test(message))
+    return 'A token is never an argument: use `invalidate --token-stdin`. See --help.'
   const sentence = message
     .replace(/^error: /, '')
     .replace(/(?<=^option '[^']*' argument) '.*'(?= is invalid\. )/s, '')

@@ -25,12 +25,14 @@ interface InvalidateOptions extends OutputOptions {
   readonly comment?: string
 }
 
+const withSweeps = 'with --realm, --username, --client or --everything'
+
 export function defineInvalidate(program: Command): void {
   program
     .command('invalidate')
     .summary('end tokens, at once')
     .description(
-      'Ends tokens and says how many: those of one selector, which is --token-stdin, --session, --client, --everything, or --realm and --username, one of them or both.\nA token is never an argument: `invalidate --token-stdin < file`, or paste it when you are asked.',
+      'Ends tokens and says how many. Exactly one of: --token-stdin, --session, --client, --everything, --realm, --username; --realm and --username together name one owner.\nA token is never an argument: `invalidate --token-stdin < file`, or paste it when you are asked.',
     )
     .option('--token-stdin', 'the access or refresh token on standard input')
     .option('--session <id>', 'one login, with all that was refreshed from it', once(readId))
@@ -48,12 +50,12 @@ export function defineInvalidate(program: Command): void {
       ]),
     )
     .addOption(
-      new Option('--issued-before <instant>', 'all but --token-stdin, --session: only logins made before it (RFC 3339)')
+      new Option('--issued-before <instant>', `${withSweeps}: only logins made before it (RFC 3339)`)
         .argParser(once(readInstant))
         .conflicts(['tokenStdin', 'session']),
     )
     .addOption(
-      new Option('--expect-at-most <number>', 'likewise: refuse to end more tokens than this')
+      new Option('--expect-at-most <number>', `${withSweeps}: refuse to end more tokens than this`)
         .argParser(once(readCount))
         .conflicts(['tokenStdin', 'session']),
     )

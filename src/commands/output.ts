@@ -19,7 +19,7 @@ export interface Answer {
 
 /**
  * Prints an answer, and resolves once it is written. A reader that has closed the pipe, as in `revocations | head`, is
- * not an error, unless the answer can't be had again (`ifLost`).
+ * not an error, unless the answer cannot be had again (`ifLost`).
  *
  * @throws CommandFault
  */
@@ -31,7 +31,7 @@ export async function print({ text, json, ifLost }: Answer, options: OutputOptio
     if (ifLost !== undefined) throw ifLost
     if (!(error instanceof Error) || !('code' in error)) throw error
     if (error.code !== 'EPIPE')
-      throw new CommandFault('ERR_OUTPUT', `The answer can't be written to standard output: ${error.message}.`)
+      throw new CommandFault('ERR_OUTPUT', `The answer cannot be written to standard output: ${error.message}.`)
   }
 }
 

@@ -45,10 +45,10 @@ Exit codes:
   2  wrong usage
   3  what was named is not known: a token, a session, a client (\`invalidate\`, \`client\`)
 
-Settings come from the environment, or a .env file in the working folder, as the
-README describes: DATABASE_URL, or DATA_DIR for the embedded database, which one
-process at a time may open and only \`serve\` and \`migrate\` create. Every command
-brings the tables up to date first.`
+Settings come from the environment, or a .env file in the working folder, as
+docs/settings.md describes: DATABASE_URL, or DATA_DIR for the embedded database,
+which one process at a time may open and only \`serve\` and \`migrate\` create. Every
+command brings the tables up to date first.`
 
 /** A token must not be an argument: other processes could see it there, and the shell would keep it in its history. */
 function refuseSecrets(args: readonly string[]): void {

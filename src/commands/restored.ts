@@ -11,7 +11,7 @@ export function defineRestored(program: Command): void {
     .command('restored')
     .summary('say that the database was restored from a backup')
     .description(
-      'Completes the restore of a database from a backup, or the copy of one. Tokens that ended after the backup are valid again in it, so all tokens end: owners log in again.\n`serve` refuses a restored database until then. It can’t notice every restore (a disk or a folder that was set back, a restore to a point in time): run this after each. Services that run on the database go on by themselves within a minute or so.',
+      'Completes the restore of a database from a backup, or the copy of one. Tokens that ended after the backup are valid again in it, so all tokens end: owners log in again.\n`serve` refuses a restored database until then. It cannot notice every restore (a disk or a folder that was set back, a restore to a point in time): run this after each. Services that run on the database go on by themselves within a minute or so.',
     )
     .addOption(
       new Option(

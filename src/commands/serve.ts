@@ -57,7 +57,8 @@ function announce({ url, database, newAdminSecret }: Service): Answer {
       '',
       '  id         admin',
       `  secret     ${newAdminSecret}`,
-      `  header     { "Authorization": "${basicAuthorization('admin', newAdminSecret)}" }`,
+      `  header     Authorization: ${basicAuthorization('admin', newAdminSecret)}`,
+      `  JSON       { "Authorization": "${basicAuthorization('admin', newAdminSecret)}" }`,
     )
   return {
     text: `\n${lines.join('\n')}\n`,

@@ -13,11 +13,12 @@ export const events = {
   database_unreachable: {
     level: 'warn',
     meaning:
-      'A request could not reach the database, or was not answered in time. Its caller was answered 503 and may try again.',
+      'A request could not reach the database, or was not answered in time, or the database was restored and `restored` has not run. Its caller was answered 503 and may try again.',
   },
   not_ready: {
     level: 'warn',
-    meaning: '`/ready` was answered 503: the database does not answer, or this process is stopping.',
+    meaning:
+      '`/ready` was answered 503: the database does not answer, or it was restored and `restored` has not run, or this process is stopping.',
   },
   database_connection_lost: {
     level: 'warn',

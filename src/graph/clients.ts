@@ -9,7 +9,7 @@ export type ClientRef = ReturnType<typeof defineClients>
 export function defineClients(builder: Builder) {
   const tokenClient = builder.objectRef<ListedClient>('TokenClient').implement({
     description:
-      'A program that authenticates by an id and a secret: a login service, a gateway, a script. Its secret can’t be read: only a digest of it is stored.',
+      'A program that authenticates by an id and a secret: a login service, a gateway, a script. Its secret cannot be read: only a digest of it is stored.',
     fields: (t) => ({
       id: t.id({ description: 'The id that it authenticates with.', resolve: ({ id }) => id }),
       scopes: t.stringList({ description: 'What it may do.', resolve: ({ scopes }) => [...scopes] }),

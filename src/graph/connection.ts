@@ -60,7 +60,7 @@ export async function readPage<Node, Position>(
   }
 }
 
-/** Reads an id from untrusted input. Text that can't be an id becomes 0, which is the id of no row. */
+/** Reads an id from untrusted input. Text that cannot be an id becomes 0, which is the id of no row. */
 export function readId(id: string): number {
   return /^[1-9]\d{0,14}$/.test(id) ? Number(id) : 0
 }

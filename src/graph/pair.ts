@@ -122,7 +122,8 @@ interface Rejection {
 }
 
 const rejectionMessages: Readonly<Record<RefreshRefusal, string>> = {
-  invalid: 'Not a refresh token of this service, or one so old that it was deleted. Log in again.',
+  invalid:
+    'Not a refresh token of this service, or one so old that it was deleted, or an access token: send the refresh token. Otherwise log in again.',
   expired: 'The refresh token has expired. Log in again.',
   'already-used':
     'The refresh token was used before, longer ago than the grace window. It may have been stolen, so the whole session was ended (RFC 9700 §4.14.2). Log in again.',
@@ -131,7 +132,8 @@ const rejectionMessages: Readonly<Record<RefreshRefusal, string>> = {
 
 function defineRefreshResult(builder: Builder, tokenPair: TokenPairRef) {
   const rejection = builder.enumType('RefreshTokenRejection', {
-    description: 'Why a refresh token was rejected. In every case the owner has to log in again.',
+    description:
+      'Why a refresh token was rejected. The owner has to log in again, unless another token was sent by mistake.',
     values: {
       INVALID: { value: 'invalid', description: rejectionMessages.invalid },
       EXPIRED: { value: 'expired', description: rejectionMessages.expired },

@@ -10,7 +10,7 @@ import type { Tokens } from '../tokens/tokens.ts'
  *     Basic  <base64 of id:secret>           RFC 7617
  *     ApiKey <base64 of id:secret>           Elasticsearch
  *
- * A header that can't be read is an error: its sender wants to authenticate, so it must not become anonymous.
+ * A header that cannot be read is an error: its sender wants to authenticate, so it must not become anonymous.
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
@@ -24,7 +24,7 @@ function readCredentials(header: string | null): Credentials | undefined {
     case 'apikey':
       return readClient(value)
     default:
-      throw unreadable()
+      throw isClientHeader(header) ? notBase64() : unreadable()
   }
 }
 
@@ -74,13 +74,14 @@ export function splitHeader(header: string | null): { readonly scheme: string; r
 }
 
 function readClient(base64: string): ClientCredentials {
-  if (!/^[A-Za-z\d+/]+={0,2}$/.test(base64)) throw unreadable()
+  if (!/^[A-Za-z\d+/]+={0,2}$/.test(base64)) throw notBase64()
   const text = Buffer.from(base64, 'base64').toString('utf8')
   const colon = text.indexOf(':')
-  return clientCredentials(text.slice(0, Math.max(colon, 0)), text.slice(colon + 1))
+  if (colon < 1) throw notBase64()
+  return clientCredentials(text.slice(0, colon), text.slice(colon + 1))
 }
 
-/** Undefined if nothing is encoded, or if it can't be decoded. */
+/** Undefined if nothing is encoded, or if it cannot be decoded. */
 function decodeClient({ id, secret }: ClientCredentials): ClientCredentials | undefined {
   if (!/[%+]/.test(id + secret)) return undefined
   const decodePart = (part: string) => decodeURIComponent(part.replaceAll('+', ' '))
@@ -89,6 +90,18 @@ function decodeClient({ id, secret }: ClientCredentials): ClientCredentials | un
   } catch {
     return undefined
   }
+}
+
+/** Whether a header that has no readable form names the scheme of a client: then white space is in what follows. */
+function isClientHeader(header: string): boolean {
+  return /^(basic|apikey) /i.test(header.trim())
+}
+
+function notBase64(): TokenServiceError {
+  return new TokenServiceError(
+    'ERR_UNAUTHENTICATED',
+    'What follows `Basic` or `ApiKey` in the header `Authorization` is not base64 of id:secret.',
+  )
 }
 
 function unreadable(): TokenServiceError {

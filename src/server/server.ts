@@ -57,7 +57,7 @@ export async function startServer({ routes, port, host, emit }: ServerOptions): 
   server.on('clientError', (error, socket) => answerUnreadable(error, socket, openRequests.isAnswering(socket)))
   server.on('checkExpectation', (_request, response: ServerResponse) => writeWhole(response, expectationFailed))
   await listen(server, port, host)
-  // Without a listener for `error`, a connection that can't be accepted would end this process.
+  // Without a listener for `error`, a connection that cannot be accepted would end this process.
   server.on('error', (error) => emit({ name: 'connection_not_accepted', error }))
   return { origin: originOf(server, host), stop }
 
@@ -219,7 +219,7 @@ function listenFault(error: Error & { readonly code?: string }, port: number, ho
   const message =
     error.code === 'EADDRINUSE'
       ? `Port ${port} on ${host} is taken: stop the other program, or choose another PORT.`
-      : `Can't listen on port ${port} of ${host} (${error.code ?? error.message}): choose another HOST or PORT.`
+      : `Cannot listen on port ${port} of ${host} (${error.code ?? error.message}): choose another HOST or PORT.`
   return new TokenServiceError('ERR_CONFIGURATION', message, error)
 }
 

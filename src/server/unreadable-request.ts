@@ -2,7 +2,7 @@ import { maxHeaderSize, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 /**
- * Answers bytes that node:http could not read as a request, and closes their connection: what follows can't be told
+ * Answers bytes that node:http could not read as a request, and closes their connection: what follows cannot be told
  * apart from the request any more. Without this, node:http answers the status without a body.
  *
  * @param isAnswering a part of the answer to this or to an earlier request was sent on this connection, so that the

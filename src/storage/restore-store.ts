@@ -62,7 +62,7 @@ async function moveSequence(db: Pick<Db, 'select'>, loss: Loss): Promise<void> {
   if (next > maxRevision)
     throw new TokenServiceError(
       'ERR_DATABASE_RESTORED',
-      `The numbers of this database are used up: it is at ${last} and can't move beyond ${maxRevision}. Begin with an empty database. Nothing was changed.`,
+      `The numbers of this database are used up: it is at ${last} and cannot move beyond ${maxRevision}. Begin with an empty database. Nothing was changed.`,
     )
   // Never back, and not to where it is: changes of clients take numbers without the lock.
   if (next > found.lastValue) await db.select({ moved: sql`setval('revision', ${next})` }).from(sql`(select) as one`)

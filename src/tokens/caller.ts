@@ -181,6 +181,11 @@ export function mayAccess(caller: Caller, owner: Owner): boolean {
  */
 export function assertMayAccess(caller: Caller, scope: SweepScope | undefined, action: string): void {
   if (scope?.kind === 'realm-user' && mayAccess(caller, scope)) return
+  if (scope?.kind === 'realm-user' && caller.kind === 'anonymous')
+    throw new TokenServiceError(
+      'ERR_UNAUTHENTICATED',
+      `To ${action}, authenticate as this owner, or as a client with the scope manage_token.`,
+    )
   assertScope(caller, 'manage_token', action)
 }
 

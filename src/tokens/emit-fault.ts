@@ -2,7 +2,7 @@ import type { EmitEvent } from '../events/events.ts'
 import { TokenServiceError } from './errors.ts'
 
 /**
- * Reports an error that the caller of a request did not cause and can't correct. All dialects report by this function,
+ * Reports an error that the caller of a request did not cause and cannot correct. All dialects report by this function,
  * so that the same fault is the same event in each of them.
  */
 export function emitFault(emit: EmitEvent, error: unknown): void {

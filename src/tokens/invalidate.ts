@@ -189,7 +189,12 @@ async function invalidateSession(
   request: InvalidationRequest,
 ): Promise<InvalidationOutcome> {
   const { caller, attribution } = request
-  if (caller.kind !== 'owner') assertScope(caller, 'manage_token', 'invalidate a session that is not your own')
+  if (caller.kind === 'anonymous')
+    throw new TokenServiceError(
+      'ERR_UNAUTHENTICATED',
+      'To invalidate a session, send an access token of its owner, or authenticate as a client with the scope manage_token.',
+    )
+  if (caller.kind !== 'owner') assertScope(caller, 'manage_token', 'invalidate a session')
   const session = await dependencies.store.findSession(id, attribution.at)
   if (session === undefined || !mayAccess(caller, session.owner)) return nothingInvalidated
   return invalidateScope(dependencies, { kind: 'session', session }, request)

@@ -1,6 +1,7 @@
 import { assertMayAccess, type Caller, hasScope, mayAccess } from './caller.ts'
 import type { ListableScope, Revocation } from './coverage.ts'
 import type { TokensDependencies } from './dependencies.ts'
+import { TokenServiceError } from './errors.ts'
 import type { InvalidationReason } from './invalidation-reasons.ts'
 import type { OwnerScope } from './owner.ts'
 import { assertPageLimit, readListableScope } from './read-input.ts'
@@ -26,6 +27,11 @@ export async function listRevocations(
 ): Promise<readonly Revocation[]> {
   const requestedScope = request.scope === undefined ? undefined : readListableScope(request.scope)
   const scope = requestedScope ?? ownScopeOf(caller)
+  if (scope === undefined && caller.kind === 'anonymous')
+    throw new TokenServiceError(
+      'ERR_UNAUTHENTICATED',
+      'To see the record of invalidations, authenticate as a token owner, or as a client with the scope manage_token.',
+    )
   assertMayAccess(caller, scope, 'see the record of invalidations')
   const { sessionId, reason, before, limit } = request
   assertPageLimit(limit)

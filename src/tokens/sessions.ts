@@ -24,7 +24,7 @@ export async function listSessions(
   caller: Caller,
 ): Promise<readonly StoredSession[]> {
   const scope = request.scope === undefined ? ownScope(caller) : readListableScope(request.scope)
-  assertMayAccess(caller, scope, 'see the sessions of others')
+  assertMayAccess(caller, scope, 'see sessions')
   const { includeEnded = false, before, limit } = request
   assertPageLimit(limit)
   return dependencies.store.listSessions({ scope, includeEnded, before, limit, at: dependencies.clock() })

@@ -287,6 +287,34 @@ const badCredentials: readonly (readonly [name: string, header: () => string | P
   ['an expired token', async () => `Bearer ${await expired()}`],
 ]
 
+test.each([
+  ['the placeholder of GraphiQL', 'Basic PASTE_THE_LINE_JSON'],
+  ['text of JSON after it', `${asAdmin}" }`],
+  ['no colon in it', `Basic ${btoa('admin')}`],
+])('a Basic header that has %s is refused with what is wrong in it', async (_what, authorization) => {
+  const { errors } = await ask(service.handler, '{ __typename }', { authorization })
+
+  expect(errors?.[0]?.message).toContain('is not base64 of id:secret.')
+})
+
+test.each([
+  [
+    'a session',
+    'mutation { invalidateToken(input: { session: "1" }) { errorCount } }',
+    'send an access token of its owner',
+  ],
+  [
+    'an owner',
+    'mutation { invalidateToken(input: { owner: { realmUser: { realmName: "r", username: "u" } } }) { errorCount } }',
+    'authenticate as this owner, or as a client with the scope manage_token.',
+  ],
+  ['the record', '{ revocations { nodes { at } } }', 'authenticate as a token owner, or as a client with the scope'],
+])('without credentials, the error about %s names the owner as well as a client', async (_what, query, expected) => {
+  const { errors } = await ask(service.handler, query)
+
+  expect(errors?.[0]?.message).toContain(expected)
+})
+
 function changeOne(token: string): string {
   return `${token.slice(0, 40)}${token[40] === 'A' ? 'B' : 'A'}${token.slice(41)}`
 }

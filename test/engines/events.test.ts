@@ -97,7 +97,7 @@ test('a probe that is answered “not ready” is the event not_ready', async ()
   expect(closed.reports).toEqual([{ name: 'not_ready', error: expect.any(Error) }])
 })
 
-test('a revocation whose counts can not be recorded is answered, and is the event count_not_recorded', async () => {
+test('a revocation whose counts cannot be recorded is answered, and is the event count_not_recorded', async () => {
   const answer = await whileFailing('update on revocations', '57P01', endAll)
 
   expect(answer).toMatchObject({ invalidated: 2 })
@@ -222,7 +222,7 @@ describe('at the server', () => {
     expect(service.reports[0]?.facts).toEqual({ requests: 1 })
   })
 
-  test('a connection that can not be accepted is the event connection_not_accepted, and ends nothing', async () => {
+  test('a connection that cannot be accepted is the event connection_not_accepted, and ends nothing', async () => {
     const listen = vi.spyOn(Server.prototype, 'listen')
     const server = await serve(service.handler)
     const listening = listen.mock.contexts.find((context) => context instanceof Server)

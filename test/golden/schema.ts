@@ -17,7 +17,7 @@ export function majorOf(schemaFile: string): string | undefined {
   return /as pg_dump (\d+) prints/.exec(schemaFile)?.[1]
 }
 
-/** Why this machine can't print what that version would; undefined if it can. */
+/** Why this machine cannot print what that version would; undefined if it can. */
 export function findDumpObstacle(wanted: string | undefined): string | undefined {
   const major = readMajor()
   if (major === undefined) return 'pg_dump is missing'

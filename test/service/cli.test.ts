@@ -544,7 +544,7 @@ test('output that does not fit on the disk is reported in one sentence, with exi
     encoding: 'utf8',
   })
 
-  expect([status, stderr]).toEqual([1, expect.stringMatching(/^The answer can't be written .* ENOSPC: .*\n$/)])
+  expect([status, stderr]).toEqual([1, expect.stringMatching(/^The answer cannot be written .* ENOSPC: .*\n$/)])
 })
 
 test('wrong usage is reported before a database is opened, and a token on the command line is not printed', async () => {
@@ -627,8 +627,12 @@ test('invalidate creates no embedded database, and an unusable folder is reporte
   expect(left).toEqual(['damaged', 'file'])
   expect(ends.map(({ stderr }) => stderr.replaceAll(folder, '…'))).toEqual([
     'There is no database in the folder …/none: set DATABASE_URL or DATA_DIR, or make one with `migrate`.\n',
-    expect.stringMatching(/^The folder …\/file\/data can't be used: choose another DATA_DIR, or .* \(ENOTDIR: .*\)\n$/),
-    expect.stringMatching(/^The database in the folder …\/damaged can't be opened, it is damaged or not ours: .*\)\n$/),
+    expect.stringMatching(
+      /^The folder …\/file\/data (?:cannot|can't) be used: choose another DATA_DIR, or .* \(ENOTDIR: .*\)\n$/,
+    ),
+    expect.stringMatching(
+      /^The database in the folder …\/damaged (?:cannot|can't) be opened, it is damaged or not ours: .*\)\n$/,
+    ),
   ])
 })
 

@@ -15,6 +15,7 @@ import { readConfig } from '../../src/config.ts'
 import { events } from '../../src/events/events.ts'
 import { createSchema, createSdl } from '../../src/graph/schema.ts'
 import { settings } from '../../src/settings.ts'
+import { invalidationReasons } from '../../src/tokens/invalidation-reasons.ts'
 import { composers } from '../support/composers.ts'
 import {
   type Block,
@@ -101,7 +102,7 @@ async function startRestartable(database: { readonly DATABASE_URL: string }) {
   }
 }
 
-/** Each statement by itself: a database can not be created within a transaction. */
+/** Each statement by itself: a database cannot be created within a transaction. */
 async function runSql(url: string, code: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
@@ -248,6 +249,14 @@ test('the options of the commands are those that the page has', async () => {
 
     expect(new Set([...documented, '--json', '--help']), command).toEqual(offered)
   }
+})
+
+test('the table of reasons has all reasons, as GraphQL and as the command line spell them', () => {
+  const rows = [...pageNamed('docs/invalidate.md').text.matchAll(/^\| `([A-Z_]+)` \| `([a-z-]+)` \|/gm)]
+
+  expect(rows.map(([, inGraphql, atCommandLine]) => [inGraphql, atCommandLine])).toEqual(
+    invalidationReasons.map((reason) => [reason.toUpperCase().replaceAll('-', '_'), reason]),
+  )
 })
 
 describe('links', () => {

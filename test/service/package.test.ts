@@ -13,7 +13,13 @@ let folder: string
 let packed: readonly string[]
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'invalidate-token-package-'))
-  const { stdout } = await run('npm', ['pack', '--json', `--pack-destination=${folder}`])
+  // The database of an example that was run here must not be packed.
+  const database = await mkdtemp('examples/supergraph/.data-test-')
+  await mkdir(join(database, '.data'))
+  await writeFile(join(database, '.data', 'PG_VERSION'), '')
+  const { stdout } = await run('npm', ['pack', '--json', `--pack-destination=${folder}`]).finally(() =>
+    rm(database, { recursive: true }),
+  )
   const [{ filename, files }] = JSON.parse(stdout.slice(stdout.indexOf('[')))
   packed = files.map(({ path }: { readonly path: string }) => path)
   await mkdir(join(folder, 'node_modules'))

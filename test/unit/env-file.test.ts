@@ -22,7 +22,7 @@ test('no file sets nothing', () => {
 })
 
 test('a folder is an error', () => {
-  expect(() => readEnvFile(folder)).toThrow(`The file ${folder} exists but can't be read.`)
+  expect(() => readEnvFile(folder)).toThrow(`The file ${folder} exists but cannot be read.`)
 })
 
 describe('a file that is understood', () => {

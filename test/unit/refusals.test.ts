@@ -131,7 +131,7 @@ test.each([
   expect(reports).toEqual([])
 })
 
-test('bytes that can not be read after an answer close the connection, and are answered too', async () => {
+test('bytes that cannot be read after an answer close the connection, and are answered too', async () => {
   const socket = openSocket(server.origin)
   socket.write('GET /health HTTP/1.1\r\nHost: a\r\n\r\n')
   await sleep(50)

@@ -25,6 +25,13 @@ const onCommandLine = /^There is a token or a client’s secret on the command l
 test.each<[what: string, args: readonly string[], expected: RegExp]>([
   ['an unknown command', ['invalidat'], /^unknown command 'invalidat' \(Did you mean invalidate\?\)\. See --help\.$/],
   ['an unknown option', ['revocations', '--secret=hunter2'], /^unknown option '--secret'\. See --help\.$/],
+  [
+    'a token as the value of an option',
+    invalidate('--token', 'x'),
+    /^A token is never an argument: use `invalidate --to/,
+  ],
+  ['a client without an id and a scope', ['client', 'create'], /^missing required argument 'id'\. See --help\.$/],
+  ['no other scopes', ['client', 'update', 'login'], /'--scope <scope>' not specified/],
   ['an unknown option that may be a secret', ['revocations', '--Hunter2'], /^unknown option '…'\. See --help\.$/],
   ['an unknown short option', invalidate('-shunter2'), /^unknown option '…'\. See --help\.$/],
   ['an unknown command that may be a secret', ['hunter2'], /^unknown command '…'\. See --help\.$/],

@@ -44,7 +44,7 @@ function refusalOf(reason: RefreshRefusal | TermsNotMet['reason']): OAuthError {
     case 'invalid':
       return new OAuthError(
         'invalid_grant',
-        'Not a refresh token of this service, or one so old that it was deleted; log in again.',
+        'Not a refresh token of this service, or one so old that it was deleted, or an access token: send the refresh token; otherwise log in again.',
       )
     case 'expired':
       return new OAuthError('invalid_grant', 'The refresh token has expired; log in again.')

@@ -80,7 +80,8 @@ export const waitForLogout: GraphiqlTab = {
 # PASTE_AN_ACCESS_TOKEN by an accessToken from the
 # tab CreatePair.
 # Then run InvalidateToken with that token in
-# another window: the event appears here.
+# another window: changing the tab here stops it.
+# The event appears here.
 subscription WaitForLogout {
   tokenInvalidated {
     id
@@ -98,10 +99,11 @@ export const readRecord: GraphiqlTab = {
 # when and why. The newest is first.
 #
 # Under Headers, below, replace everything by the
-# line "header" of npm start's first run.
+# line "JSON" of npm start's first run.
 # Expect one node for each invalidation that ended
-# a token or named an owner. A dry run, and a
-# repeated invalidation of one token, add none.
+# a token or was a sweep: of an owner, a realm, a
+# username, a client or everything. A dry run, and
+# a repeated invalidation of one token, add none.
 query ReadRecord {
   revocations {
     nodes {

@@ -6,5 +6,5 @@ export interface GraphiqlTab {
 }
 
 export const noHeaders = ''
-export const clientHeaders = '{ "Authorization": "Basic PASTE_THE_LINE_header" }'
+export const clientHeaders = '{ "Authorization": "Basic PASTE_THE_LINE_JSON" }'
 export const ownerHeaders = '{ "Authorization": "Bearer PASTE_AN_ACCESS_TOKEN" }'

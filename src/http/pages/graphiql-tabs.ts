@@ -6,7 +6,7 @@ const createPair: GraphiqlTab = {
 # service does after it has verified who she is.
 #
 # Under Headers, below, replace everything by the
-# line "header" of npm start's first run.
+# line "JSON" of npm start's first run.
 # Then press the play button.
 # Expect an accessToken and a refreshToken. Copy
 # them now: the other tabs need them, and they are
@@ -45,7 +45,8 @@ const invalidateToken: GraphiqlTab = {
 # Needs no headers: holding the token is enough.
 # Expect invalidatedTokens 1 and
 # previouslyInvalidatedTokens 0.
-# Run it again: 0 and 1.
+# Run it again: 0 and 1. If it is 0 and 0, you did
+# not paste a token of this service.
 mutation InvalidateToken {
   invalidateToken(
     input: { token: "PASTE_AN_ACCESS_TOKEN" }
@@ -72,7 +73,8 @@ const invalidateRefreshToken: GraphiqlTab = {
 # Needs no headers: holding the token is enough.
 # Expect invalidatedTokens 1 and
 # previouslyInvalidatedTokens 0.
-# Run it again: 0 and 1.
+# Run it again: 0 and 1. If it is 0 and 0, you did
+# not paste a token of this service.
 mutation InvalidateRefreshToken {
   invalidateToken(
     input: {
@@ -97,7 +99,7 @@ const invalidateOwner: GraphiqlTab = {
 # the realm demo, and no alice of another realm.
 #
 # Under Headers, below, replace everything by the
-# line "header" of npm start's first run.
+# line "JSON" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
@@ -130,7 +132,7 @@ const invalidateRealm: GraphiqlTab = {
   query: `# Invalidates all tokens of a realm.
 #
 # Under Headers, below, replace everything by the
-# line "header" of npm start's first run.
+# line "JSON" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
@@ -157,7 +159,7 @@ const invalidateUsername: GraphiqlTab = {
 # realms.
 #
 # Under Headers, below, replace everything by the
-# line "header" of npm start's first run.
+# line "JSON" of npm start's first run.
 # Expect, for each fresh pair, invalidatedTokens 2
 # (its access and its refresh token) and
 # previouslyInvalidatedTokens 0.
@@ -180,13 +182,14 @@ mutation InvalidateUsername {
 }
 
 const refresh: GraphiqlTab = {
-  query: `# Exchanges a refresh token for a new pair. It
-# works once.
+  query: `# Exchanges a refresh token for a new pair.
 #
 # Paste a refreshToken from the tab CreatePair.
 # Needs no headers.
 # Expect a TokenPair of the same session, or a
 # RefreshTokenRejected if it was invalidated.
+# Run it again within 30 seconds: the same pair.
+# Later: ALREADY_USED, and the session ends.
 mutation Refresh {
   refreshTokenPair(
     input: {
@@ -220,7 +223,7 @@ const introspect: GraphiqlTab = {
 #
 # Paste an accessToken from the tab CreatePair.
 # Under Headers, below, replace everything by the
-# line "header" of npm start's first run.
+# line "JSON" of npm start's first run.
 # Expect active true. For a token that was
 # invalidated, has expired or never existed: active
 # false, and null for all other fields.
@@ -252,7 +255,7 @@ const currentToken: GraphiqlTab = {
 # PASTE_AN_ACCESS_TOKEN by an accessToken from the
 # tab CreatePair.
 # Expect active true and the owner's name. The
-# request is refused once that token is invalidated.
+# request is refused once the token is invalidated.
 query CurrentToken {
   currentToken {
     active

@@ -59,7 +59,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
 
   return {
     async watchToken(caller) {
-      const token = tokenOf(caller, 'watch it')
+      const token = tokenOf(caller, 'wait for the end of an access token')
       let ending: Revocation | undefined
       const stream = new Stream<Revocation>()
       async function* waitForEnd() {
