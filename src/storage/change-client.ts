@@ -8,6 +8,7 @@ import type {
   EndedTokens,
 } from '../tokens/client-store.ts'
 import { clientRealm, type StoredClient } from '../tokens/clients.ts'
+import { instantOf, nullableInstantOf } from './columns.ts'
 import type { Coverage } from './count.ts'
 import type { Database } from './engine/database.ts'
 import { prepareCountAppended } from './invalidate-scope.ts'
@@ -84,7 +85,7 @@ async function callChangeClient({ db }: Database, id: string, change: Change, by
     .select({
       outcome: sql<'changed' | keyof typeof refusals>`outcome`,
       revision: sql<number | null>`revocation`.mapWith(nullableNumber),
-      ...getTableColumns(clients),
+      ...clientColumns,
     })
     .from(clients)
   return row
@@ -97,6 +98,15 @@ export function textArray(texts: readonly string[] | null): SQL {
 
 function nullableNumber(value: unknown): number | null {
   return value === null ? null : Number(value)
+}
+
+/** How a statement selects a client. */
+export const clientColumns = {
+  ...getTableColumns(clients),
+  createdAt: instantOf(clients.createdAt),
+  disabledAt: nullableInstantOf(clients.disabledAt),
+  previousSecretUntil: nullableInstantOf(clients.previousSecretUntil),
+  deletedAt: nullableInstantOf(clients.deletedAt),
 }
 
 export function readClientRow(row: typeof clients.$inferSelect): StoredClient {
