@@ -1,9 +1,13 @@
 import { writeFile } from 'node:fs/promises'
-import { openDatabase } from '../src/storage/engine/open.ts'
 import { schemaPath, statementsPath } from '../test/golden/files.ts'
-import { createStatementsFile } from '../test/golden/samples.ts'
-import { createSchemaFile, findDumpObstacle } from '../test/golden/schema.ts'
+import { createMigrationFiles, migrationFilesPath } from '../test/golden/migration-files.ts'
 import { startPostgres } from './lib/postgres.ts'
+
+await writeFile(migrationFilesPath, await createMigrationFiles())
+// Imported only now: these modules import the file that was just written.
+const { openDatabase } = await import('../src/storage/engine/open.ts')
+const { createStatementsFile } = await import('../test/golden/samples.ts')
+const { createSchemaFile, findDumpObstacle } = await import('../test/golden/schema.ts')
 
 const postgres = await startPostgres()
 try {

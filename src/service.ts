@@ -6,6 +6,7 @@ import type { Admit } from './http/admission.ts'
 import { createRoutes } from './http/routes.ts'
 import { startServer } from './server/server.ts'
 import type { Database } from './storage/engine/database.ts'
+import { guardOpening } from './storage/engine/opening-errors.ts'
 import { startRetention } from './storage/retention.ts'
 import { logEvents } from './telemetry.ts'
 import { openTokenService } from './token-service.ts'
@@ -66,7 +67,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // The last step: if a later step failed, a new secret would be stored but never shown.
-    const newAdminSecret = await ensureAdmin(clients, config.adminSecret)
+    const newAdminSecret = await guardOpening(config.database, () => ensureAdmin(clients, config.adminSecret))
     return { url: `${server.origin}/graphql`, database: database.description, newAdminSecret, stop }
   } catch (error) {
     await stop()

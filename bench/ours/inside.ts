@@ -1,8 +1,8 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import type { Database } from '../../src/storage/engine/database.ts'
-import { keyLookupSettings } from '../../src/storage/engine/planner-settings.ts'
-import { migratePostgres } from '../../src/storage/engine/postgres.ts'
+import { migratePostgres } from '../../src/storage/engine/postgres-migration.ts'
+import { connectionOptions } from '../../src/storage/engine/session-settings.ts'
 import { prepareFind } from '../../src/storage/find.ts'
 import { prepareInvalidateHalves } from '../../src/storage/invalidate-half.ts'
 import { prepareInvalidateScope } from '../../src/storage/invalidate-scope.ts'
@@ -32,7 +32,7 @@ const by = () => ({ at: new Date(), caller: 'bench' })
 export const migrate = migratePostgres
 
 /** The planner settings of the service's connections. */
-export const plannerSettings = keyLookupSettings
+export const plannerSettings = connectionOptions.lookups
 
 /** Records the service's own statements without running them, so that they can be run without the service. */
 export function createStatementWriter(): StatementWriter {

@@ -13,8 +13,10 @@ with "clients" as (
     asked_at => $10::timestamptz, asked_by => $11, given_reason => $12
   ) change
 )
-select outcome, revocation, "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since",
-  "previous_secret_digest", "previous_secret_until", "deleted_at"
+select outcome, revocation, "id", "secret_digest", "scopes", floor(extract(epoch from "created_at") * 1000)::bigint,
+  floor(extract(epoch from "disabled_at") * 1000)::bigint, "standing_since", "previous_secret_digest",
+  floor(extract(epoch from "previous_secret_until") * 1000)::bigint,
+  floor(extract(epoch from "deleted_at") * 1000)::bigint
 from "clients";
 
 -- src/storage/client-store.ts, addFirst: addFirstClient
@@ -29,22 +31,28 @@ select id
 from added;
 
 -- src/storage/client-store.ts, clients: prepared
-select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
-  "previous_secret_until", "deleted_at"
+select "id", "secret_digest", "scopes", floor(extract(epoch from "created_at") * 1000)::bigint,
+  floor(extract(epoch from "disabled_at") * 1000)::bigint, "standing_since", "previous_secret_digest",
+  floor(extract(epoch from "previous_secret_until") * 1000)::bigint,
+  floor(extract(epoch from "deleted_at") * 1000)::bigint
 from "clients"
 where "clients"."id" = any($1::text[]);
 
 -- src/storage/client-store.ts, listClients
-select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
-  "previous_secret_until", "deleted_at"
+select "id", "secret_digest", "scopes", floor(extract(epoch from "created_at") * 1000)::bigint,
+  floor(extract(epoch from "disabled_at") * 1000)::bigint, "standing_since", "previous_secret_digest",
+  floor(extract(epoch from "previous_secret_until") * 1000)::bigint,
+  floor(extract(epoch from "deleted_at") * 1000)::bigint
 from "clients"
 where "clients"."deleted_at" is null
 order by "clients"."created_at" asc, "clients"."id" asc
 limit $1;
 
 -- src/storage/client-store.ts, listClients, the next page
-select "id", "secret_digest", "scopes", "created_at", "disabled_at", "standing_since", "previous_secret_digest",
-  "previous_secret_until", "deleted_at"
+select "id", "secret_digest", "scopes", floor(extract(epoch from "created_at") * 1000)::bigint,
+  floor(extract(epoch from "disabled_at") * 1000)::bigint, "standing_since", "previous_secret_digest",
+  floor(extract(epoch from "previous_secret_until") * 1000)::bigint,
+  floor(extract(epoch from "deleted_at") * 1000)::bigint
 from "clients"
 where (
   "clients"."deleted_at" is null
@@ -1231,10 +1239,10 @@ values (
 )
 on conflict do nothing;
 
--- src/storage/engine/migrations.ts, readLastApplied: migrations that are missing
-select coalesce(max(created_at), 0) from drizzle.__drizzle_migrations;
+-- src/storage/engine/migrations.ts, readApplied: migrations that are missing
+select created_at from drizzle.__drizzle_migrations;
 
--- src/storage/engine/migrations.ts, readLastApplied: migrations that are missing
+-- src/storage/engine/migrations.ts, readApplied: migrations that are missing
 select to_regclass('drizzle.__drizzle_migrations')::text from (select) as one;
 
 -- src/storage/engine/restored.ts, repairRestoredRows: a restored dump
@@ -1386,8 +1394,9 @@ from (
 ) last;
 
 -- src/storage/invalidate-scope.ts, completeCounts: counts that were abandoned
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 where ("revocations"."selector" in ($1, $2) and "revocations"."invalidated" is null and "revocations"."at" < $3)
 order by "revocations"."revision"
@@ -1460,7 +1469,8 @@ select concat_ws(
   ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
   coalesce((select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0)
 ),
-  snapshot::text, (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
+  snapshot::text, (select up_to::text from forgotten_revocations),
+  (select json_agg(page) from (select *, floor(extract(epoch from at) * 1000)::bigint as at_ms from page) page)
 from now;
 
 -- src/storage/read-since.ts, readLogState: from the beginning
@@ -1477,7 +1487,8 @@ select concat_ws(
   ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
   coalesce((select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0)
 ),
-  snapshot::text, (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
+  snapshot::text, (select up_to::text from forgotten_revocations),
+  (select json_agg(page) from (select *, floor(extract(epoch from at) * 1000)::bigint as at_ms from page) page)
 from now;
 
 -- src/storage/read-since.ts, readLogState: where the log is
@@ -1488,7 +1499,8 @@ select concat_ws(
   ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
   coalesce((select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0)
 ),
-  snapshot::text, (select up_to::text from forgotten_revocations), (select json_agg(page) from page)
+  snapshot::text, (select up_to::text from forgotten_revocations),
+  (select json_agg(page) from (select *, floor(extract(epoch from at) * 1000)::bigint as at_ms from page) page)
 from now;
 
 -- src/storage/refresh.ts, refresh: prepared
@@ -1597,14 +1609,16 @@ from gone;
 select empty_slot($1, $2::timestamptz) from (select) one;
 
 -- src/storage/revocation-log.ts, find
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 where "revocations"."revision" in ($1);
 
 -- src/storage/revocation-log.ts, findEnding
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 where "revocations"."revision" in (
   select covered_by from token_pair_states where slot = $1 and id = $2
@@ -1615,47 +1629,53 @@ order by "revocations"."revision"
 limit $4;
 
 -- src/storage/revocation-log.ts, list: a client
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 where "revocations"."revision" = any(array(select revision from revocations where client_id = $1))
 order by "revocations"."revision" desc
 limit $2;
 
 -- src/storage/revocation-log.ts, list: a realm
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 where hashtext(revocations.realm) = hashtext($1) and revocations.realm = $2
 order by "revocations"."revision" desc
 limit $3;
 
 -- src/storage/revocation-log.ts, list: a session, with a reason, the next page
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 where ("revocations"."session_id" = $1 and "revocations"."reason" = $2 and "revocations"."revision" < $3)
 order by "revocations"."revision" desc
 limit $4;
 
 -- src/storage/revocation-log.ts, list: a username in all realms
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 where hashtext(revocations.username) = hashtext($1) and revocations.username = $2 and true
 order by "revocations"."revision" desc
 limit $3;
 
 -- src/storage/revocation-log.ts, list: all
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 order by "revocations"."revision" desc
 limit $1;
 
 -- src/storage/revocation-log.ts, list: one owner
-select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id", "at",
-  "caller", "invalidated", "previously_invalidated", "reason", "comment", "xid", "client_id", "everything"
+select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
+  floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
+  "comment", "xid", "client_id", "everything"
 from "revocations"
 where hashtext(revocations.username) = hashtext($1) and revocations.username = $2 and revocations.realm = $3
 order by "revocations"."revision" desc
@@ -2148,7 +2168,8 @@ with "token_pair_states" as (
   cross join lateral (select * from token_pair_states where slot = newest.slot and id = newest.id limit 1) state
 )
 select place, "id", "session_id", "realm", "username", "client_id", "device_label", "user_agent", "ip_address",
-  "started_at", "issued_at", "expires_at", "covered_by", is_live
+  floor(extract(epoch from "started_at") * 1000)::bigint, floor(extract(epoch from "issued_at") * 1000)::bigint,
+  floor(extract(epoch from "expires_at") * 1000)::bigint, "covered_by", is_live
 from "token_pair_states";
 
 -- src/storage/unreached-numbers.ts, check: an unknown token

@@ -8,7 +8,7 @@ import type {
   EndedTokens,
 } from '../tokens/client-store.ts'
 import { clientRealm, type StoredClient } from '../tokens/clients.ts'
-import { nullableNumber, textArray } from './columns.ts'
+import { instantOf, nullableInstantOf, nullableNumber, textArray } from './columns.ts'
 import type { CountQuestion, Coverage } from './count.ts'
 import type { Database } from './engine/database.ts'
 import { prepareCountAppended } from './invalidate-scope.ts'
@@ -98,10 +98,19 @@ async function callChangeClient({ db }: Database, { id, change, by }: Asked) {
     .select({
       outcome: sql<'changed' | keyof typeof refusals>`outcome`,
       revision: sql<number | null>`revocation`.mapWith(nullableNumber),
-      ...getTableColumns(clients),
+      ...clientColumns,
     })
     .from(clients)
   return row
+}
+
+/** How a statement selects a client. */
+export const clientColumns = {
+  ...getTableColumns(clients),
+  createdAt: instantOf(clients.createdAt),
+  disabledAt: nullableInstantOf(clients.disabledAt),
+  previousSecretUntil: nullableInstantOf(clients.previousSecretUntil),
+  deletedAt: nullableInstantOf(clients.deletedAt),
 }
 
 export function readClientRow(row: typeof clients.$inferSelect): StoredClient {

@@ -2,7 +2,7 @@ import { and, asc, isNull, type SQL, sql } from 'drizzle-orm'
 import type { ClientStore } from '../tokens/client-store.ts'
 import type { Client, StoredClient } from '../tokens/clients.ts'
 import { createBatcher } from './batch.ts'
-import { createChangeClient, readClientRow } from './change-client.ts'
+import { clientColumns, createChangeClient, readClientRow } from './change-client.ts'
 import { list, textArray } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import { guardOf } from './engine/identity.ts'
@@ -12,7 +12,7 @@ export function createClientStore(database: Database): ClientStore {
   const { db, statementName } = database
   const guardStorage = guardOf(database)
   const byIds = db
-    .select()
+    .select(clientColumns)
     .from(clients)
     .where(sql`${clients.id} = any(${list('ids', 'text')})`)
     .prepare(statementName('clients'))
@@ -33,7 +33,7 @@ export function createClientStore(database: Database): ClientStore {
     listClients: ({ after, limit }) =>
       guardStorage(async () => {
         const rows = await db
-          .select()
+          .select(clientColumns)
           .from(clients)
           .where(and(isNull(clients.deletedAt), after === undefined ? undefined : isAddedAfter(after)))
           .orderBy(asc(clients.createdAt), asc(clients.id))

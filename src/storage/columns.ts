@@ -1,4 +1,5 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm'
+import type { AnyPgColumn } from 'drizzle-orm/pg-core'
 
 /**
  * Ends a subquery whose few rows are to be found by key before anything else is done with them. `offset 0` stops
@@ -34,4 +35,19 @@ export function textArray(texts: readonly string[] | null): SQL {
 /** Decodes a number that Postgres writes as text, or null. */
 export function nullableNumber(value: unknown): number | null {
   return value === null ? null : Number(value)
+}
+
+/** An instant as whole milliseconds since 1970: a number has the same text under every setting of a server. */
+export function epochMs(instant: SQLWrapper): SQL {
+  return sql`floor(extract(epoch from ${instant}) * 1000)::bigint`
+}
+
+/** How a statement selects an instant. */
+export function instantOf(column: AnyPgColumn): SQL<Date> {
+  return epochMs(column).mapWith((ms: unknown) => new Date(Number(ms)))
+}
+
+/** The same for a column that may be null. */
+export function nullableInstantOf(column: AnyPgColumn): SQL<Date | null> {
+  return epochMs(column).mapWith((ms: unknown) => (ms === null ? null : new Date(Number(ms))))
 }

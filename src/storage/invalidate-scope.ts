@@ -7,6 +7,7 @@ import { column, list, nullableNumber, placeholder } from './columns.ts'
 import { type CountQuestion, type Coverage, prepareCount } from './count.ts'
 import type { Database } from './engine/database.ts'
 import { evidence } from './engine/errors.ts'
+import { revocationColumns } from './revocation-columns.ts'
 import { revocations } from './schema.ts'
 import { byClientIndex, columnsOf, isOf } from './sweep-scope.ts'
 
@@ -207,7 +208,7 @@ export async function completeCounts(database: Database, now: Date): Promise<num
   const count = prepareCount({ ...database, scanner: database.background.scanner })
   const record = prepareRecord(database)
   const abandoned = await database.db
-    .select()
+    .select(revocationColumns)
     .from(revocations)
     .where(
       and(

@@ -1,5 +1,6 @@
 import { type SQL, type SQLWrapper, sql } from 'drizzle-orm'
 import type { AnyPgColumn } from 'drizzle-orm/pg-core'
+import { epochMs } from './columns.ts'
 
 /** A row that Postgres wrote as a JSON array. */
 export type JsonRow = readonly unknown[]
@@ -41,7 +42,7 @@ export function createJsonColumns(): JsonColumns {
     number: (expression) => add('number', expression),
     text: (expression) => add('text', expression),
     boolean: (expression) => add('boolean', expression),
-    instant: (column) => add('instant', sql`floor(extract(epoch from ${column}) * 1000)::bigint`),
+    instant: (column) => add('instant', epochMs(column)),
     bytes: (column) => add('bytes', sql`encode(${column}, 'base64')`),
     aggregate: () => sql`json_agg(json_build_array(${sql.join(expressions, sql`, `)}))`,
   }

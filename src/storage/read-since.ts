@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { LogPage, SinceOptions } from '../tokens/revocation-log.ts'
+import { epochMs } from './columns.ts'
 import { type Cursor, readCursor, readSnapshot, type Snapshot, writeCursor } from './cursor.ts'
 import type { Database } from './engine/database.ts'
 import { currentEpoch } from './engine/identity.ts'
@@ -7,7 +8,7 @@ import type { revocations } from './schema.ts'
 
 type RevocationRow = typeof revocations.$inferSelect
 
-/** A row of the log as `row_to_json` writes it. */
+/** A row of the log as `json_agg` writes it. (It also has `at` as text, whose offset follows the server's time zone.) */
 interface JsonRow {
   readonly revision: number
   readonly selector: RevocationRow['selector']
@@ -17,7 +18,7 @@ interface JsonRow {
   readonly username: string | null
   readonly bound: number | null
   readonly spared_session_id: number | null
-  readonly at: string
+  readonly at_ms: number
   readonly caller: string
   readonly invalidated: number | null
   readonly previously_invalidated: number | null
@@ -119,7 +120,8 @@ async function readLogState({ db }: Database, rows: SQL, target: Snapshot | unde
       epoch: currentEpoch,
       snapshot: sql<string>`snapshot::text`,
       newestDeleted: sql<string | null>`(select up_to::text from forgotten_revocations)`,
-      rows: sql<readonly JsonRow[] | null>`(select json_agg(page) from page)`,
+      rows: sql<readonly JsonRow[] | null>`
+        (select json_agg(page) from (select *, ${epochMs(sql`at`)} as at_ms from page) page)`,
     })
     .from(sql`now`)
   const snapshot = found && readSnapshot(found.snapshot)
@@ -172,7 +174,7 @@ function readRow(row: JsonRow): RevocationRow {
     username: row.username,
     bound: row.bound,
     sparedSessionId: row.spared_session_id,
-    at: new Date(row.at),
+    at: new Date(row.at_ms),
     caller: row.caller,
     invalidated: row.invalidated,
     previouslyInvalidated: row.previously_invalidated,

@@ -6,6 +6,7 @@ import { createBatcher } from './batch.ts'
 import type { Database } from './engine/database.ts'
 import { guardOf } from './engine/identity.ts'
 import { readPosition, readSince } from './read-since.ts'
+import { revocationColumns } from './revocation-columns.ts'
 import { revocations } from './schema.ts'
 import { columnsOf, mayConcern } from './sweep-scope.ts'
 
@@ -14,7 +15,7 @@ export function createRevocationLog(database: Database): RevocationLog {
   const guardStorage = guardOf(database)
   const find = createBatcher(async (revisions: readonly number[]): Promise<readonly (Revocation | null)[]> => {
     const rows = await db
-      .select()
+      .select(revocationColumns)
       .from(revocations)
       .where(inArray(revocations.revision, [...revisions]))
     const found = new Map(rows.map((row) => [row.revision, readRow(row)]))
@@ -37,7 +38,7 @@ export function createRevocationLog(database: Database): RevocationLog {
 /** The first of those that cover it, as the view has them. */
 async function findEnding({ db }: Database, { slot, id }: PairKey): Promise<Revocation | undefined> {
   const [row] = await db
-    .select()
+    .select(revocationColumns)
     .from(revocations)
     .where(
       sql`${revocations.revision} in (
@@ -53,7 +54,7 @@ async function findEnding({ db }: Database, { slot, id }: PairKey): Promise<Revo
 async function list({ db }: Database, query: RevocationsQuery): Promise<readonly Revocation[]> {
   const { scope, sessionId, reason, before, limit } = query
   const rows = await db
-    .select()
+    .select(revocationColumns)
     .from(revocations)
     .where(
       and(

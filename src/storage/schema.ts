@@ -3,7 +3,6 @@ import {
   bigint,
   boolean,
   check,
-  customType,
   index,
   pgEnum,
   pgSequence,
@@ -12,9 +11,9 @@ import {
   primaryKey,
   smallint,
   text,
-  timestamp,
   uniqueIndex,
 } from 'drizzle-orm/pg-core'
+import { bytes, instant, revisionColumn, xid } from './column-types.ts'
 
 /**
  * The tables, the sequence, and the view that states the rule "is this half invalid?".
@@ -23,15 +22,6 @@ import {
  * token was spent is a row of `spent_refresh_tokens`. The view `token_pair_states` is the one place that states the rule
  * in SQL. Statements that restate a part of it for speed say so, and name the test that compares them with the view.
  */
-
-const bytes = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'bytea' })
-
-/** A transaction id of 64 bits. Postgres compares it; this code only passes it on. */
-const xid = customType<{ data: string; driverData: string }>({ dataType: () => 'xid8' })
-
-/** Ids and revisions stay below 2^48 (they have 6 bytes in a token), so a JavaScript number holds each exactly. */
-const revisionColumn = (name: string) => bigint(name, { mode: 'number' })
-const instant = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
 
 /**
  * The one order that decides "before" and "after", shared by pairs and revocations. Its cache must stay 1: with a larger

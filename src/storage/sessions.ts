@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { SessionsQuery, StoredSession } from '../tokens/store.ts'
 import { askOnce, createBatcher } from './batch.ts'
-import { column, list, optimizationFence } from './columns.ts'
+import { column, instantOf, list, optimizationFence } from './columns.ts'
 import type { Database } from './engine/database.ts'
 import { tokenPairStates as state } from './schema.ts'
 import { type CandidateQuestion, listCandidates, prepareOwnerCandidates } from './session-candidates.ts'
@@ -59,9 +59,9 @@ export function prepareFindSessions({
       label: state.deviceLabel,
       userAgent: state.userAgent,
       ipAddress: state.ipAddress,
-      startedAt: state.startedAt,
-      issuedAt: state.issuedAt,
-      expiresAt: state.expiresAt,
+      startedAt: instantOf(state.startedAt),
+      issuedAt: instantOf(state.issuedAt),
+      expiresAt: instantOf(state.expiresAt),
       coveredBy: state.coveredBy,
       isLive: sql<boolean>`is_live`,
     })

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/engine/database.ts'
 import { watchIdentity, writeIdentity } from '../../src/storage/engine/identity.ts'
-import { applyMissing } from '../../src/storage/engine/migrations.ts'
+import { migrate } from '../../src/storage/engine/migrations.ts'
 import { repairRestoredRows } from '../../src/storage/engine/restored.ts'
 import { completeCounts } from '../../src/storage/invalidate-scope.ts'
 import { createRestoreStore } from '../../src/storage/restore-store.ts'
@@ -65,7 +65,7 @@ function samplesOf(database: Database, unrecorded: Database): Samples {
     ...samplesOfClients(database),
     ['retention', () => deleteExpired(database, { revocationDays: 1, clock: () => at })],
     ['counts that were abandoned', () => completeCounts(database, at)],
-    ['migrations that are missing', () => applyMissing(database.db, async () => {})],
+    ['migrations that are missing', () => migrate(database.db)],
     ['a restored dump', () => repairRestoredRows(database)],
     ...samplesOfRestores(database, unrecorded),
   ]

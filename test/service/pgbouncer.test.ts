@@ -1,69 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
-import { serverAccount } from '../../scripts/lib/postgres-binaries.ts'
+import { isPgbouncerMissing, type Pooler, startPooler } from '../support/pgbouncer.ts'
 import { startProcess } from '../support/process.ts'
 
-const program = '/usr/sbin/pgbouncer'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
-/** Starts pgbouncer in transaction mode: each statement of a client may run on another server connection. */
-async function startPooler(
-  folder: string,
-  postgresUrl: string,
-): Promise<{ readonly port: number; readonly process: ChildProcess }> {
-  const port = await freePort()
-  const settings = [
-    '[databases]',
-    `* = host=127.0.0.1 port=${new URL(postgresUrl).port} user=postgres`,
-    '[pgbouncer]',
-    `listen_addr = 127.0.0.1\nlisten_port = ${port}\nunix_socket_dir =`,
-    'auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200',
-  ]
-  const path = join(folder, 'pgbouncer.ini')
-  await writeFile(path, `${settings.join('\n')}\n`)
-  await chmod(folder, 0o755)
-  const account = serverAccount()
-  const pooler = spawn(program, [path], {
-    stdio: 'ignore',
-    ...(account && { uid: account.uid, gid: account.gid }),
-  })
-  process.once('exit', () => pooler.kill())
-  return { port, process: pooler }
-}
-
-// Reason for the skip: pgbouncer is not an npm package. .ci/run installs Debian's, so CI never skips.
-describe.skipIf(!existsSync(program))('behind pgbouncer in transaction mode', () => {
-  let folder: string
+describe.skipIf(isPgbouncerMissing)('behind pgbouncer in transaction mode', () => {
   let postgres: RunningPostgres
-  let pooler: ChildProcess
+  let pooler: Pooler
   let pooledUrl: string
   let directUrl: string
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'invalidate-token-pgbouncer-'))
     postgres = await startPostgres()
     directUrl = await postgres.createDatabase('pooled')
-    const { port, process: started } = await startPooler(folder, postgres.url)
-    pooler = started
-    pooledUrl = `postgres://postgres@127.0.0.1:${port}/pooled`
+    pooler = await startPooler(postgres.url)
+    pooledUrl = pooler.urlOf(directUrl)
   })
   afterAll(async () => {
-    pooler.kill()
+    await pooler.stop()
     await postgres.stop()
-    await rm(folder, { recursive: true })
   })
 
   test('two instances create, invalidate and introspect a hundred tokens concurrently', async () => {

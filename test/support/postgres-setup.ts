@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { startPostgres } from '../../scripts/lib/postgres.ts'
 import { describePostgres } from '../../scripts/lib/postgres-binaries.ts'
-import { migratePostgres } from '../../src/storage/engine/postgres.ts'
+import { migratePostgres } from '../../src/storage/engine/postgres-migration.ts'
 
 /** Starts a real server for the whole run, with a migrated database that each test file copies. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

@@ -68,8 +68,8 @@ export type DatabaseLocation =
       readonly kind: 'postgres'
       readonly url: string
       /**
-       * Bypasses any pooler: a migration's lock belongs to a session, and a pooler would give that session to other
-       * clients. Without a pooler it is the same as `url`.
+       * Bypasses any pooler: LISTEN belongs to a session, which a pooler would give to other clients. Without a pooler
+       * it is the same as `url`.
        */
       readonly directUrl: string
     }

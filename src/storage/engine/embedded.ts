@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/pglite'
-import { migrate } from 'drizzle-orm/pglite/migrator'
 import { dropEvents } from '../../events/events.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import * as schema from '../schema.ts'
 import type { Database, DatabaseOptions, IdentityWatch } from './database.ts'
-import { codeOf, evidence } from './errors.ts'
+import { codeOf, evidence, isUnavailable, unwrap } from './errors.ts'
+import { type FileFault, fileFaultOf, probeFolder } from './file-faults.ts'
 import { lockFolder } from './folder-lock.ts'
 import { guardOf, openIdentity, watchIdentity } from './identity.ts'
-import { applyMissing, migrationsFolder } from './migrations.ts'
+import { migrate } from './migrations.ts'
 import { createLocalNotifications } from './notifications.ts'
 import { repairRestoredRows } from './restored.ts'
 
@@ -24,18 +24,25 @@ export async function openEmbedded(folder: string, options: DatabaseOptions = {}
   const lock = await guardFolder(folder, () => takeFolder(folder, mustExist))
   let engine: PGlite | undefined
   try {
-    engine = await guardFolder(folder, () => PGlite.create(join(folder, 'pglite')))
-    const migrations = await migrateEmbedded(engine)
-    const db = drizzle(engine, { schema })
-    const identity = await openIdentity(db, { allowRestored, emit })
-    await repairRestoredRows({ db })
+    const opened = await guardFolder(folder, () => PGlite.create(join(folder, 'pglite')))
+    engine = opened
+    const { migrations, identity } = await guardFolder(folder, () => prepare(opened, { allowRestored, emit }))
     const description = `embedded PGlite in ${folder}`
-    return { ...embeddedDatabase(engine, { description, emit, identity, release: lock.release }), migrations }
+    return { ...embeddedDatabase(opened, { description, emit, identity, release: lock.release }), migrations }
   } catch (error) {
-    await engine?.close()
-    await lock.release()
+    // On a full disk the engine cannot be closed either. What failed first is what the operator needs to know.
+    await engine?.close().catch(ignoreFailure)
+    await lock.release().catch(ignoreFailure)
     throw error
   }
+}
+
+async function prepare(engine: PGlite, options: Parameters<typeof openIdentity>[1]) {
+  const migrations = await migrateEmbedded(engine)
+  const db = drizzle(engine, { schema })
+  const identity = await openIdentity(db, options)
+  await repairRestoredRows({ db })
+  return { migrations, identity }
 }
 
 async function takeFolder(folder: string, mustExist: boolean): Promise<{ release(): Promise<void> }> {
@@ -58,17 +65,48 @@ async function assertDatabase(folder: string): Promise<void> {
   }
 }
 
-/** Explains a failure before the first statement. The file system's errors have a code, those of PGlite have none. */
+/** Explains a failure before the database is ready. */
 async function guardFolder<Answer>(folder: string, run: () => Promise<Answer>): Promise<Answer> {
   try {
     return await run()
   } catch (error) {
     if (error instanceof TokenServiceError) throw error
-    const message = /^E[A-Z]+$/.test(codeOf(error) ?? '')
-      ? `The folder ${folder} can't be used: choose another DATA_DIR, or let this account write there.`
-      : `The database in the folder ${folder} can't be opened, it is damaged or not ours: put a copy of it back, or choose another DATA_DIR.`
-    throw new TokenServiceError('ERR_CONFIGURATION', message, evidence(error))
+    const driver = unwrap(error)
+    const fault = fileFaultOf(driver) ?? (await probeFolder(folder))
+    const cause =
+      fault === undefined || isUnavailable(driver) ? evidence(driver) : new Error(`${fault.errno}: ${fault.words}`)
+    throw fault === undefined ? damaged(folder, cause) : unusable(folder, fault, cause)
   }
+}
+
+/** What passes when there is space again. */
+const fullErrnos = ['ENOSPC', 'EDQUOT']
+/** A limit of this process, or of the machine. */
+const limitErrnos = ['EMFILE', 'ENFILE', 'ENOMEM']
+
+function unusable(folder: string, { errno }: FileFault, cause: Error): TokenServiceError {
+  if (fullErrnos.includes(errno))
+    return new TokenServiceError(
+      'ERR_STORAGE_UNAVAILABLE',
+      `There is no space left on the disk of the folder ${folder}: make room there, or choose another DATA_DIR.`,
+      cause,
+    )
+  const advice = limitErrnos.includes(errno)
+    ? 'raise the limits of this process'
+    : 'choose another DATA_DIR, or let this account write there'
+  return new TokenServiceError('ERR_CONFIGURATION', `The folder ${folder} can't be used: ${advice}.`, cause)
+}
+
+function damaged(folder: string, cause: Error): TokenServiceError {
+  return new TokenServiceError(
+    'ERR_CONFIGURATION',
+    `The database in the folder ${folder} can't be opened, it is damaged or not ours: put a copy of it back, or choose another DATA_DIR.`,
+    cause,
+  )
+}
+
+function ignoreFailure(): void {
+  // The failure before this one is reported.
 }
 
 interface EmbeddedOptions extends Pick<Database, 'description' | 'emit'> {
@@ -103,7 +141,6 @@ export function embeddedDatabase(engine: PGlite, { description, emit, release, .
 }
 
 /** Brings the tables up to date and returns the names of the migrations that it applied. */
-export async function migrateEmbedded(engine: PGlite): Promise<readonly string[]> {
-  const db = drizzle(engine, { schema })
-  return applyMissing(db, () => migrate(db, { migrationsFolder }))
+export function migrateEmbedded(engine: PGlite): Promise<readonly string[]> {
+  return drizzle(engine, { schema }).transaction(migrate)
 }

@@ -1,5 +1,7 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { TokenServiceError } from '../../tokens/errors.ts'
+import { tokenLookalike } from '../../tokens/token.ts'
+import { fileFaultOf } from './file-faults.ts'
 
 /** Error codes of Node: no connection could be made, or the connection broke. */
 const networkCodes = new Set([
@@ -22,11 +24,17 @@ const networkCodes = new Set([
  */
 const unavailableState = /^(08|28|40|53|57|58)|^(3D000|55P03|25006|55000)$/
 
-/** 28 authentication refused; 3D000 no such database; 42501 the role lacks a privilege that opening needs. */
-const refusedState = /^(28|3D000$|42501$)/
+/** The server could not use one of its files. The SQLSTATE depends on the errno, and of some errnos it is XX000. */
+const fileMessage =
+  /^could not (?:access|close|create|extend|flush|fsync|link|open|read|remove|rename|seek|stat|truncate|write)\b/
 
 /** Messages of `pg` and PGlite, without a code, for a lost connection or for no connection free in time. */
 const goneMessage = /terminat|timeout|timed out|not queryable|closed|shutting down|has been ended|after calling end/i
+
+/** A statement failed for a reason that its caller could not expect. */
+class StatementError extends Error {
+  override readonly name = 'StatementError'
+}
 
 /**
  * Runs a statement and turns any failure into an error that may be logged.
@@ -42,59 +50,30 @@ export async function guardStorage<Answer>(run: () => Promise<Answer>): Promise<
   }
 }
 
-/**
- * `guardStorage` for opening a database. A refusal by PostgreSQL at this point means wrong settings: it would not pass
- * with time. (The same refusal later means that an operator is working on the server, and it passes.)
- */
-export async function guardOpening<Answer>(run: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await run()
-  } catch (error) {
-    const driver = unwrap(error)
-    throw refusedState.test(codeOf(driver) ?? '') ? refusal(driver) : toStorageError(error)
-  }
+function toStorageError(error: unknown): Error {
+  if (error instanceof TokenServiceError) return error
+  const driver = unwrap(error)
+  return isUnavailable(driver)
+    ? unavailable(driver)
+    : new StatementError('A statement failed unexpectedly', { cause: evidence(driver) })
 }
 
-/**
- * For the first connection, within `guardOpening`. No statement of ours has run yet, so every error but an unavailable
- * server is a refusal. Some refusals come from the driver and have no SQLSTATE: a server without TLS, a certificate
- * that is not trusted.
- */
-export async function guardConnecting<Answer>(run: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await run()
-  } catch (error) {
-    throw isUnavailable(error) ? error : refusal(error)
-  }
-}
-
-function refusal(error: unknown): TokenServiceError {
+export function unavailable(error: unknown): TokenServiceError {
   return new TokenServiceError(
-    'ERR_CONFIGURATION',
-    'PostgreSQL refuses the connection or its role: check DATABASE_URL, and that its role may create schemas, tables and functions there.',
+    'ERR_STORAGE_UNAVAILABLE',
+    'The database is not available; try again in a moment.',
     evidence(error),
   )
 }
 
-/** Removes drizzle's wrapper. */
-function unwrap(error: unknown): unknown {
-  return error instanceof DrizzleQueryError ? error.cause : error
+/** Removes drizzle's wrapper, and ours. */
+export function unwrap(error: unknown): unknown {
+  return error instanceof DrizzleQueryError || error instanceof StatementError ? unwrap(error.cause) : error
 }
 
-function toStorageError(error: unknown): Error {
-  if (error instanceof TokenServiceError) return error
-  const driver = unwrap(error)
-  if (isUnavailable(driver))
-    return new TokenServiceError(
-      'ERR_STORAGE_UNAVAILABLE',
-      'The database is not available; try again in a moment.',
-      evidence(driver),
-    )
-  return new Error('A statement failed unexpectedly', { cause: evidence(driver) })
-}
-
-function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return fileFaultOf(error) !== undefined
+  if (fileMessage.test(error.message)) return true
   const code = codeOf(error)
   if (code !== undefined) return networkCodes.has(code) || unavailableState.test(code)
   if (error instanceof AggregateError) return error.errors.some(isUnavailable)
@@ -107,10 +86,18 @@ function isUnavailable(error: unknown): boolean {
  */
 export function evidence(error: unknown): Error {
   const driver = unwrap(error)
-  if (!(driver instanceof Error)) return new Error(typeof driver)
   const code = codeOf(driver)
-  const { message } = driver
-  return new Error(code === undefined || message.startsWith(code) ? message : `${code}: ${message}`)
+  const words = wordsOf(driver).replace(tokenLookalike, '[token]').replaceAll(/\s+/g, ' ')
+  const message = code === undefined || words.startsWith(code) ? words : `${code}: ${words}`
+  return Object.assign(new Error(message), code !== undefined && { code })
+}
+
+/** What is thrown need not be an `Error`: PGlite's file system throws objects that have a number and no message. */
+function wordsOf(error: unknown): string {
+  if (error instanceof Error) return error.message
+  if (typeof error === 'string') return error
+  const fault = fileFaultOf(error)
+  return fault === undefined ? typeof error : `${fault.errno}: ${fault.words}`
 }
 
 export function codeOf(error: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { TokenServiceError } from '../../tokens/errors.ts'
@@ -32,13 +32,22 @@ export async function lockFolder(folder: string): Promise<{ release(): Promise<v
 
 /** The process that creates the file holds the folder: of several that try, the file system lets one succeed. */
 async function create(path: string, content: string): Promise<boolean> {
+  const file = await open(path, 'wx', 0o600).catch(ignoreExisting)
+  if (file === undefined) return false
   try {
-    await writeFile(path, content, { flag: 'wx', mode: 0o600 })
+    await file.writeFile(content)
     return true
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
+    // The disk is full. A file without content would lock the folder for ever, as it names no process that can end.
+    await rm(path, { force: true })
     throw error
+  } finally {
+    await file.close()
   }
+}
+
+function ignoreExisting(error: unknown): undefined {
+  if (codeOf(error) !== 'EEXIST') throw error
 }
 
 async function removeStale(folder: string, path: string): Promise<void> {

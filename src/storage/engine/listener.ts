@@ -85,7 +85,8 @@ async function listenOnce(options: ListenerOptions, signal: AbortSignal, onListe
   })
   try {
     await Promise.race([client.connect(), lost])
-    await Promise.race([client.query(`listen ${channel}`), lost])
+    // A server must not end the session because it waits.
+    await Promise.race([client.query(`set idle_session_timeout = 0; listen ${channel}`), lost])
     onListening()
     for (;;) {
       onChange()

@@ -2,35 +2,36 @@ import { randomUUID } from 'node:crypto'
 import { Socket } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
 import * as schema from '../schema.ts'
+import { assertSession } from './assert-server.ts'
 import type { Background, Database, DatabaseOptions, PostgresLocation } from './database.ts'
-import { evidence, guardConnecting, guardOpening } from './errors.ts'
+import { evidence } from './errors.ts'
 import { guardOf, openIdentity } from './identity.ts'
 import { channel, startListener } from './listener.ts'
-import { applyMissing, migrationsFolder } from './migrations.ts'
 import { createLocalNotifications, createNotifier, type Notifications } from './notifications.ts'
-import { keyLookupSettings } from './planner-settings.ts'
+import { guardOpening } from './opening-errors.ts'
+import { migratePostgres } from './postgres-migration.ts'
 import { repairRestoredRows } from './restored.ts'
-
-const migrationLock = 7_236_541_002
+import { connectionOptions } from './session-settings.ts'
 
 export async function openPostgres(
   location: PostgresLocation,
   { allowRestored, emit = dropEvents, statementTimeoutMs = 15_000 }: DatabaseOptions,
 ): Promise<Database> {
   const { url, directUrl } = location
-  const migrations = await guardOpening(() => migratePostgres(directUrl))
+  const migrations = await guardOpening(location, () => migratePostgres(directUrl))
   const isPooled = url !== directUrl
   // A pooler accepts no settings; behind it Postgres plans each statement each time, by the current size of the tables.
-  const limits = { max: 10, query_timeout: statementTimeoutMs }
-  const pool = openPool(url, isPooled ? limits : { ...limits, options: keyLookupSettings }, emit)
+  const connect = (purpose: Purpose, config: pg.PoolConfig) =>
+    openPool(isPooled ? { connectionString: url, ...config } : { ...withOptions(url, purpose), ...config }, emit)
+  const pool = connect('lookups', { max: 10, query_timeout: statementTimeoutMs })
   const db = drizzle(pool, { schema })
-  const scanPool = openPool(url, { max: 4, query_timeout: statementTimeoutMs }, emit)
-  const background = openBackground(url, isPooled, emit)
-  const identity = await guardOpening(async () => {
+  const scanPool = connect('scans', { max: 4, query_timeout: statementTimeoutMs })
+  const background = openBackground((config) => connect('background', config))
+  const identity = await guardOpening(location, async () => {
+    await assertSession(db)
     const opened = await openIdentity(db, { allowRestored, emit })
     await repairRestoredRows({ db })
     return opened
@@ -64,9 +65,8 @@ export async function openPostgres(
  * `query_timeout`: a server that stops answering must not block a request for ever. The caller gets an error: the
  * outcome is unknown.
  */
-function openPool(url: string, config: pg.PoolConfig, emit: EmitEvent): pg.Pool {
+function openPool(config: pg.PoolConfig, emit: EmitEvent): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: url,
     application_name: 'invalidate-token',
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
@@ -80,19 +80,15 @@ function openPool(url: string, config: pg.PoolConfig, emit: EmitEvent): pg.Pool 
 
 const backgroundTimeoutMs = 600_000
 
-/**
- * One connection for scans that no request waits for. The server checks each second whether it is still there, so that
- * a scan that was cancelled does not go on.
- */
-function openBackground(url: string, isPooled: boolean, emit: EmitEvent): Background & { close(): Promise<void> } {
-  const options = isPooled ? {} : { options: '-c client_connection_check_interval=1000' }
+/** One connection for scans that no request waits for. */
+function openBackground(connect: (config: pg.PoolConfig) => pg.Pool): Background & { close(): Promise<void> } {
   const sockets = new Set<Socket>()
   const stream = () => {
     const socket = new Socket()
     sockets.add(socket)
     return socket.once('close', () => sockets.delete(socket))
   }
-  const pool = openPool(url, { max: 1, query_timeout: backgroundTimeoutMs, stream, ...options }, emit)
+  const pool = connect({ max: 1, query_timeout: backgroundTimeoutMs, stream })
   const cancel = () => {
     for (const socket of sockets) socket.destroy()
   }
@@ -148,33 +144,20 @@ function openNotifications(
   return { notify, listen, close }
 }
 
+type Purpose = keyof typeof connectionOptions
+
+/**
+ * Our options come after those of the url, and so prevail. The url then has none: for the driver, those of the url would
+ * replace ours.
+ */
+function withOptions(url: string, purpose: Purpose): Pick<pg.PoolConfig, 'connectionString' | 'options'> {
+  const direct = new URL(url)
+  const given = direct.searchParams.get('options') ?? ''
+  direct.searchParams.delete('options')
+  return { connectionString: direct.href, options: `${given} ${connectionOptions[purpose]}`.trim() }
+}
+
 function describeUrl(url: string): string {
   const { hostname, port, pathname } = new URL(url)
   return `${hostname}:${port || '5432'}${pathname}`
-}
-
-/**
- * Brings the tables up to date and returns the names of the migrations that it applied. Any number of processes may do
- * so at the same time.
- *
- * Drizzle's migrator takes no lock (of twenty processes that started together, nineteen failed), so an advisory lock is
- * held around it. The lock is held on a connection of its own: a session's lock always ends with its connection.
- */
-export async function migratePostgres(url: string): Promise<readonly string[]> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'invalidate-token migrations',
-    connectionTimeoutMillis: 5_000,
-  })
-  client.on('error', () => {
-    // The running query rejects as well; without a listener for `error` the process would end.
-  })
-  await guardConnecting(() => client.connect())
-  try {
-    await client.query('select pg_advisory_lock($1)', [migrationLock])
-    const db = drizzle(client, { schema })
-    return await applyMissing(db, () => migrate(db, { migrationsFolder }))
-  } finally {
-    await client.end()
-  }
 }
