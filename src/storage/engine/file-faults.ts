@@ -49,6 +49,13 @@ const wasmErrnos: Readonly<Record<number, string>> = {
   75: 'EXDEV',
 }
 
+/** The number in PGlite's file system of an error of Node's; EIO for what has none there. */
+export function wasmErrnoOf(error: unknown): number {
+  const errno = fileFaultOf(error)?.errno
+  const [number] = Object.entries(wasmErrnos).find(([, name]) => name === errno) ?? [29]
+  return Number(number)
+}
+
 /** Undefined for what is not the refusal of a file operation. */
 export function fileFaultOf(error: unknown): FileFault | undefined {
   if (typeof error !== 'object' || error === null) return undefined
