@@ -1,6 +1,6 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import type { Database } from '../../src/storage/engine/database.ts'
+import { type Database, databaseClock } from '../../src/storage/engine/database.ts'
 import { migratePostgres } from '../../src/storage/engine/postgres-migration.ts'
 import { connectionOptions } from '../../src/storage/engine/session-settings.ts'
 import { prepareFind } from '../../src/storage/find.ts'
@@ -119,6 +119,7 @@ function databaseOn(client: pg.Client, scanner = client): Database {
     migrations: [],
     description: 'the benchmark’s database',
     statementName: (name) => name,
+    clock: databaseClock,
     ping: nothing,
     close: nothing,
     emit: () => undefined,

@@ -1426,15 +1426,19 @@ with "asked" as (
 "locked" as (select lock_names_shared($14::text[], $15::text[])),
 "checked" as (select outdated_clients($16::text[], $17::bigint[]) as outdated from locked),
 "numbered" as (
-  select asked.*, nextval('revision') as id from checked cross join asked where asked.place <> all(checked.outdated)
+  select asked.*, nextval('revision') as id, clock_timestamp() as inserted_at
+  from checked
+  cross join asked
+  where asked.place <> all(checked.outdated)
 ),
 "inserted" as (
   insert into token_pairs (
-    slot, id, session_id, realm, username, client_id, scopes, issued_at, access_expires_at, expires_at, access_digest,
-    refresh_digest, device_label, user_agent, ip_address
+    slot, id, session_id, realm, username, client_id, scopes, issued_at, session_started_at, access_expires_at,
+    expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address
   )
-  select slot, id, id, realm, username, client_id, scopes, issued_at, access_expires_at, expires_at, access_digest,
-    refresh_digest, device_label, user_agent, ip_address
+  select slot, id, id, realm, username, client_id, scopes, issued_at,
+    case when abs(extract(epoch from inserted_at - issued_at)) > 0.1 then inserted_at end, access_expires_at,
+    expires_at, access_digest, refresh_digest, device_label, user_agent, ip_address
   from numbered
   order by id
 )

@@ -127,9 +127,10 @@ async function readScope(database: Database, asked: InvalidationScope): Promise<
 /**
  * The bound that covers every login of a scope made before an instant: one above the last of them.
  *
- * The clock that stamped a login selects the row; from then on revisions alone decide. A revision is taken under the
- * scope's lock first, so that logins under way have been committed by then and are seen. Logins made at the same time
- * get their revisions in any order, so one stamped at the instant or after it may end with one stamped before it.
+ * The database's clock selects the row (to a tenth of a second, as `prepareIssue` stamps logins); from then on revisions
+ * alone decide. A revision is taken under the scope's lock first, so that logins under way have been committed by then and
+ * are seen. Logins made at the same time get their revisions in any order, so one stamped at the instant or after it may
+ * end with one stamped before it.
  */
 async function boundBefore(database: Database, scope: Scope, instant: Date): Promise<number | undefined> {
   const revision = await nextRevision(database, scope)

@@ -62,7 +62,10 @@ export const tokenPairs = pgTable(
     scopes: text('scopes').notNull(),
     accessDigest: bytes('access_digest').notNull(),
     refreshDigest: bytes('refresh_digest'),
-    /** When the login was made. Null in the first pair, which may have been removed long before the others. */
+    /**
+     * When the login was made, in each pair, because the first may have been removed long before the others. Null in the
+     * first pair if its `issued_at` is right by the database's clock.
+     */
     sessionStartedAt: instant('session_started_at'),
     /** What the login service said of the device. */
     deviceLabel: text('device_label'),

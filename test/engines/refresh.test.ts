@@ -1,5 +1,8 @@
+import { getTableColumns } from 'drizzle-orm'
 import { describe, expect, test } from 'vitest'
+import { instantOf } from '../../src/storage/columns.ts'
 import { lostRace, prepareRefresh } from '../../src/storage/refresh.ts'
+import { revocationColumns } from '../../src/storage/revocation-columns.ts'
 import { revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import type { RefreshAnswer, RefreshTerms, TermsNotMet } from '../../src/tokens/refresh.ts'
@@ -99,7 +102,7 @@ describe('after the grace window', () => {
     const answers = await twenty(() => refresh(pair))
 
     for (const answer of answers) expect(answer.outcome).toBe('refused')
-    const log = await service.database.db.select().from(revocations)
+    const log = await service.database.db.select(revocationColumns).from(revocations)
     expect(log.reduce((sum, { invalidated }) => sum + (invalidated ?? 0), 0)).toBe(4)
     for (const row of log) expect(row).toMatchObject({ selector: 'session', caller: 'system:refresh-token-reuse' })
   })
@@ -179,7 +182,9 @@ test('a refused refresh leaves no row', async () => {
 test('the successor cannot be derived from the database and an old access token', async () => {
   const pair = await issue()
   const successor = successorOf(await refresh(pair))
-  const [spent] = await service.database.db.select().from(spentRefreshTokens)
+  const [spent] = await service.database.db
+    .select({ ...getTableColumns(spentRefreshTokens), spentAt: instantOf(spentRefreshTokens.spentAt) })
+    .from(spentRefreshTokens)
   if (spent === undefined) throw new Error('nothing was spent')
 
   const fromAccessToken = readToken(pair.accessToken)?.deriveSuccessor(spent.salt)

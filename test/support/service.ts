@@ -108,9 +108,13 @@ export async function openTestService(): Promise<TestService> {
   const migrated = inject('migratedDatabase')
   const reports: ServiceEvent[] = []
   const emit = (event: ServiceEvent) => void reports.push(event)
-  const { database, url, drop } = await (migrated.kind === 'pglite'
-    ? openPglite(migrated, emit)
-    : openPostgres(migrated, emit))
+  const {
+    database: opened,
+    url,
+    drop,
+  } = await (migrated.kind === 'pglite' ? openPglite(migrated, emit) : openPostgres(migrated, emit))
+  // The database's clock is the test's too: it shows what the caller of an issue says that it is.
+  const database = { ...opened, clock: sql`asked.issued_at` }
   const clock = createTestClock()
   const clients = createClientStore(database)
   const another = (changed: Partial<Lifetimes> = {}) =>

@@ -1,4 +1,4 @@
-import type { ExtractTablesWithRelations } from 'drizzle-orm'
+import { type ExtractTablesWithRelations, type SQL, sql } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type { EmitEvent } from '../../events/events.ts'
 import type { TokenServiceError } from '../../tokens/errors.ts'
@@ -7,6 +7,9 @@ import type { Notifications } from './notifications.ts'
 
 /** The drizzle connection of either engine, embedded or Postgres. */
 export type Db = PgDatabase<PgQueryResultHKT, typeof schema, ExtractTablesWithRelations<typeof schema>>
+
+/** The time of day, and not the beginning of the transaction: that may have waited for a lock since. */
+export const databaseClock = sql`clock_timestamp()`
 
 export interface Database {
   readonly db: Db
@@ -19,6 +22,8 @@ export interface Database {
    * may go to another server connection, on which no statement was prepared under that name.
    */
   statementName(name: string): string
+  /** The instant by the clock that all processes share, as an expression: `databaseClock`, but in tests. */
+  readonly clock: SQL
   /**
    * For statements that may read a large part of a table. Postgres plans them by the current size of the tables; it
    * plans all other statements to read by key.

@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/pglite'
 import { dropEvents } from '../../events/events.ts'
 import * as schema from '../schema.ts'
-import type { Database, DatabaseOptions, IdentityWatch } from './database.ts'
+import { type Database, type DatabaseOptions, databaseClock, type IdentityWatch } from './database.ts'
 import { guardFolder, ignoreFailure, takeFolder } from './embedded-folder.ts'
 import { FolderFiles } from './folder-files.ts'
 import { guardOf, openIdentity, watchIdentity } from './identity.ts'
@@ -64,6 +64,7 @@ export function embeddedDatabase(engine: PGlite, { description, emit, release, .
     migrations: [],
     notifications: createLocalNotifications(),
     statementName: (name) => name,
+    clock: databaseClock,
     // The embedded engine plans each statement each time, by the current size of the tables.
     scanner: db,
     // One statement runs at a time, and none can be cancelled.

@@ -57,7 +57,7 @@ function toOpeningError(error: unknown): unknown {
 }
 
 const access =
-  'PostgreSQL does not let us in, or not do what we must: check DATABASE_URL, and that its role may create schemas, tables and functions there.'
+  'PostgreSQL refuses the connection or its role: check DATABASE_URL, and that its role may create schemas, tables and functions there.'
 
 /** By SQLSTATE: what the operator can do. The server's words stand behind it. */
 function adviceFor(error: unknown): string | undefined {

@@ -6,7 +6,13 @@ import pg from 'pg'
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
 import * as schema from '../schema.ts'
 import { assertSession } from './assert-server.ts'
-import type { Background, Database, DatabaseOptions, PostgresLocation } from './database.ts'
+import {
+  type Background,
+  type Database,
+  type DatabaseOptions,
+  databaseClock,
+  type PostgresLocation,
+} from './database.ts'
 import { evidence } from './errors.ts'
 import { guardOf, openIdentity } from './identity.ts'
 import { channel, startListener } from './listener.ts'
@@ -48,6 +54,7 @@ export async function openPostgres(
     identity,
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
+    clock: databaseClock,
     scanner: drizzle(scanPool, { schema }),
     background,
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
