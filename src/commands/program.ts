@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { holdsToken } from '../tokens/token.ts'
+import { version } from '../version.ts'
 import { defineClient } from './client.ts'
 import { CommandFault, describeFault, exitCodes } from './fault.ts'
 import { defineInvalidate } from './invalidate.ts'
@@ -24,7 +24,7 @@ export async function run(args: readonly string[]): Promise<number> {
 function createProgram(): Command {
   const program = new Command('invalidate-token')
     .description('Ends tokens: at once, everywhere, and with an exact account of what was ended.')
-    .version(readVersion())
+    .version(version)
     .exitOverride()
     // `report` writes all errors, as text or as JSON.
     .configureOutput({ outputError: () => undefined })
@@ -92,11 +92,4 @@ function report(error: unknown, asJson: boolean): number {
   const { code, message, exitCode } = describeFault(error)
   process.stderr.write(asJson ? `${JSON.stringify({ error: { code, message } })}\n` : `${message}\n`)
   return exitCode
-}
-
-function readVersion(): string {
-  const { version }: { readonly version: string } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  )
-  return version
 }

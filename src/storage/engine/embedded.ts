@@ -9,6 +9,7 @@ import { FolderFiles } from './folder-files.ts'
 import { guardOf, openIdentity, watchIdentity } from './identity.ts'
 import { migrate } from './migrations.ts'
 import { createLocalNotifications } from './notifications.ts'
+import { readPgliteFiles } from './pglite-files.ts'
 import { repairRestoredRows } from './restored.ts'
 
 /**
@@ -20,7 +21,8 @@ export async function openEmbedded(folder: string, options: DatabaseOptions = {}
   const taken = await guardFolder(folder, () => takeFolder(folder, mustExist))
   let engine: PGlite | undefined
   try {
-    const opened = await guardFolder(folder, () => PGlite.create({ fs: new FolderFiles(taken.dataDir) }))
+    const files = await readPgliteFiles()
+    const opened = await guardFolder(folder, () => PGlite.create({ ...files, fs: new FolderFiles(taken.dataDir) }))
     engine = opened
     const { migrations, identity } = await guardFolder(folder, async () => {
       const prepared = await prepare(opened, { allowRestored, emit })
