@@ -4,7 +4,7 @@
 -- First what takes long. Until it is made, readers go on.
 CREATE INDEX "token_pairs_client" ON "token_pairs" USING btree (hashtext(client_id),(session_id >> 12));--> statement-breakpoint
 -- Then all locks that readers wait for, together. Processes of before lock the view and the log in either order, so to take
--- them one by one would deadlock with them; and whoever waits for such a lock keeps all others away meanwhile. So it waits
+-- them one by one would deadlock with them; and a statement that waits for such a lock makes all others wait. So it waits
 -- for 200 ms at a time, and in between lets the others finish. (The view is locked by changing nothing of it: "lock table"
 -- would lock its tables too.)
 do $$
