@@ -7,10 +7,27 @@ import { badInput } from '../tokens/input-fault.ts'
 import { parseInstant } from '../tokens/instant.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 
-/** What every resolver gets: the verbs and the caller. */
+/** What every resolver gets: the verbs, the caller, and whether anybody still waits for the answer. */
 export interface GraphContext {
   readonly tokens: Tokens
   readonly caller: Caller
+  /** Aborts once nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+}
+
+interface GraphRequest extends Omit<GraphContext, 'signal'> {
+  readonly request: { readonly signal: AbortSignal }
+}
+
+/** The context of an operation. The signal is read from the request only when a resolver needs it. */
+export function graphContext({ tokens, caller, request }: GraphRequest): GraphContext {
+  return {
+    tokens,
+    caller,
+    get signal() {
+      return request.signal
+    },
+  }
 }
 
 export type Builder = ReturnType<typeof createBuilder>

@@ -1,7 +1,8 @@
 import type { Credentials } from '../tokens/authenticate.ts'
-import { anonymous, type Caller } from '../tokens/caller.ts'
+import { anonymous, type Caller, callerLabel } from '../tokens/caller.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Tokens } from '../tokens/tokens.ts'
+import type { RequestContext } from './request-context.ts'
 
 /**
  * Reads the credentials of an `Authorization` header; undefined when there is no header.
@@ -28,10 +29,27 @@ function readCredentials(header: string | null): Credentials | undefined {
   }
 }
 
+/** What authenticates a request: the verbs, and what is known of the request. */
+export interface Authentication {
+  readonly tokens: Tokens
+  readonly context: RequestContext
+}
+
+/**
+ * The caller with these credentials. Every way in authenticates by this function and no other.
+ *
+ * @throws TokenServiceError ERR_UNAUTHENTICATED
+ */
+export async function authenticate({ tokens, context }: Authentication, credentials: Credentials): Promise<Caller> {
+  const caller = await tokens.authenticate(credentials)
+  context.findings.caller = callerLabel(caller)
+  return caller
+}
+
 /** The caller of a request with this `Authorization` header: anonymous when there is no header. */
-export async function authenticateHeader(tokens: Tokens, header: string | null): Promise<Caller> {
+export async function authenticateHeader(authentication: Authentication, header: string | null): Promise<Caller> {
   const credentials = readCredentials(header)
-  return credentials === undefined ? anonymous : tokens.authenticate(credentials)
+  return credentials === undefined ? anonymous : authenticate(authentication, credentials)
 }
 
 /**
@@ -41,15 +59,15 @@ export async function authenticateHeader(tokens: Tokens, header: string | null):
  *
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  */
-export async function authenticateEncodedHeader(tokens: Tokens, header: string): Promise<Caller> {
+export async function authenticateEncodedHeader(authentication: Authentication, header: string): Promise<Caller> {
   const plain = readCredentials(header)
   const decoded = plain?.kind === 'client' && splitHeader(header).scheme === 'basic' ? decodeClient(plain) : undefined
-  if (decoded === undefined) return authenticateHeader(tokens, header)
+  if (decoded === undefined) return authenticateHeader(authentication, header)
   try {
-    return await tokens.authenticate(decoded)
+    return await authenticate(authentication, decoded)
   } catch (error) {
     if (error instanceof TokenServiceError && error.code === 'ERR_UNAUTHENTICATED')
-      return authenticateHeader(tokens, header)
+      return authenticateHeader(authentication, header)
     throw error
   }
 }

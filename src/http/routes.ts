@@ -10,6 +10,7 @@ import { createGraphqlHandler, isEventStream } from './graphql/route.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
+import type { RouteHandler } from './request-context.ts'
 
 /** The path of GraphQL and GraphiQL. */
 export const endpoint = '/graphql'
@@ -31,12 +32,10 @@ export interface RoutesDependencies {
   readonly emit: EmitEvent
 }
 
-export type Handler = (request: Request) => Promise<Response>
-
 interface Route {
   readonly method: string
   readonly path: string
-  readonly handle: Handler
+  readonly handle: RouteHandler
 }
 
 /**
@@ -48,7 +47,7 @@ export interface Routes {
   readonly admit: Admit | undefined
   readonly fastPath: FastPath
   /** Answers any request that was admitted: by its route, or by 404 or 405. */
-  readonly answer: Handler
+  readonly answer: RouteHandler
   readonly table: readonly Route[]
 }
 
@@ -76,7 +75,7 @@ function graphqlRoutes(dependencies: RoutesDependencies & { readonly schema: Gra
     {
       method: 'GET',
       path: endpoint,
-      handle: (request) => (wantsPage(request) ? graphiql(request) : graphql(request)),
+      handle: (request, context) => (wantsPage(request) ? graphiql(request) : graphql(request, context)),
     },
     { method: 'POST', path: endpoint, handle: graphql },
     { method: 'OPTIONS', path: endpoint, handle: graphql },
@@ -90,7 +89,7 @@ function elasticsearchRoutes(dependencies: RoutesDependencies): readonly Route[]
     {
       method: 'GET',
       path: '/',
-      handle: (request) => (wantsPage(request) ? redirectToGraphiql() : describeService(request)),
+      handle: (request, context) => (wantsPage(request) ? redirectToGraphiql() : describeService(request, context)),
     },
     { method: 'GET', path: '/_security/_authenticate', handle: describeCaller },
     { method: 'POST', path: '/_security/oauth2/token', handle: getToken },
@@ -128,7 +127,10 @@ function operationsRoutes(dependencies: RoutesDependencies): readonly Route[] {
 function addHeadRoutes(routes: readonly Route[]): readonly Route[] {
   return routes.flatMap((route) => {
     if (route.method !== 'GET') return [route]
-    return [route, { ...route, method: 'HEAD', handle: async (request) => withoutContent(await route.handle(request)) }]
+    return [
+      route,
+      { ...route, method: 'HEAD', handle: async (...given) => withoutContent(await route.handle(...given)) },
+    ]
   })
 }
 
@@ -141,15 +143,15 @@ async function withoutContent(answer: Response): Promise<Response> {
   return new Response(null, { status: answer.status, headers })
 }
 
-function createRouter(table: readonly Route[]): Handler {
+function createRouter(table: readonly Route[]): RouteHandler {
   const handlers = new Map(table.map(({ method, path, handle }) => [`${method} ${path}`, handle]))
-  return async (request) => {
+  return async (request, context) => {
     const { pathname } = new URL(request.url)
     const { method } = request
     const handle = handlers.get(`${method} ${pathname}`)
-    if (handle !== undefined && method !== 'OPTIONS') return handle(request)
+    if (handle !== undefined && method !== 'OPTIONS') return handle(request, context)
     const methods = table.filter(({ path }) => path === pathname).map((route) => route.method)
-    const answer = handle === undefined ? refuse(methods) : await handle(request)
+    const answer = handle === undefined ? refuse(methods) : await handle(request, context)
     if (methods.length > 0) answer.headers.set('allow', methods.join(', '))
     return method === 'HEAD' ? withoutContent(answer) : answer
   }

@@ -5,7 +5,8 @@ import type { EmitEvent } from '../events/events.ts'
 import type { Refusal, RequestFacts } from '../http/admission.ts'
 import type { FastAnswer } from '../http/graphql/fast-path.ts'
 import { isEventStream } from '../http/graphql/route.ts'
-import { endpoint, type Handler, type Routes } from '../http/routes.ts'
+import { createRequestContext, type RequestContext, type RouteHandler } from '../http/request-context.ts'
+import { endpoint, type Routes } from '../http/routes.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import { createOpenRequests, type OpenRequests } from './open-requests.ts'
 import { refuseRepeatedField } from './repeated-field.ts'
@@ -43,7 +44,8 @@ export interface RunningServer {
 export async function startServer({ routes, port, host, emit }: ServerOptions): Promise<RunningServer> {
   let isStopping = false
   const openRequests = createOpenRequests()
-  const paths: Paths = { routes, adapter: createServerAdapter(routes.answer), openRequests, emit }
+  const adapter = createServerAdapter<ServerContext>((request, { context }) => routes.answer(request, context))
+  const paths: Paths = { routes, adapter, openRequests, emit }
   const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
   // A request without `Host` is refused by `refuse`: node:http would answer it without a body.
   const server = createServer({ ...timeouts, requireHostHeader: false }, (request, response) => {
@@ -86,9 +88,26 @@ function takesFastPath({ method, url, headers }: IncomingMessage, { fastPath }: 
   return method === 'POST' && url === endpoint && fastPath.accepts(headers)
 }
 
+/** What the adapter passes on beside the request. */
+interface ServerContext {
+  readonly context: RequestContext
+}
+
+function contextOf({ headers, socket }: IncomingMessage, response: ServerResponse): RequestContext {
+  const openSignal = () => {
+    const disconnect = new AbortController()
+    const abort = () => disconnect.abort()
+    if (response.closed) abort()
+    else response.once('close', abort)
+    return disconnect.signal
+  }
+  const givenId = headers['x-request-id']
+  return createRequestContext({ givenId: [givenId].flat()[0], address: socket.remoteAddress, openSignal })
+}
+
 /** What both paths need. Made once, not for each request. */
 interface Paths extends Pick<ServerOptions, 'routes' | 'emit'> {
-  readonly adapter: ReturnType<typeof createServerAdapter>
+  readonly adapter: ReturnType<typeof createServerAdapter<ServerContext>>
   readonly openRequests: OpenRequests
 }
 
@@ -99,7 +118,9 @@ async function answerByFullPath(
   { adapter, openRequests, emit }: Paths,
 ): Promise<void> {
   try {
-    const answer = await adapter.handleNodeRequestAndResponse(request, response, {})
+    const answer = await adapter.handleNodeRequestAndResponse(request, response, {
+      context: contextOf(request, response),
+    })
     if (isEventStream(answer)) openRequests.markStream(response)
     await write(response, answer)
   } catch (error) {
@@ -114,11 +135,10 @@ async function answerByFastPath(
 ): Promise<void> {
   try {
     const body = await readBody(request)
-    const fastAnswer = await routes.fastPath.answer(request.headers, body)
+    const context = contextOf(request, response)
+    const fastAnswer = await routes.fastPath.answer(request.headers, body, context)
     if (fastAnswer !== undefined) return writeWhole(response, fastAnswer)
-    const disconnect = new AbortController()
-    response.once('close', () => disconnect.abort())
-    const answer = await callHandler(routes.answer, request, { body, signal: disconnect.signal })
+    const answer = await callHandler(routes.answer, request, { body, context })
     if (isEventStream(answer)) openRequests.markStream(response)
     await write(response, answer)
   } catch (error) {
@@ -184,15 +204,17 @@ interface WholeAnswer extends Omit<FastAnswer, 'body'> {
 
 /** The fast path has already read the body, so the full path gets a new request with the same body. */
 function callHandler(
-  handler: Handler,
+  handler: RouteHandler,
   { headers }: IncomingMessage,
-  { body, signal }: { readonly body: Uint8Array<ArrayBuffer>; readonly signal: AbortSignal },
+  { body, context }: { readonly body: Uint8Array<ArrayBuffer>; readonly context: RequestContext },
 ): Promise<Response> {
   const { authorization, accept } = headers
   const forwarded = new Headers({ 'content-type': 'application/json', 'content-length': String(body.byteLength) })
   if (authorization !== undefined) forwarded.set('authorization', authorization)
   if (accept !== undefined) forwarded.set('accept', accept)
-  return handler(new Request(`http://localhost${endpoint}`, { method: 'POST', headers: forwarded, body, signal }))
+  const { signal } = context
+  const repeated = new Request(`http://localhost${endpoint}`, { method: 'POST', headers: forwarded, body, signal })
+  return handler(repeated, context)
 }
 
 function readBody(request: IncomingMessage): Promise<Buffer<ArrayBuffer>> {

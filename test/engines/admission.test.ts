@@ -85,8 +85,8 @@ interface Served {
 async function serve(admit: Admit | undefined): Promise<Served> {
   const { emit, ...rest } = dependencies(admit)
   const routes = createRoutes({ ...rest, emit })
-  const answer: typeof routes.fastPath.answer = async (headers, bytes) => {
-    const fastAnswer = await routes.fastPath.answer(headers, bytes)
+  const answer: typeof routes.fastPath.answer = async (...given) => {
+    const fastAnswer = await routes.fastPath.answer(...given)
     if (fastAnswer !== undefined) fastAnswers++
     return fastAnswer
   }

@@ -4,7 +4,8 @@ import { inspect } from 'node:util'
 import { sql } from 'drizzle-orm'
 import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createRoutes, type Handler } from '../../src/http/routes.ts'
+import type { RouteHandler } from '../../src/http/request-context.ts'
+import { createRoutes } from '../../src/http/routes.ts'
 import { startServer } from '../../src/server/server.ts'
 import { startRetention } from '../../src/storage/retention.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
@@ -136,7 +137,7 @@ describe('at the server', () => {
   const operation = JSON.stringify({ query: '{ __typename }' })
   const accept = 'text/event-stream'
 
-  async function serve(answer: Handler) {
+  async function serve(answer: RouteHandler) {
     const emit = service.reports.push.bind(service.reports)
     const routes = createRoutes({ tokens: service.tokens, assertReady: service.database.ping, emit })
     return startServer({ routes: { ...routes, answer }, emit, port: 0, host: '127.0.0.1' })

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
 import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
+import { createRequestContext } from '../../src/http/request-context.ts'
 import { admin, asAdmin, useTestService } from '../support/service.ts'
 
 const service = useTestService()
@@ -33,7 +34,8 @@ async function answerByFullPath(body: string | Uint8Array<ArrayBuffer>, headers:
 async function answerByFastPath(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer | undefined> {
   const bytes = Buffer.from(body)
   if (!fastPath.accepts({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
-  return fastPath.answer(headers, bytes)
+  const context = createRequestContext({ openSignal: () => new AbortController().signal })
+  return fastPath.answer(headers, bytes, context)
 }
 
 /** Replaces tokens, ids and instants, which differ from pair to pair. */

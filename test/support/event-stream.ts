@@ -1,4 +1,5 @@
-import type { Handler } from '../../src/http/handler.ts'
+/** A handler, or `fetch`. */
+type Send = (request: Request) => Promise<Response>
 
 /** A GraphQL subscription over server-sent events, read one event at a time. */
 export interface EventStream {
@@ -20,7 +21,7 @@ export interface SubscribeOptions {
 }
 
 /** Subscribes through a handler; `fetch` as the handler reaches a running service. */
-export async function subscribe(handler: Handler, options: SubscribeOptions): Promise<EventStream> {
+export async function subscribe(send: Send, options: SubscribeOptions): Promise<EventStream> {
   const { query, variables, authorization, method = 'POST', url = 'http://localhost/graphql' } = options
   const headers = new Headers({ accept: 'text/event-stream', 'content-type': 'application/json' })
   if (authorization !== undefined) headers.set('authorization', authorization)
@@ -28,7 +29,7 @@ export async function subscribe(handler: Handler, options: SubscribeOptions): Pr
     method === 'POST'
       ? new Request(url, { method, headers, body: JSON.stringify({ query, variables }) })
       : new Request(`${url}?${new URLSearchParams({ query })}`, { headers })
-  return readEvents(await handler(request))
+  return readEvents(await send(request))
 }
 
 /** Reads the body of a response as server-sent events. */

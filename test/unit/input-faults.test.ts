@@ -6,6 +6,7 @@ import { nameField as nameForGraphql } from '../../src/graph/field-names.ts'
 import { createSchema } from '../../src/graph/schema.ts'
 import { ElasticsearchError, toElasticsearchError } from '../../src/http/elasticsearch/error.ts'
 import { withErrorAnswers } from '../../src/http/oauth/answer.ts'
+import { contextOfRequest } from '../../src/http/request-context.ts'
 import { TokenServiceError } from '../../src/tokens/errors.ts'
 import { badInput, type InputFault, type InputField } from '../../src/tokens/input-fault.ts'
 
@@ -18,7 +19,8 @@ const wordings = {
   graphql: (error: TokenServiceError) => createErrorPresenter(schema, emit)(error).message,
   elasticsearch: (error: TokenServiceError) => toElasticsearchError(error, emit).message,
   oauth: async (error: TokenServiceError) => {
-    const response = await withErrorAnswers(() => Promise.reject(error), emit)(new Request('http://localhost/'))
+    const request = new Request('http://localhost/')
+    const response = await withErrorAnswers(() => Promise.reject(error), emit)(request, contextOfRequest(request))
     const { error_description: description } = await response.json()
     return description
   },

@@ -1,5 +1,6 @@
 import type { EmitEvent } from '../../events/events.ts'
 import { answerHeaders } from '../answer-headers.ts'
+import type { RequestContext, RouteHandler } from '../request-context.ts'
 import { toElasticsearchError } from './error.ts'
 
 /** What a verb answers, before it is written in the format that the client accepts. */
@@ -9,15 +10,15 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
 }
 
-export type Verb = (request: Request) => Promise<Answer>
+export type Verb = (request: Request, context: RequestContext) => Promise<Answer>
 
 /**
  * Makes a route of a verb: it writes the verb's answer or error in the form that Elasticsearch's clients expect. They
  * check every success for `X-Elastic-Product`; without it they report an invalidation that has succeeded as failed.
  */
-export function toElasticsearchRoute(verb: Verb, emit: EmitEvent): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const answer = await verb(request).catch((error: unknown) => toElasticsearchError(error, emit))
+export function toElasticsearchRoute(verb: Verb, emit: EmitEvent): RouteHandler {
+  return async (request, context) => {
+    const answer = await verb(request, context).catch((error: unknown) => toElasticsearchError(error, emit))
     return write(answer, request)
   }
 }

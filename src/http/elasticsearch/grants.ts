@@ -38,8 +38,8 @@ interface GrantType {
 /** `POST /_security/oauth2/token`, which Elasticsearch calls “get token”. */
 export function createGrants(dependencies: GrantDependencies): Verb {
   const grants = new Map(Object.entries(grantsOf(dependencies)))
-  return async (request) => {
-    const principal = await identify(dependencies.tokens, request)
+  return async (request, context) => {
+    const principal = await identify({ tokens: dependencies.tokens, context }, request)
     assertKnownParameters(request)
     const fields = await readFields(request, 'token_request', names)
     const grant = grants.get(fields.grant_type ?? '')

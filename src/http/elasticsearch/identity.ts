@@ -3,8 +3,7 @@ import { clientRealm } from '../../tokens/clients.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import type { Owner } from '../../tokens/owner.ts'
 import { readToken } from '../../tokens/token.ts'
-import type { Tokens } from '../../tokens/tokens.ts'
-import { authenticateHeader, splitHeader } from '../credentials.ts'
+import { type Authentication, authenticateHeader, splitHeader } from '../credentials.ts'
 import { tokenExpired, unauthenticated, unauthorized, wrongCredentials } from './error.ts'
 
 /** A caller that has authenticated. Elasticsearch's routes have no anonymous callers. */
@@ -16,9 +15,9 @@ export type Principal = ClientCaller | OwnerCaller
  * @throws ElasticsearchError 401. An access token that was valid once gets another answer than one that never was:
  * clients refresh for the first and log in for the second. (This reveals nothing new to a caller that has the token.)
  */
-export async function identify(tokens: Tokens, request: Request): Promise<Principal> {
+export async function identify(authentication: Authentication, request: Request): Promise<Principal> {
   const header = request.headers.get('authorization')
-  const caller = await authenticateHeader(tokens, header).catch((error: unknown) => {
+  const caller = await authenticateHeader(authentication, header).catch((error: unknown) => {
     throw isUnauthenticated(error) ? rejectionOf(header) : error
   })
   if (isPrincipal(caller)) return caller

@@ -2,6 +2,7 @@ import { nothingInvalidated } from '../../tokens/coverage.ts'
 import type { InvalidationAnswer, InvalidationError, InvalidationTarget } from '../../tokens/invalidate.ts'
 import { readToken } from '../../tokens/token.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
+import type { Authentication } from '../credentials.ts'
 import type { Verb } from './dialect.ts'
 import { badRequest, type Cause, numbered } from './error.ts'
 import { assertKnownParameters, readFields } from './fields.ts'
@@ -18,26 +19,26 @@ const deprecation = {
 
 /** `DELETE /_security/oauth2/token`: all four selectors, and 404 with counts of 0 for an unknown token. */
 export function createInvalidation(tokens: Tokens): Verb {
-  return async (request) => {
-    const { status, counts } = await invalidate(tokens, request)
+  return async (request, context) => {
+    const { status, counts } = await invalidate({ tokens, context }, request)
     return { status, body: counts }
   }
 }
 
 /** The path of 6.x, whose clients read `created`: whether this request ended a token. */
 export function createLegacyInvalidation(tokens: Tokens): Verb {
-  return async (request) => {
-    const { status, counts } = await invalidate(tokens, request)
+  return async (request, context) => {
+    const { status, counts } = await invalidate({ tokens, context }, request)
     return { status, body: { created: counts.invalidated_tokens > 0, ...counts }, headers: deprecation }
   }
 }
 
-async function invalidate(tokens: Tokens, request: Request) {
-  const principal = await identify(tokens, request)
+async function invalidate(authentication: Authentication, request: Request) {
+  const principal = await identify(authentication, request)
   assertKnownParameters(request)
   const { isToken, target } = select(await readFields(request, 'invalidate_token', names))
   assertManagesTokens(principal, 'invalidate')
-  const ended = target === undefined ? noTokens : await tokens.invalidate(target, principal)
+  const ended = target === undefined ? noTokens : await authentication.tokens.invalidate(target, principal)
   // A sweep that finds no tokens is a success; an unknown token is not.
   const isUnknown = isToken && ended.invalidated + ended.previouslyInvalidated === 0
   return { status: isUnknown ? 404 : 200, counts: countsOf(ended) }

@@ -26,8 +26,8 @@ export function createElasticsearchRoutes({ tokens, authenticatePassword, emit }
 
 /** `GET /_security/_authenticate`: the caller that the credentials belong to. */
 function createCallerDescription(tokens: Tokens): Verb {
-  return async (request) => {
-    const principal = await identify(tokens, request)
+  return async (request, context) => {
+    const principal = await identify({ tokens, context }, request)
     assertKnownParameters(request)
     const body = describeUser(ownerOf(principal), scopesOf(principal), authenticationTypeOf(request))
     return { status: 200, body }
@@ -52,8 +52,8 @@ function createServiceDescription(tokens: Tokens): Verb {
     },
     tagline: 'Ends tokens at once. GraphQL and GraphiQL are at /graphql',
   }
-  return async (request) => {
-    if (request.headers.has('authorization')) await identify(tokens, request)
+  return async (request, context) => {
+    if (request.headers.has('authorization')) await identify({ tokens, context }, request)
     return { status: 200, body }
   }
 }

@@ -10,12 +10,14 @@ import {
   validate,
 } from 'graphql'
 import type { EmitEvent } from '../../events/events.ts'
+import { graphContext } from '../../graph/builder.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Caller } from '../../tokens/caller.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders } from '../answer-headers.ts'
 import { isObject, maxBodyBytes } from '../body.ts'
 import { authenticateHeader } from '../credentials.ts'
+import type { RequestContext } from '../request-context.ts'
 import { maxDocumentTokens } from './route.ts'
 
 /**
@@ -30,7 +32,7 @@ export interface FastPath {
   /** Whether a POST to the GraphQL endpoint with these headers may take the fast path. */
   accepts(headers: IncomingHttpHeaders): boolean
   /** The answer; undefined if the request must take the full path after all. */
-  answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<FastAnswer | undefined>
+  answer(headers: IncomingHttpHeaders, body: Uint8Array, context: RequestContext): Promise<FastAnswer | undefined>
 }
 
 export interface FastAnswer {
@@ -71,14 +73,18 @@ export function createFastPath({ schema, tokens, emit }: FastPathDependencies): 
 
   return { accepts, answer }
 
-  async function answer(headers: IncomingHttpHeaders, body: Uint8Array): Promise<FastAnswer | undefined> {
+  async function answer(
+    headers: IncomingHttpHeaders,
+    body: Uint8Array,
+    context: RequestContext,
+  ): Promise<FastAnswer | undefined> {
     const params = readParams(body)
     const plan = params && prepareOnce(params.query)
     if (params === undefined || plan === undefined || !isNamed(plan.operation, params.operationName)) return undefined
     const { variables: variableValues } = params
     let caller: Caller
     try {
-      caller = await authenticateHeader(tokens, headers.authorization ?? null)
+      caller = await authenticateHeader({ tokens, context }, headers.authorization ?? null)
     } catch (error) {
       return write({ errors: [error] }, headers.accept)
     }
@@ -86,7 +92,7 @@ export function createFastPath({ schema, tokens, emit }: FastPathDependencies): 
       schema,
       document: plan.document,
       variableValues,
-      contextValue: { tokens, caller },
+      contextValue: graphContext({ tokens, caller, request: context }),
     })
     // Without `data` the variables did not fit, and graphql-js has executed nothing.
     return result.data === undefined ? undefined : write(result, headers.accept)

@@ -9,10 +9,12 @@ import {
 } from 'graphql'
 import { createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
 import type { EmitEvent } from '../../events/events.ts'
+import { graphContext } from '../../graph/builder.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders, exposedHeaders } from '../answer-headers.ts'
 import { authenticateHeader } from '../credentials.ts'
+import type { RequestContext, RouteHandler } from '../request-context.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
 
@@ -30,16 +32,18 @@ export interface GraphqlDependencies {
 export const maxDocumentTokens = 1000
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
-export function createGraphqlHandler(dependencies: GraphqlDependencies): (request: Request) => Promise<Response> {
+export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHandler {
   const { schema, tokens, endpoint, emit } = dependencies
   const present = createErrorPresenter(schema, emit)
   const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: endpoint,
-    context: async ({ request }) => ({
-      tokens,
-      caller: await authenticateHeader(tokens, request.headers.get('authorization')),
-    }),
+    context: async ({ request, requestContext: context }) =>
+      graphContext({
+        tokens,
+        caller: await authenticateHeader({ tokens, context }, request.headers.get('authorization')),
+        request: context,
+      }),
     plugins: [useRequestLimits(present)],
     // All errors, Yoga's own too, are presented in one place: `useRequestLimits`.
     maskedErrors: false,
@@ -51,10 +55,10 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): (reques
     // Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow.
     cors: { origin: '*', credentials: false, methods: ['GET', 'HEAD', 'POST'], exposedHeaders: [...exposedHeaders] },
   })
-  return async (request) => {
+  return async (request, requestContext) => {
     const response = await (request.method === 'HEAD'
-      ? yoga.fetch(asGet(request), { isHead: true })
-      : yoga.fetch(request))
+      ? yoga.fetch(asGet(request), { requestContext, isHead: true })
+      : yoga.fetch(request, { requestContext }))
     for (const [name, value] of Object.entries(answerHeaders)) response.headers.set(name, value)
     // Only what Yoga writes in pieces has none: server-sent events and multipart.
     if (!response.headers.has('content-length')) correctStreamHeaders(response)
@@ -79,6 +83,7 @@ function correctStreamHeaders(response: Response): void {
 
 /** What Yoga passes on beside the request. */
 interface ServerContext {
+  readonly requestContext: RequestContext
   /** The request is a HEAD, and Yoga reads it as a GET. */
   readonly isHead?: boolean
 }
@@ -134,7 +139,7 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin<obj
 
 /** Undefined for a subscription whose stream may be opened. */
 function refuseSubscription(
-  { request, isHead = false }: ServerContext & { readonly request: Request },
+  { request, isHead = false }: Pick<ServerContext, 'isHead'> & { readonly request: Request },
   document: DocumentNode,
 ): GraphQLError | undefined {
   // Yoga would check this when it writes the answer, and leave an open stream behind that has no reader.

@@ -4,6 +4,7 @@ import { TokenServiceError } from '../../tokens/errors.ts'
 import { messageInDialect, quoteNames } from '../../tokens/input-fault.ts'
 import { answerHeaders } from '../answer-headers.ts'
 import { UnreadableRequest } from '../body.ts'
+import type { RouteHandler } from '../request-context.ts'
 import { parameterNames } from './parameter-names.ts'
 
 /** RFC 6749 §5.1 requires both for an answer that holds a token. `Pragma` is for caches of HTTP/1.0. */
@@ -44,13 +45,10 @@ export function answerEmpty(status: 200 | 204): Response {
 /**
  * Makes a route answer its errors too. An error that no caller can correct is reported as an event, and is not shown.
  */
-export function withErrorAnswers(
-  answer: (request: Request) => Promise<Response>,
-  emit: EmitEvent,
-): (request: Request) => Promise<Response> {
-  return async (request) => {
+export function withErrorAnswers(answer: RouteHandler, emit: EmitEvent): RouteHandler {
+  return async (request, context) => {
     try {
-      return await answer(request)
+      return await answer(request, context)
     } catch (error) {
       return answerError(error, request, emit)
     }

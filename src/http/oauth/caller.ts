@@ -1,7 +1,6 @@
 import { anonymous, type Caller } from '../../tokens/caller.ts'
 import { TokenServiceError } from '../../tokens/errors.ts'
-import type { Tokens } from '../../tokens/tokens.ts'
-import { authenticateEncodedHeader, clientCredentials } from '../credentials.ts'
+import { type Authentication, authenticate, authenticateEncodedHeader, clientCredentials } from '../credentials.ts'
 import { OAuthError } from './answer.ts'
 import { type Form, requireParameter } from './form.ts'
 
@@ -21,13 +20,18 @@ export interface FormRequest {
  * @throws TokenServiceError ERR_UNAUTHENTICATED
  * @throws OAuthError invalid_request
  */
-export async function authenticateCaller(tokens: Tokens, request: Request, form: Form): Promise<Caller> {
-  const header = request.headers.get('authorization')
+export async function authenticateCaller(
+  authentication: Authentication,
+  { headers }: Request,
+  form: Form,
+): Promise<Caller> {
+  const header = headers.get('authorization')
   assertOneMethod(header, form)
-  if (header !== null) return requireSameClient(form.get('client_id'), await authenticateEncodedHeader(tokens, header))
+  if (header !== null)
+    return requireSameClient(form.get('client_id'), await authenticateEncodedHeader(authentication, header))
   const secret = form.get('client_secret')
   if (secret === undefined) return anonymous
-  return tokens.authenticate(clientCredentials(requireParameter(form, 'client_id'), secret))
+  return authenticate(authentication, clientCredentials(requireParameter(form, 'client_id'), secret))
 }
 
 /** RFC 6749 §2.3: "The client MUST NOT use more than one authentication method in each request." */

@@ -1,6 +1,7 @@
 import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { exposedHeaders } from '../answer-headers.ts'
+import type { RouteHandler } from '../request-context.ts'
 import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
 import { type Form, readForm } from './form.ts'
@@ -17,25 +18,23 @@ export interface OAuthDependencies {
   readonly emit: EmitEvent
 }
 
-type Handler = (request: Request) => Promise<Response>
-
 /** The routes whose requests and answers OAuth defines. OAuth's terms stay in this folder. */
 export interface OAuthRoutes {
-  readonly revoke: Handler
-  readonly introspect: Handler
-  readonly refresh: Handler
-  readonly revokeGlobally: Handler
-  readonly describeServer: Handler
+  readonly revoke: RouteHandler
+  readonly introspect: RouteHandler
+  readonly refresh: RouteHandler
+  readonly revokeGlobally: RouteHandler
+  readonly describeServer: RouteHandler
   /** For the routes that any page may call, by these methods: `revoke`, `refresh`, `describeServer`. */
-  readonly preflight: (methods: string) => Handler
+  readonly preflight: (methods: string) => RouteHandler
 }
 
 export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies): OAuthRoutes {
   const issuerOf = (request: Request) => publicUrl ?? new URL(request.url).origin
-  const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): Handler =>
-    withErrorAnswers(async (request) => {
+  const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): RouteHandler =>
+    withErrorAnswers(async (request, context) => {
       const form = await readForm(request)
-      const caller = await authenticateCaller(tokens, request, form)
+      const caller = await authenticateCaller({ tokens, context }, request, form)
       return answer(tokens, { form, caller, issuer: issuerOf(request) })
     }, emit)
 
@@ -45,8 +44,8 @@ export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies
     describeServer: withCors(async (request) => describeServer(issuerOf(request), publicUrl !== undefined)),
     preflight: (methods) => withCors(async () => answerPreflight(methods)),
     introspect: withForm(introspect),
-    revokeGlobally: withErrorAnswers(async (request) => {
-      const caller = await authenticateCaller(tokens, request, noForm)
+    revokeGlobally: withErrorAnswers(async (request, context) => {
+      const caller = await authenticateCaller({ tokens, context }, request, noForm)
       return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request) })
     }, emit),
   }
@@ -55,9 +54,9 @@ export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies
 const noForm: Form = new Map()
 
 /** Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow. */
-function withCors(answer: Handler): Handler {
-  return async (request) => {
-    const response = await answer(request)
+function withCors(answer: RouteHandler): RouteHandler {
+  return async (request, context) => {
+    const response = await answer(request, context)
     response.headers.set('access-control-allow-origin', '*')
     response.headers.set('access-control-expose-headers', exposedHeaders.join(', '))
     return response

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto'
+
+/** What is known of a request beside the request itself. Each way in passes it on to what it calls. */
+export interface RequestContext {
+  /** Names the request in logs and in its answer (`X-Request-Id`). */
+  readonly id: string
+  /** The address of the client. Undefined if the server did not say it, as a mounted handler's may not. */
+  readonly address: string | undefined
+  /** Aborts once nobody waits for the answer any more. Made when it is first read: few requests need it. */
+  readonly signal: AbortSignal
+  /** What was found out about the request so far, for its access line and for metrics. */
+  readonly findings: Findings
+}
+
+/** Filled in while the request is answered. No text of the request is put here but names that were checked. */
+interface Findings {
+  /** The caller's label (`callerLabel`), once it has authenticated. */
+  caller?: string
+}
+
+export interface RequestOrigin {
+  /** The header `X-Request-Id` that the client or its proxy sent. */
+  readonly givenId?: string | undefined
+  readonly address?: string | undefined
+  /** Called at most once. */
+  readonly openSignal: () => AbortSignal
+}
+
+/** Requests of one server process have different ids, unless their clients choose equal ones. */
+export function createRequestContext({ givenId, address, openSignal }: RequestOrigin): RequestContext {
+  let signal: AbortSignal | undefined
+  return {
+    id: givenId !== undefined && idForm.test(givenId) ? givenId : randomUUID(),
+    address,
+    get signal() {
+      signal ??= openSignal()
+      return signal
+    },
+    findings: {},
+  }
+}
+
+/** What proxies and trace systems send. Anything else could forge a line of a log, so it is replaced. */
+const idForm = /^[\w.:/+=-]{1,128}$/
+
+/** Answers a request, whatever happens. */
+export type RouteHandler = (request: Request, context: RequestContext) => Promise<Response>
+
+/** The context of a request that no server of ours has received. */
+export function contextOfRequest({ headers, signal }: Request, address?: string): RequestContext {
+  return createRequestContext({
+    givenId: headers.get('x-request-id') ?? undefined,
+    address,
+    openSignal: () => signal,
+  })
+}
