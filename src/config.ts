@@ -18,6 +18,8 @@ export interface Config {
   readonly lifetimes: Lifetimes
   /** How many days the log keeps a revocation at least. */
   readonly revocationDays: number
+  /** The most that a GraphQL operation may cost. */
+  readonly maxQueryCost: number
   /** Optional directives that the subgraph's SDL contains for the composer. */
   readonly federationDirectives: readonly OptionalDirective[]
 }
@@ -55,6 +57,7 @@ export function readConfig(environment: Environment): Config {
       refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS'),
     },
     revocationDays: wholeNumber('REVOCATION_DAYS'),
+    maxQueryCost: wholeNumber('MAX_QUERY_COST'),
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes

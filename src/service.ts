@@ -61,6 +61,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       admit: options.admit,
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
+      maxQueryCost: config.maxQueryCost,
       emit,
     })
     const server = await startServer({ routes, port: config.port, host: config.host, emit })

@@ -54,6 +54,13 @@ export const settings = {
     accepts: 'a folder',
     description: 'The folder of the embedded database. One process at a time can open it.',
   },
+  MAX_QUERY_COST: {
+    default: 10_000,
+    min: 100,
+    max: 1_000_000,
+    description:
+      'The most that a GraphQL operation may [cost](frontend.md#what-an-operation-may-cost). A dearer one is refused before it runs.',
+  },
   ADMIN_SECRET: {
     without: 'a secret is made at the first start, while there is no client, and printed once',
     accepts: clientSecretRule,

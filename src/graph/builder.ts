@@ -3,30 +3,30 @@ import DirectivesPlugin from '@pothos/plugin-directives'
 import FederationPlugin from '@pothos/plugin-federation'
 import RelayPlugin from '@pothos/plugin-relay'
 import type { Caller } from '../tokens/caller.ts'
+import { TokenServiceError } from '../tokens/errors.ts'
 import { badInput } from '../tokens/input-fault.ts'
 import { parseInstant } from '../tokens/instant.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 
-/** What every resolver gets: the verbs, the caller, and whether anybody still waits for the answer. */
+/** What every resolver gets: the verbs and the caller. */
 export interface GraphContext {
+  /** Every resolver reads the verbs from here, so that none begins any work once nobody waits for the answer. */
   readonly tokens: Tokens
   readonly caller: Caller
-  /** Aborts once nobody waits for the answer any more. */
-  readonly signal: AbortSignal
 }
 
-interface GraphRequest extends Omit<GraphContext, 'signal'> {
-  readonly request: { readonly signal: AbortSignal }
+interface GraphRequest extends GraphContext {
+  readonly request: { isAwaited(): boolean }
 }
 
-/** The context of an operation. The signal is read from the request only when a resolver needs it. */
+/** The context of an operation. */
 export function graphContext({ tokens, caller, request }: GraphRequest): GraphContext {
   return {
-    tokens,
-    caller,
-    get signal() {
-      return request.signal
+    get tokens() {
+      if (request.isAwaited()) return tokens
+      throw new TokenServiceError('ERR_CANCELLED', 'The request was given up: repeat it if you still need the answer.')
     },
+    caller,
   }
 }
 

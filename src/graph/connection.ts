@@ -2,8 +2,8 @@ import { type CursorKind, readCursor, writeCursor } from '../tokens/cursor.ts'
 import { badInput } from '../tokens/input-fault.ts'
 import type { Builder } from './builder.ts'
 
-const defaultPageSize = 20
-const maxPageSize = 100
+export const defaultPageSize = 20
+export const maxPageSize = 100
 
 /** `first` and `after`: these lists can only be read forwards. */
 export function pageArguments(builder: Builder) {

@@ -32,6 +32,7 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
       return { code: 'FORBIDDEN', http: { status: 403 } }
     case 'ERR_MORE_THAN_EXPECTED':
       return { code: 'MORE_THAN_EXPECTED', http: { status: 409, spec: true } }
+    case 'ERR_CANCELLED':
     case 'ERR_STORAGE_UNAVAILABLE':
       // Never a 401: clients would discard valid tokens.
       return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }

@@ -1,8 +1,10 @@
+import { costs, pages, sizeArgument, sizedFields } from './prices.ts'
+
 /** Optional directives of the SDL. None is included unless it is configured: not every gateway accepts each of them. */
 export const optionalDirectives = ['authenticated', 'tag', 'cost'] as const
 export type OptionalDirective = (typeof optionalDirectives)[number]
 
-const page = '@listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"], requireOneSlicingArgument: false)'
+const listSize = `@listSize(slicingArguments: ["${sizeArgument}"], sizedFields: ${JSON.stringify([...sizedFields]).replaceAll(',', ', ')}, requireOneSlicingArgument: false)`
 
 /**
  * Where each directive is applied, by schema coordinate. They only inform gateways: what a caller may do is decided in
@@ -12,8 +14,8 @@ const page = '@listSize(slicingArguments: ["first"], sizedFields: ["edges", "nod
  *   out with an expired access token must work. A supergraph with it does not load in `@apollo/gateway`, only in
  *   routers that enforce it.
  * - `tag`: `internal` marks fields for trusted services, which a contract for browsers leaves out.
- * - `cost`: 10 for a durable commit, compared with 1 for a look-up; for a page, the number of entries that it may hold.
- *   Federation declares the weight as an Int, IBM's specification as a String.
+ * - `cost`: the prices that this service enforces. Federation declares the weight as an Int, IBM's specification as a
+ *   String.
  */
 export const placements: Readonly<Record<OptionalDirective, Readonly<Record<string, string>>>> = {
   authenticated: {
@@ -50,20 +52,7 @@ export const placements: Readonly<Record<OptionalDirective, Readonly<Record<stri
     'Subscription.revocationFeed': '@tag(name: "internal")',
   },
   cost: {
-    'Mutation.createTokenPair': '@cost(weight: 10)',
-    'Mutation.refreshTokenPair': '@cost(weight: 10)',
-    'Mutation.invalidateToken': '@cost(weight: 10)',
-    'Mutation.createTokenClient': '@cost(weight: 10)',
-    'Mutation.rotateTokenClientSecret': '@cost(weight: 10)',
-    'Mutation.replaceTokenClientSecret': '@cost(weight: 10)',
-    'Mutation.updateTokenClient': '@cost(weight: 10)',
-    'Mutation.disableTokenClient': '@cost(weight: 10)',
-    'Mutation.enableTokenClient': '@cost(weight: 10)',
-    'Mutation.deleteTokenClient': '@cost(weight: 10)',
-    'Query.mySessions': page,
-    'Query.revocations': page,
-    'Query.tokenClients': page,
-    'Query.tokenSessions': page,
-    'TokenOwner.sessions': page,
+    ...Object.fromEntries([...costs].map(([field, weight]) => [field, `@cost(weight: ${weight})`])),
+    ...Object.fromEntries([...pages].map((field) => [field, listSize])),
   },
 }

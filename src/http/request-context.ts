@@ -6,6 +6,8 @@ export interface RequestContext {
   readonly id: string
   /** The address of the client. Undefined if the server did not say it, as a mounted handler's may not. */
   readonly address: string | undefined
+  /** Whether anybody still waits for the answer. */
+  isAwaited(): boolean
   /** Aborts once nobody waits for the answer any more. Made when it is first read: few requests need it. */
   readonly signal: AbortSignal
   /** What was found out about the request so far, for its access line and for metrics. */
@@ -22,16 +24,18 @@ export interface RequestOrigin {
   /** The header `X-Request-Id` that the client or its proxy sent. */
   readonly givenId?: string | undefined
   readonly address?: string | undefined
+  isAwaited(): boolean
   /** Called at most once. */
   readonly openSignal: () => AbortSignal
 }
 
 /** Requests of one server process have different ids, unless their clients choose equal ones. */
-export function createRequestContext({ givenId, address, openSignal }: RequestOrigin): RequestContext {
+export function createRequestContext({ givenId, address, isAwaited, openSignal }: RequestOrigin): RequestContext {
   let signal: AbortSignal | undefined
   return {
     id: givenId !== undefined && idForm.test(givenId) ? givenId : randomUUID(),
     address,
+    isAwaited,
     get signal() {
       signal ??= openSignal()
       return signal
@@ -51,6 +55,7 @@ export function contextOfRequest({ headers, signal }: Request, address?: string)
   return createRequestContext({
     givenId: headers.get('x-request-id') ?? undefined,
     address,
+    isAwaited: () => !signal.aborted,
     openSignal: () => signal,
   })
 }

@@ -5,6 +5,7 @@ import type { Tokens } from '../tokens/tokens.ts'
 import { type Admit, guardAdmission } from './admission.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
+import { createDocuments, type Documents, defaultMaxCost } from './graphql/documents.ts'
 import { createFastPath, type FastPath } from './graphql/fast-path.ts'
 import { createGraphqlHandler, isEventStream } from './graphql/route.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
@@ -28,6 +29,8 @@ export interface RoutesDependencies {
   readonly publicUrl?: string | undefined
   /** A policy for all requests. By default all are admitted. */
   readonly admit?: Admit | undefined
+  /** The most that a GraphQL operation may cost, by the prices of the documentation: 10,000 by default. */
+  readonly maxQueryCost?: number
   /** Receives the faults that callers are not shown. */
   readonly emit: EmitEvent
 }
@@ -53,22 +56,28 @@ export interface Routes {
 
 /** Both ways to the verbs, the fast path and the table of routes, made of the same dependencies. */
 export function createRoutes(dependencies: RoutesDependencies): Routes {
-  const { schema = createSchema(), tokens, admit, emit } = dependencies
+  const { schema = createSchema(), tokens, admit, emit, maxQueryCost = defaultMaxCost } = dependencies
+  const documents = createDocuments({ schema, maxCost: maxQueryCost })
   const table = addHeadRoutes([
-    ...graphqlRoutes({ ...dependencies, schema }),
+    ...graphqlRoutes({ ...dependencies, schema, documents }),
     ...elasticsearchRoutes(dependencies),
     ...oauthRoutes(dependencies),
     ...operationsRoutes(dependencies),
   ])
   return {
     admit: admit && guardAdmission(admit, emit),
-    fastPath: createFastPath({ schema, tokens, emit }),
+    fastPath: createFastPath({ schema, tokens, documents, emit }),
     answer: createRouter(table),
     table,
   }
 }
 
-function graphqlRoutes(dependencies: RoutesDependencies & { readonly schema: GraphQLSchema }): readonly Route[] {
+interface GraphqlDependencies extends RoutesDependencies {
+  readonly schema: GraphQLSchema
+  readonly documents: Documents
+}
+
+function graphqlRoutes(dependencies: GraphqlDependencies): readonly Route[] {
   const graphql = createGraphqlHandler({ ...dependencies, endpoint })
   const graphiql = createGraphiqlPage({ schema: dependencies.schema, endpoint })
   return [

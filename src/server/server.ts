@@ -94,6 +94,7 @@ interface ServerContext {
 }
 
 function contextOf({ headers, socket }: IncomingMessage, response: ServerResponse): RequestContext {
+  const isAwaited = () => !response.closed
   const openSignal = () => {
     const disconnect = new AbortController()
     const abort = () => disconnect.abort()
@@ -102,7 +103,7 @@ function contextOf({ headers, socket }: IncomingMessage, response: ServerRespons
     return disconnect.signal
   }
   const givenId = headers['x-request-id']
-  return createRequestContext({ givenId: [givenId].flat()[0], address: socket.remoteAddress, openSignal })
+  return createRequestContext({ givenId: [givenId].flat()[0], address: socket.remoteAddress, isAwaited, openSignal })
 }
 
 /** What both paths need. Made once, not for each request. */

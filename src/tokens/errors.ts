@@ -8,6 +8,8 @@ export const errorCodes = {
   ERR_FORBIDDEN: 'The caller is authenticated, but is not allowed to do this.',
   ERR_MORE_THAN_EXPECTED: 'More tokens would end than the caller expected; nothing was changed.',
   ERR_STORAGE_UNAVAILABLE: 'The database did not answer, so the outcome is unknown; repeating the request is safe.',
+  ERR_CANCELLED:
+    'Nobody waits for the answer any more: the client has left, or the request took too long. The rest of it was not done.',
   ERR_CONFIGURATION: 'The settings are wrong; the message says which, and why.',
   ERR_DATA_DIR_IN_USE: 'Another process has the embedded database open.',
   ERR_DATABASE_RESTORED: 'The database was restored from a backup or copied; an operator must run `restored` first.',

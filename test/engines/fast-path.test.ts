@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
+import { createDocuments, defaultMaxCost } from '../../src/http/graphql/documents.ts'
 import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
 import { createRequestContext } from '../../src/http/request-context.ts'
 import { admin, asAdmin, useTestService } from '../support/service.ts'
@@ -7,8 +8,10 @@ import { admin, asAdmin, useTestService } from '../support/service.ts'
 const service = useTestService()
 let fastPath: FastPath
 beforeAll(() => {
+  const schema = createSchema()
   fastPath = createFastPath({
-    schema: createSchema(),
+    schema,
+    documents: createDocuments({ schema, maxCost: defaultMaxCost }),
     tokens: service.tokens,
     emit: (event) => service.reports.push(event),
   })
@@ -34,7 +37,7 @@ async function answerByFullPath(body: string | Uint8Array<ArrayBuffer>, headers:
 async function answerByFastPath(body: string | Uint8Array<ArrayBuffer>, headers: Headers): Promise<Answer | undefined> {
   const bytes = Buffer.from(body)
   if (!fastPath.accepts({ 'content-length': String(bytes.byteLength), ...headers })) return undefined
-  const context = createRequestContext({ openSignal: () => new AbortController().signal })
+  const context = createRequestContext({ isAwaited: () => true, openSignal: () => new AbortController().signal })
   return fastPath.answer(headers, bytes, context)
 }
 

@@ -6,6 +6,7 @@ test('without settings the service has the embedded database, port 4000 on the l
     port: 4000,
     host: '127.0.0.1',
     publicUrl: undefined,
+    maxQueryCost: 10_000,
     database: { kind: 'embedded', folder: '.data' },
     adminSecret: undefined,
     lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },

@@ -1,13 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import {
+  type DocumentNode,
   type ExecutionResult,
   execute,
   type GraphQLError,
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
-  parse,
-  validate,
 } from 'graphql'
 import type { EmitEvent } from '../../events/events.ts'
 import { graphContext } from '../../graph/builder.ts'
@@ -18,7 +17,7 @@ import { answerHeaders } from '../answer-headers.ts'
 import { isObject, maxBodyBytes } from '../body.ts'
 import { authenticateHeader } from '../credentials.ts'
 import type { RequestContext } from '../request-context.ts'
-import { maxDocumentTokens } from './route.ts'
+import type { Documents } from './documents.ts'
 
 /**
  * The fast path serves the requests that make up the load: a plain POST of one operation with variables. It passes the
@@ -44,12 +43,8 @@ export interface FastAnswer {
 export interface FastPathDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
+  readonly documents: Documents
   readonly emit: EmitEvent
-}
-
-interface Prepared {
-  readonly document: ReturnType<typeof parse>
-  readonly operation: OperationDefinitionNode
 }
 
 /** The result of graphql-js, or what was thrown before it was called. */
@@ -64,12 +59,8 @@ interface Params {
   readonly operationName: string | undefined
 }
 
-/** Applications have a few dozen operations; when there are more than this, the oldest is removed. */
-const maxPrepared = 500
-
-export function createFastPath({ schema, tokens, emit }: FastPathDependencies): FastPath {
+export function createFastPath({ schema, tokens, documents, emit }: FastPathDependencies): FastPath {
   const present = createErrorPresenter(schema, emit)
-  const prepared = new Map<string, Prepared>()
 
   return { accepts, answer }
 
@@ -79,19 +70,21 @@ export function createFastPath({ schema, tokens, emit }: FastPathDependencies): 
     context: RequestContext,
   ): Promise<FastAnswer | undefined> {
     const params = readParams(body)
-    const plan = params && prepareOnce(params.query)
-    if (params === undefined || plan === undefined || !isNamed(plan.operation, params.operationName)) return undefined
-    const { variables: variableValues } = params
+    const document = params && readDocument(documents, params)
+    if (params === undefined || document === undefined) return undefined
+    const { variables } = params
     let caller: Caller
     try {
       caller = await authenticateHeader({ tokens, context }, headers.authorization ?? null)
     } catch (error) {
       return write({ errors: [error] }, headers.accept)
     }
+    const refusal = documents.refuse({ document, variables })
+    if (refusal !== undefined) return write({ errors: [refusal] }, headers.accept)
     const result = await execute({
       schema,
-      document: plan.document,
-      variableValues,
+      document,
+      variableValues: variables,
       contextValue: graphContext({ tokens, caller, request: context }),
     })
     // Without `data` the variables did not fit, and graphql-js has executed nothing.
@@ -105,17 +98,6 @@ export function createFastPath({ schema, tokens, emit }: FastPathDependencies): 
     const errors = result.errors.map(present)
     const status = statusOf(errors, type, headers)
     return { status, headers, body: JSON.stringify({ ...result, errors: errors.map(withoutHttp) }) }
-  }
-
-  function prepareOnce(query: string): Prepared | undefined {
-    const known = prepared.get(query)
-    if (known !== undefined) return known
-    const plan = prepare(schema, query)
-    if (plan === undefined) return undefined
-    const [oldest] = prepared.keys()
-    if (prepared.size >= maxPrepared && oldest !== undefined) prepared.delete(oldest)
-    prepared.set(query, plan)
-    return plan
   }
 }
 
@@ -153,19 +135,20 @@ function readParams(body: Uint8Array): Params | undefined {
   return { query, variables: variables ?? {}, operationName: operationName || undefined }
 }
 
-/** A document with a literal string takes the full path: the string may be a token, which must not be kept as a key. */
-function prepare(schema: GraphQLSchema, query: string): Prepared | undefined {
+/** Undefined for a document that takes the full path, as one with a literal string does: those are not kept. */
+function readDocument(documents: Documents, { query, operationName }: Params): DocumentNode | undefined {
   if (query.includes('"')) return undefined
+  let document: DocumentNode
   try {
-    const document = parse(query, { maxTokens: maxDocumentTokens })
-    const [operation, ...others] = document.definitions
-    if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0) return undefined
-    if (operation.operation === 'subscription' || validate(schema, document).length > 0) return undefined
-    return { document, operation }
+    document = documents.parse(query)
   } catch {
     // The full path parses it again, and answers the error.
     return undefined
   }
+  const [operation, ...others] = document.definitions
+  if (operation?.kind !== Kind.OPERATION_DEFINITION || others.length > 0) return undefined
+  const isPlain = operation.operation !== 'subscription' && isNamed(operation, operationName)
+  return isPlain && documents.validate(document).length === 0 ? document : undefined
 }
 
 function isNamed(operation: OperationDefinitionNode, name: string | undefined): boolean {

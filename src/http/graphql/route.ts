@@ -1,10 +1,10 @@
 import {
   type DocumentNode,
+  type ExecutionArgs,
   type ExecutionResult,
   type GraphQLError,
   type GraphQLSchema,
   Kind,
-  parse,
   type SelectionSetNode,
 } from 'graphql'
 import { createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
@@ -15,6 +15,7 @@ import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders, exposedHeaders } from '../answer-headers.ts'
 import { authenticateHeader } from '../credentials.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
+import type { Documents, OperationRequest } from './documents.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
 
@@ -22,18 +23,13 @@ export interface GraphqlDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
   readonly endpoint: string
+  readonly documents: Documents
   readonly emit: EmitEvent
 }
 
-/**
- * The most lexical tokens that a document may have; GraphiQL's introspection has some 300. The limit also bounds depth
- * and aliases, before anything recurses.
- */
-export const maxDocumentTokens = 1000
-
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHandler {
-  const { schema, tokens, endpoint, emit } = dependencies
+  const { schema, tokens, endpoint, documents, emit } = dependencies
   const present = createErrorPresenter(schema, emit)
   const yoga = createYoga<ServerContext>({
     schema,
@@ -44,9 +40,11 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHa
         caller: await authenticateHeader({ tokens, context }, request.headers.get('authorization')),
         request: context,
       }),
-    plugins: [useRequestLimits(present)],
+    plugins: [useRequestLimits(documents, present)],
     // All errors, Yoga's own too, are presented in one place: `useRequestLimits`.
     maskedErrors: false,
+    // Yoga's cache is bounded by the number of documents: a few long ones could fill the memory.
+    parserAndValidationCache: false,
     logging: false,
     graphiql: false,
     landingPage: false,
@@ -99,7 +97,10 @@ export function isEventStream({ headers }: Response): boolean {
 }
 
 /** One plugin does it all, because each plugin costs microseconds at every request. */
-function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin<object, ServerContext> {
+function useRequestLimits(
+  documents: Documents,
+  present: (error: unknown) => GraphQLError,
+): Plugin<object, ServerContext> {
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
   return {
     onRequestParse({ request, setRequestParser }) {
@@ -113,10 +114,17 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin<obj
       setRequestParser(readPostParams)
     },
     onParse({ setParseFn }) {
-      setParseFn((source, options) => parse(source, { ...options, maxTokens: maxDocumentTokens }))
+      setParseFn((source) => documents.parse(String(source)))
+    },
+    onValidate({ setValidationFn }) {
+      setValidationFn((_schema, document) => documents.validate(document))
+    },
+    onExecute({ args, setResultAndStopExecution }) {
+      const refusal = documents.refuse(operationOf(args))
+      if (refusal !== undefined) setResultAndStopExecution({ errors: [refusal] })
     },
     onSubscribe({ args, setResultAndStopExecution }) {
-      const refusal = refuseSubscription(args.contextValue, args.document)
+      const refusal = documents.refuse(operationOf(args)) ?? refuseSubscription(args.contextValue, args.document)
       if (refusal !== undefined) return setResultAndStopExecution({ errors: [refusal] })
       return {
         onSubscribeResult: ({ result, setResult }) => {
@@ -135,6 +143,10 @@ function useRequestLimits(present: (error: unknown) => GraphQLError): Plugin<obj
         setResult({ ...result, errors: result.errors.map(presentUnlessFinal) })
     },
   }
+}
+
+function operationOf({ document, operationName, variableValues }: ExecutionArgs): OperationRequest {
+  return { document, operationName, variables: variableValues ?? {} }
 }
 
 /** Undefined for a subscription whose stream may be opened. */

@@ -79,6 +79,7 @@ function answerServiceError(error: TokenServiceError, isBearer: boolean): Respon
     case 'ERR_FORBIDDEN':
       // A scope is missing. Clients that authenticate by their secret get the same code: RFC 6749 has none for this.
       return refuse(403, 'insufficient_scope', message, isBearer ? bearerChallenge('insufficient_scope', message) : {})
+    case 'ERR_CANCELLED':
     case 'ERR_STORAGE_UNAVAILABLE':
       // RFC 7009 §2.2.1: after a 503 "the client must assume the token still exists and may retry". Never a 401.
       return refuse(503, 'temporarily_unavailable', message, { 'retry-after': '1' })
