@@ -32,7 +32,7 @@ const by = () => ({ at: new Date(), caller: 'bench' })
 export const migrate = migratePostgres
 
 /** The planner settings of the service's connections. */
-export const plannerSettings = connectionOptions.lookups
+export const plannerSettings = connectionOptions('lookups', 15_000)
 
 /** Records the service's own statements without running them, so that they can be run without the service. */
 export function createStatementWriter(): StatementWriter {
