@@ -120,6 +120,7 @@ function databaseOn(client: pg.Client, scanner = client): Database {
     description: 'the benchmark’s database',
     statementName: (name) => name,
     clock: databaseClock,
+    time: { now: () => new Date(), check: async () => true },
     ping: nothing,
     close: nothing,
     emit: () => undefined,

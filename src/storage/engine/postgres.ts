@@ -21,6 +21,7 @@ import { guardOpening } from './opening-errors.ts'
 import { migratePostgres } from './postgres-migration.ts'
 import { repairRestoredRows } from './restored.ts'
 import { assureDurability, connectionOptions, type Purpose } from './session-settings.ts'
+import { measureDatabaseClock } from './shared-clock.ts'
 
 export async function openPostgres(
   location: PostgresLocation,
@@ -39,11 +40,11 @@ export async function openPostgres(
   const scanPool = connect('scans', { max: 4, query_timeout: statementTimeoutMs })
   // Past the pooler: its role ends statements after seconds, and these may take minutes.
   const background = openBackground((config) => connectDirectly('background', config))
-  const identity = await guardOpening(location, async () => {
+  const { identity, time } = await guardOpening(location, async () => {
     await assertSession(db, statementTimeoutMs)
     const opened = await openIdentity(db, { allowRestored, emit })
     await repairRestoredRows({ db })
-    return opened
+    return { identity: opened, time: await measureDatabaseClock(db, { emit, clock: databaseClock }) }
   }).catch(async (error) => {
     await Promise.all([pool.end(), scanPool.end(), background.close()])
     throw error
@@ -58,6 +59,7 @@ export async function openPostgres(
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
     clock: databaseClock,
+    time,
     scanner: drizzle(scanPool, { schema }),
     background,
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
