@@ -1,5 +1,6 @@
 import { readEnvFile } from './env-file.ts'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
+import type { RateLimitSettings } from './http/rate-limits.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
 import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
@@ -20,6 +21,8 @@ export interface Config {
   readonly revocationDays: number
   /** The most that a GraphQL operation may cost. */
   readonly maxQueryCost: number
+  /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
+  readonly rateLimits: RateLimitSettings
   /** Optional directives that the subgraph's SDL contains for the composer. */
   readonly federationDirectives: readonly OptionalDirective[]
 }
@@ -58,6 +61,12 @@ export function readConfig(environment: Environment): Config {
     },
     revocationDays: wholeNumber('REVOCATION_DAYS'),
     maxQueryCost: wholeNumber('MAX_QUERY_COST'),
+    rateLimits: {
+      failures: wholeNumber('RATE_LIMIT_FAILURES'),
+      anonymous: wholeNumber('RATE_LIMIT_ANONYMOUS'),
+      owner: wholeNumber('RATE_LIMIT_OWNER'),
+      client: wholeNumber('RATE_LIMIT_CLIENT'),
+    },
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes

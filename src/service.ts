@@ -61,6 +61,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
       maxQueryCost: config.maxQueryCost,
+      rateLimits: config.rateLimits,
       emit,
     })
     const server = await startServer({ routes, port: config.port, host: config.host, emit })

@@ -1,4 +1,5 @@
 import { optionalDirectives } from './graph/optional-directives.ts'
+import { defaultRateLimits } from './http/rate-limits.ts'
 import { clientSecretRule } from './tokens/clients.ts'
 import { lifetimeRanges } from './tokens/pair.ts'
 
@@ -18,6 +19,10 @@ interface TextSetting {
   readonly without?: string
   readonly accepts: string
   readonly description: string
+}
+
+function rateLimitRange(limit: keyof typeof defaultRateLimits) {
+  return { default: defaultRateLimits[limit], min: 0, max: 100_000_000 }
 }
 
 /**
@@ -60,6 +65,23 @@ export const settings = {
     max: 1_000_000,
     description:
       'The most that a GraphQL operation may [cost](frontend.md#what-an-operation-may-cost). A dearer one is refused before it runs.',
+  },
+  RATE_LIMIT_FAILURES: {
+    ...rateLimitRange('failures'),
+    description:
+      'How many authentications an address may fail a minute, ten of them with the id of one client; 0 for no limit. [Limits](operate.md#limits).',
+  },
+  RATE_LIMIT_ANONYMOUS: {
+    ...rateLimitRange('anonymous'),
+    description: 'How many points an address may spend a minute without credentials; 0 for no limit.',
+  },
+  RATE_LIMIT_OWNER: {
+    ...rateLimitRange('owner'),
+    description: 'How many points an owner may spend a minute; 0 for no limit.',
+  },
+  RATE_LIMIT_CLIENT: {
+    ...rateLimitRange('client'),
+    description: 'How many points a client may spend a minute; 0 for no limit.',
   },
   ADMIN_SECRET: {
     without: 'a secret is made at the first start, while there is no client, and printed once',

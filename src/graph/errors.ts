@@ -1,7 +1,7 @@
 import { GraphQLError, type GraphQLErrorExtensions, type GraphQLSchema } from 'graphql'
 import type { EmitEvent } from '../events/events.ts'
 import { emitFault } from '../tokens/emit-fault.ts'
-import { type ErrorCode, TokenServiceError } from '../tokens/errors.ts'
+import { RateLimitedError, TokenServiceError } from '../tokens/errors.ts'
 import { messageInDialect } from '../tokens/input-fault.ts'
 import { nameField } from './field-names.ts'
 import { createRedactor } from './redact.ts'
@@ -22,7 +22,8 @@ const challenge = 'Bearer realm="invalidate-token", Basic realm="invalidate-toke
 /** `spec`: clients that accept only `application/json` get a 200, as GraphQL over HTTP specifies. */
 const badInputHttp = { status: 400, spec: true }
 
-function presentationOf(code: ErrorCode): Presentation | undefined {
+function presentationOf(error: TokenServiceError): Presentation | undefined {
+  const { code } = error
   switch (code) {
     case 'ERR_BAD_INPUT':
       return { code: 'BAD_USER_INPUT', http: badInputHttp }
@@ -36,6 +37,10 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
     case 'ERR_STORAGE_UNAVAILABLE':
       // Never a 401: clients would discard valid tokens.
       return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }
+    case 'ERR_RATE_LIMITED': {
+      const seconds = error instanceof RateLimitedError ? error.retryAfterSeconds : 1
+      return { code: 'RATE_LIMITED', http: { status: 429, headers: { 'retry-after': String(seconds) } } }
+    }
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
     case 'ERR_DATABASE_RESTORED':
@@ -59,7 +64,7 @@ export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (e
     const located = error instanceof GraphQLError ? error : undefined
     const origin = originOf(error)
     if (origin instanceof TokenServiceError) {
-      const presentation = presentationOf(origin.code)
+      const presentation = presentationOf(origin)
       if (origin.code === 'ERR_STORAGE_UNAVAILABLE') emitFault(emit, origin)
       if (presentation !== undefined)
         return present(messageInDialect(origin, nameField), { ...presentation, ...httpOf(located) }, located)

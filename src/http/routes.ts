@@ -11,6 +11,7 @@ import { createGraphqlHandler, isEventStream } from './graphql/route.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
+import { createRateLimits, defaultRateLimits, type RateLimitSettings, type RateLimits } from './rate-limits.ts'
 import type { RouteHandler } from './request-context.ts'
 
 /** The path of GraphQL and GraphiQL. */
@@ -31,6 +32,8 @@ export interface RoutesDependencies {
   readonly admit?: Admit | undefined
   /** The most that a GraphQL operation may cost, by the prices of the documentation: 10,000 by default. */
   readonly maxQueryCost?: number
+  /** How many points a minute a caller or an address may spend; what is left out has its default. */
+  readonly rateLimits?: Partial<RateLimitSettings>
   /** Receives the faults that callers are not shown. */
   readonly emit: EmitEvent
 }
@@ -57,22 +60,27 @@ export interface Routes {
 /** Both ways to the verbs, the fast path and the table of routes, made of the same dependencies. */
 export function createRoutes(dependencies: RoutesDependencies): Routes {
   const { schema = createSchema(), tokens, admit, emit, maxQueryCost = defaultMaxCost } = dependencies
+  const limits = createRateLimits({ ...defaultRateLimits, ...dependencies.rateLimits }, emit)
   const documents = createDocuments({ schema, maxCost: maxQueryCost })
   const table = addHeadRoutes([
-    ...graphqlRoutes({ ...dependencies, schema, documents }),
-    ...elasticsearchRoutes(dependencies),
-    ...oauthRoutes(dependencies),
+    ...graphqlRoutes({ ...dependencies, schema, documents, limits }),
+    ...elasticsearchRoutes({ ...dependencies, limits }),
+    ...oauthRoutes({ ...dependencies, limits }),
     ...operationsRoutes(dependencies),
   ])
   return {
     admit: admit && guardAdmission(admit, emit),
-    fastPath: createFastPath({ schema, tokens, documents, emit }),
+    fastPath: createFastPath({ schema, tokens, limits, documents, emit }),
     answer: createRouter(table),
     table,
   }
 }
 
-interface GraphqlDependencies extends RoutesDependencies {
+interface LimitedDependencies extends RoutesDependencies {
+  readonly limits: RateLimits
+}
+
+interface GraphqlDependencies extends LimitedDependencies {
   readonly schema: GraphQLSchema
   readonly documents: Documents
 }
@@ -91,7 +99,7 @@ function graphqlRoutes(dependencies: GraphqlDependencies): readonly Route[] {
   ]
 }
 
-function elasticsearchRoutes(dependencies: RoutesDependencies): readonly Route[] {
+function elasticsearchRoutes(dependencies: LimitedDependencies): readonly Route[] {
   const { describeService, describeCaller, getToken, invalidateToken, invalidateTokenAs6 } =
     createElasticsearchRoutes(dependencies)
   return [
@@ -109,7 +117,7 @@ function elasticsearchRoutes(dependencies: RoutesDependencies): readonly Route[]
   ]
 }
 
-function oauthRoutes(dependencies: RoutesDependencies): readonly Route[] {
+function oauthRoutes(dependencies: LimitedDependencies): readonly Route[] {
   const oauth = createOAuthRoutes(dependencies)
   const metadataPath = '/.well-known/oauth-authorization-server'
   return [

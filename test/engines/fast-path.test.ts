@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
 import { createDocuments, defaultMaxCost } from '../../src/http/graphql/documents.ts'
 import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
+import { createRateLimits, defaultRateLimits } from '../../src/http/rate-limits.ts'
 import { createRequestContext } from '../../src/http/request-context.ts'
 import { admin, asAdmin, useTestService } from '../support/service.ts'
 
@@ -13,7 +14,8 @@ beforeAll(() => {
     schema,
     documents: createDocuments({ schema, maxCost: defaultMaxCost }),
     tokens: service.tokens,
-    emit: (event) => service.reports.push(event),
+    limits: createRateLimits(defaultRateLimits, service.emit),
+    emit: service.emit,
   })
 })
 

@@ -7,6 +7,7 @@ test('without settings the service has the embedded database, port 4000 on the l
     host: '127.0.0.1',
     publicUrl: undefined,
     maxQueryCost: 10_000,
+    rateLimits: { failures: 600, anonymous: 12_000, owner: 3_000, client: 0 },
     database: { kind: 'embedded', folder: '.data' },
     adminSecret: undefined,
     lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },

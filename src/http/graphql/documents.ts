@@ -21,11 +21,16 @@ export interface Documents {
   parse(text: string): DocumentNode
   /** Why a document that was parsed here is not valid for the schema; empty if it is. */
   validate(document: DocumentNode): readonly GraphQLError[]
-  /** Why a valid operation is not run with these variables: it may cost too much. Undefined if it may run. */
-  refuse(request: OperationRequest): GraphQLError | undefined
+  /** What a valid operation may cost with these variables, and why it is not run if that is too much. */
+  assess(request: OperationRequest): Assessment
 }
 
-export interface OperationRequest {
+interface Assessment {
+  readonly cost: number
+  readonly refusal: GraphQLError | undefined
+}
+
+interface OperationRequest {
   readonly document: DocumentNode
   readonly operationName?: string | null | undefined
   readonly variables: Readonly<Record<string, unknown>>
@@ -65,11 +70,12 @@ export function createDocuments({ schema, maxCost }: DocumentsOptions): Document
       return document
     },
     validate: faultsOf,
-    refuse: ({ document, operationName, variables }) => {
+    assess: ({ document, operationName, variables }) => {
       const operation = getOperationAST(document, operationName)
       // The executor refuses it.
-      if (operation == null) return undefined
-      return refuseEstimate(estimates.get(operation) ?? estimateOnce({ document, operation }, variables), maxCost)
+      if (operation == null) return { cost: 0, refusal: undefined }
+      const estimated = estimates.get(operation) ?? estimateOnce({ document, operation }, variables)
+      return { cost: estimated.cost, refusal: refuseEstimate(estimated, maxCost) }
     },
   }
 

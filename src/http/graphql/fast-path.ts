@@ -16,6 +16,7 @@ import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders } from '../answer-headers.ts'
 import { isObject, maxBodyBytes } from '../body.ts'
 import { authenticateHeader } from '../credentials.ts'
+import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { Documents } from './documents.ts'
 
@@ -44,6 +45,7 @@ export interface FastPathDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
   readonly documents: Documents
+  readonly limits: RateLimits
   readonly emit: EmitEvent
 }
 
@@ -59,7 +61,7 @@ interface Params {
   readonly operationName: string | undefined
 }
 
-export function createFastPath({ schema, tokens, documents, emit }: FastPathDependencies): FastPath {
+export function createFastPath({ schema, tokens, limits, documents, emit }: FastPathDependencies): FastPath {
   const present = createErrorPresenter(schema, emit)
 
   return { accepts, answer }
@@ -75,12 +77,13 @@ export function createFastPath({ schema, tokens, documents, emit }: FastPathDepe
     const { variables } = params
     let caller: Caller
     try {
-      caller = await authenticateHeader({ tokens, context }, headers.authorization ?? null)
+      caller = await authenticateHeader({ tokens, limits, context }, headers.authorization ?? null)
+      const { cost, refusal } = documents.assess({ document, variables })
+      if (refusal !== undefined) throw refusal
+      await limits.charge(caller, context, cost)
     } catch (error) {
       return write({ errors: [error] }, headers.accept)
     }
-    const refusal = documents.refuse({ document, variables })
-    if (refusal !== undefined) return write({ errors: [refusal] }, headers.accept)
     const result = await execute({
       schema,
       document,

@@ -2,20 +2,21 @@ import {
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   Kind,
   type SelectionSetNode,
 } from 'graphql'
 import { createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
 import type { EmitEvent } from '../../events/events.ts'
-import { graphContext } from '../../graph/builder.ts'
+import { type GraphContext, graphContext } from '../../graph/builder.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders, exposedHeaders } from '../answer-headers.ts'
 import { authenticateHeader } from '../credentials.ts'
+import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
-import type { Documents, OperationRequest } from './documents.ts'
+import type { Documents } from './documents.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
 
@@ -24,12 +25,13 @@ export interface GraphqlDependencies {
   readonly tokens: Tokens
   readonly endpoint: string
   readonly documents: Documents
+  readonly limits: RateLimits
   readonly emit: EmitEvent
 }
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHandler {
-  const { schema, tokens, endpoint, documents, emit } = dependencies
+  const { schema, tokens, endpoint, limits, emit } = dependencies
   const present = createErrorPresenter(schema, emit)
   const yoga = createYoga<ServerContext>({
     schema,
@@ -37,10 +39,10 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHa
     context: async ({ request, requestContext: context }) =>
       graphContext({
         tokens,
-        caller: await authenticateHeader({ tokens, context }, request.headers.get('authorization')),
+        caller: await authenticateHeader({ tokens, limits, context }, request.headers.get('authorization')),
         request: context,
       }),
-    plugins: [useRequestLimits(documents, present)],
+    plugins: [useRequestLimits(dependencies, present)],
     // All errors, Yoga's own too, are presented in one place: `useRequestLimits`.
     maskedErrors: false,
     // Yoga's cache is bounded by the number of documents: a few long ones could fill the memory.
@@ -98,9 +100,9 @@ export function isEventStream({ headers }: Response): boolean {
 
 /** One plugin does it all, because each plugin costs microseconds at every request. */
 function useRequestLimits(
-  documents: Documents,
+  { documents, limits }: Pick<GraphqlDependencies, 'documents' | 'limits'>,
   present: (error: unknown) => GraphQLError,
-): Plugin<object, ServerContext> {
+): Plugin<GraphContext & ServerContext, ServerContext> {
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
   return {
     onRequestParse({ request, setRequestParser }) {
@@ -119,12 +121,13 @@ function useRequestLimits(
     onValidate({ setValidationFn }) {
       setValidationFn((_schema, document) => documents.validate(document))
     },
-    onExecute({ args, setResultAndStopExecution }) {
-      const refusal = documents.refuse(operationOf(args))
+    async onExecute({ args, setResultAndStopExecution }) {
+      const refusal = await refuseToRun(args, args.contextValue)
       if (refusal !== undefined) setResultAndStopExecution({ errors: [refusal] })
     },
-    onSubscribe({ args, setResultAndStopExecution }) {
-      const refusal = documents.refuse(operationOf(args)) ?? refuseSubscription(args.contextValue, args.document)
+    async onSubscribe({ args, setResultAndStopExecution }) {
+      const refusal =
+        refuseSubscription(args.contextValue, args.document) ?? (await refuseToRun(args, args.contextValue))
       if (refusal !== undefined) return setResultAndStopExecution({ errors: [refusal] })
       return {
         onSubscribeResult: ({ result, setResult }) => {
@@ -143,10 +146,21 @@ function useRequestLimits(
         setResult({ ...result, errors: result.errors.map(presentUnlessFinal) })
     },
   }
-}
 
-function operationOf({ document, operationName, variableValues }: ExecutionArgs): OperationRequest {
-  return { document, operationName, variables: variableValues ?? {} }
+  /** Undefined for an operation that its caller can afford. */
+  async function refuseToRun(
+    { document, operationName, variableValues }: ExecutionArgs,
+    { caller, requestContext }: GraphContext & ServerContext,
+  ): Promise<GraphQLError | undefined> {
+    const { cost, refusal } = documents.assess({ document, operationName, variables: variableValues ?? {} })
+    if (refusal !== undefined) return refusal
+    try {
+      await limits.charge(caller, requestContext, cost)
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? new GraphQLError(error.message, { originalError: error }) : present(error)
+    }
+  }
 }
 
 /** Undefined for a subscription whose stream may be opened. */

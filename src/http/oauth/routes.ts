@@ -1,6 +1,7 @@
 import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { exposedHeaders } from '../answer-headers.ts'
+import type { RateLimits } from '../rate-limits.ts'
 import type { RouteHandler } from '../request-context.ts'
 import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
@@ -13,6 +14,7 @@ import { revoke } from './revoke.ts'
 
 export interface OAuthDependencies {
   readonly tokens: Tokens
+  readonly limits: RateLimits
   /** Our issuer identifier: an origin. By default the origin of each request. */
   readonly publicUrl?: string | undefined
   readonly emit: EmitEvent
@@ -29,12 +31,12 @@ export interface OAuthRoutes {
   readonly preflight: (methods: string) => RouteHandler
 }
 
-export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies): OAuthRoutes {
+export function createOAuthRoutes({ tokens, limits, publicUrl, emit }: OAuthDependencies): OAuthRoutes {
   const issuerOf = (request: Request) => publicUrl ?? new URL(request.url).origin
   const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): RouteHandler =>
     withErrorAnswers(async (request, context) => {
       const form = await readForm(request)
-      const caller = await authenticateCaller({ tokens, context }, request, form)
+      const caller = await authenticateCaller({ tokens, limits, context }, request, form)
       return answer(tokens, { form, caller, issuer: issuerOf(request) })
     }, emit)
 
@@ -45,7 +47,7 @@ export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies
     preflight: (methods) => withCors(async () => answerPreflight(methods)),
     introspect: withForm(introspect),
     revokeGlobally: withErrorAnswers(async (request, context) => {
-      const caller = await authenticateCaller({ tokens, context }, request, noForm)
+      const caller = await authenticateCaller({ tokens, limits, context }, request, noForm)
       return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request) })
     }, emit),
   }
