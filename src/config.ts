@@ -1,5 +1,6 @@
 import { readEnvFile } from './env-file.ts'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
+import { type Exposure, openExposure, productionExposure } from './http/exposure.ts'
 import type { RateLimitSettings } from './http/rate-limits.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
@@ -19,6 +20,8 @@ export interface Config {
   readonly lifetimes: Lifetimes
   /** How many days the log keeps a revocation at least. */
   readonly revocationDays: number
+  /** What is shown to whom. */
+  readonly exposure: Exposure
   /** The most that a GraphQL operation may cost. */
   readonly maxQueryCost: number
   /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
@@ -60,6 +63,7 @@ export function readConfig(environment: Environment): Config {
       refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS'),
     },
     revocationDays: wholeNumber('REVOCATION_DAYS'),
+    exposure: readExposure(),
     maxQueryCost: wholeNumber('MAX_QUERY_COST'),
     rateLimits: {
       failures: wholeNumber('RATE_LIMIT_FAILURES'),
@@ -128,6 +132,23 @@ export function readConfig(environment: Environment): Config {
     if (secret !== undefined && !isClientSecret(secret))
       faults.push(`ADMIN_SECRET must have ${clientSecretRule}, got ${describeWrongSecret(secret)}`)
     return secret
+  }
+
+  function readExposure(): Exposure {
+    const { graphiql, introspection, graphqlGet } =
+      text('NODE_ENV') === 'production' ? productionExposure : openExposure
+    return {
+      graphiql: oneOf('GRAPHIQL', ['on', 'off'], graphiql ? 'on' : 'off') === 'on',
+      introspection: oneOf('INTROSPECTION', ['everyone', 'managers'], introspection),
+      graphqlGet: oneOf('GRAPHQL_GET', ['any', 'preflight'], graphqlGet),
+    }
+  }
+
+  function oneOf<Word extends string>(name: SettingName, words: readonly Word[], fallback: Word): Word {
+    const raw = text(name)
+    const word = words.find((one) => one === raw)
+    if (raw !== undefined && word === undefined) faults.push(`${name} must be ${words.join(' or ')}, got \`${raw}\``)
+    return word ?? fallback
   }
 
   function readDirectives(): readonly OptionalDirective[] {

@@ -60,6 +60,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       admit: options.admit,
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
+      exposure: config.exposure,
       maxQueryCost: config.maxQueryCost,
       rateLimits: config.rateLimits,
       emit,

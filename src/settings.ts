@@ -59,6 +59,29 @@ export const settings = {
     accepts: 'a folder',
     description: 'The folder of the embedded database. One process at a time can open it.',
   },
+  NODE_ENV: {
+    without: 'development',
+    accepts: '`production`, or any other word',
+    description:
+      'In `production` strangers are [shown less](operate.md#production): it decides the defaults of `GRAPHIQL`, `INTROSPECTION` and `GRAPHQL_GET`.',
+  },
+  GRAPHIQL: {
+    without: '`on`; in production `off`',
+    accepts: '`on` or `off`',
+    description: 'Whether the page GraphiQL is served. It contains the schema.',
+  },
+  INTROSPECTION: {
+    without: '`everyone`; in production `managers`',
+    accepts: '`everyone` or `managers`',
+    description:
+      'Who may read the schema, by introspection or by `_service`: everyone, or callers with the scope `manage_token`. Only everyone gets suggestions for misspelt names.',
+  },
+  GRAPHQL_GET: {
+    without: '`any`; in production `preflight`',
+    accepts: '`any` or `preflight`',
+    description:
+      'Which operations are answered by GET: any, or those with the header `apollo-require-preflight` or `x-apollo-operation-name`, which a page of another site cannot send unasked.',
+  },
   MAX_QUERY_COST: {
     default: 10_000,
     min: 100,

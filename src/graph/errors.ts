@@ -54,11 +54,16 @@ function presentationOf(error: TokenServiceError): Presentation | undefined {
  * Turns any error into one that may be shown.
  *
  * A `TokenServiceError` becomes its code and message. graphql-js's own errors about a request become `BAD_USER_INPUT`,
- * without the values that they repeat. Any other error is a fault of this service: it is reported as an event, and the
+ * without the values that they repeat and, unless `suggests`, without names that the caller did not send. Any other error is a fault of this service: it is reported as an event, and the
  * caller reads "Unexpected error.".
  */
-export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (error: unknown) => GraphQLError {
+export function createErrorPresenter(
+  schema: GraphQLSchema,
+  emit: EmitEvent,
+  { suggests = true }: { readonly suggests?: boolean } = {},
+): (error: unknown) => GraphQLError {
   const redact = createRedactor(schema)
+  const word = suggests ? redact : (located: GraphQLError) => redact(located).replace(suggestion, '')
 
   return (error) => {
     const located = error instanceof GraphQLError ? error : undefined
@@ -70,11 +75,14 @@ export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (e
         return present(messageInDialect(origin, nameField), { ...presentation, ...httpOf(located) }, located)
     }
     if (located !== undefined && origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
-      return present(redact(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)
+      return present(word(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)
     emitFault(emit, origin)
     return present('Unexpected error.', { code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } }, located)
   }
 }
+
+/** graphql-js suggests names of the schema that are like an unknown one. */
+const suggestion = / Did you mean .*\?$/s
 
 function present(message: string, extensions: GraphQLErrorExtensions, located: GraphQLError | undefined): GraphQLError {
   const { source, positions, path } = located ?? {}

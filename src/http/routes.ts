@@ -5,6 +5,7 @@ import type { Tokens } from '../tokens/tokens.ts'
 import { type Admit, guardAdmission } from './admission.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
+import { type Exposure, openExposure } from './exposure.ts'
 import { createDocuments, type Documents, defaultMaxCost } from './graphql/documents.ts'
 import { createFastPath, type FastPath } from './graphql/fast-path.ts'
 import { createGraphqlHandler, isEventStream } from './graphql/route.ts'
@@ -32,6 +33,8 @@ export interface RoutesDependencies {
   readonly admit?: Admit | undefined
   /** The most that a GraphQL operation may cost, by the prices of the documentation: 10,000 by default. */
   readonly maxQueryCost?: number
+  /** What is shown to whom. By default everything, as on a laptop. */
+  readonly exposure?: Exposure
   /** How many points a minute a caller or an address may spend; what is left out has its default. */
   readonly rateLimits?: Partial<RateLimitSettings>
   /** Receives the faults that callers are not shown. */
@@ -59,25 +62,33 @@ export interface Routes {
 
 /** Both ways to the verbs, the fast path and the table of routes, made of the same dependencies. */
 export function createRoutes(dependencies: RoutesDependencies): Routes {
-  const { schema = createSchema(), tokens, admit, emit, maxQueryCost = defaultMaxCost } = dependencies
+  const {
+    schema = createSchema(),
+    tokens,
+    admit,
+    emit,
+    maxQueryCost = defaultMaxCost,
+    exposure = openExposure,
+  } = dependencies
   const limits = createRateLimits({ ...defaultRateLimits, ...dependencies.rateLimits }, emit)
   const documents = createDocuments({ schema, maxCost: maxQueryCost })
   const table = addHeadRoutes([
-    ...graphqlRoutes({ ...dependencies, schema, documents, limits }),
-    ...elasticsearchRoutes({ ...dependencies, limits }),
-    ...oauthRoutes({ ...dependencies, limits }),
+    ...graphqlRoutes({ ...dependencies, schema, documents, limits, exposure }),
+    ...elasticsearchRoutes({ ...dependencies, limits, exposure }),
+    ...oauthRoutes({ ...dependencies, limits, exposure }),
     ...operationsRoutes(dependencies),
   ])
   return {
     admit: admit && guardAdmission(admit, emit),
-    fastPath: createFastPath({ schema, tokens, limits, documents, emit }),
-    answer: createRouter(table),
+    fastPath: createFastPath({ schema, tokens, limits, documents, exposure, emit }),
+    answer: createRouter(table, exposure),
     table,
   }
 }
 
 interface LimitedDependencies extends RoutesDependencies {
   readonly limits: RateLimits
+  readonly exposure: Exposure
 }
 
 interface GraphqlDependencies extends LimitedDependencies {
@@ -87,12 +98,13 @@ interface GraphqlDependencies extends LimitedDependencies {
 
 function graphqlRoutes(dependencies: GraphqlDependencies): readonly Route[] {
   const graphql = createGraphqlHandler({ ...dependencies, endpoint })
+  const hasPage = dependencies.exposure.graphiql
   const graphiql = createGraphiqlPage({ schema: dependencies.schema, endpoint })
   return [
     {
       method: 'GET',
       path: endpoint,
-      handle: (request, context) => (wantsPage(request) ? graphiql(request) : graphql(request, context)),
+      handle: (request, context) => (hasPage && wantsPage(request) ? graphiql(request) : graphql(request, context)),
     },
     { method: 'POST', path: endpoint, handle: graphql },
     { method: 'OPTIONS', path: endpoint, handle: graphql },
@@ -102,11 +114,13 @@ function graphqlRoutes(dependencies: GraphqlDependencies): readonly Route[] {
 function elasticsearchRoutes(dependencies: LimitedDependencies): readonly Route[] {
   const { describeService, describeCaller, getToken, invalidateToken, invalidateTokenAs6 } =
     createElasticsearchRoutes(dependencies)
+  const hasPage = dependencies.exposure.graphiql
   return [
     {
       method: 'GET',
       path: '/',
-      handle: (request, context) => (wantsPage(request) ? redirectToGraphiql() : describeService(request, context)),
+      handle: (request, context) =>
+        hasPage && wantsPage(request) ? redirectToGraphiql() : describeService(request, context),
     },
     { method: 'GET', path: '/_security/_authenticate', handle: describeCaller },
     { method: 'POST', path: '/_security/oauth2/token', handle: getToken },
@@ -160,7 +174,7 @@ async function withoutContent(answer: Response): Promise<Response> {
   return new Response(null, { status: answer.status, headers })
 }
 
-function createRouter(table: readonly Route[]): RouteHandler {
+function createRouter(table: readonly Route[], exposure: Exposure): RouteHandler {
   const handlers = new Map(table.map(({ method, path, handle }) => [`${method} ${path}`, handle]))
   return async (request, context) => {
     const { pathname } = new URL(request.url)
@@ -168,15 +182,18 @@ function createRouter(table: readonly Route[]): RouteHandler {
     const handle = handlers.get(`${method} ${pathname}`)
     if (handle !== undefined && method !== 'OPTIONS') return handle(request, context)
     const methods = table.filter(({ path }) => path === pathname).map((route) => route.method)
-    const answer = handle === undefined ? refuse(methods) : await handle(request, context)
+    const answer = handle === undefined ? refuse(methods, exposure) : await handle(request, context)
     if (methods.length > 0) answer.headers.set('allow', methods.join(', '))
     return method === 'HEAD' ? withoutContent(answer) : answer
   }
 }
 
-function refuse(methods: readonly string[]): Response {
+function refuse(methods: readonly string[], { graphiql }: Exposure): Response {
   return methods.length === 0
-    ? json(404, `There is nothing at this path. GraphQL and GraphiQL are at ${endpoint}.`)
+    ? json(
+        404,
+        `There is nothing at this path. ${graphiql ? 'GraphQL and GraphiQL are' : 'GraphQL is'} at ${endpoint}.`,
+      )
     : json(405, `Expected ${methods.join(' or ')}.`)
 }
 

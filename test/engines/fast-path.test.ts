@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
+import { openExposure } from '../../src/http/exposure.ts'
 import { createDocuments, defaultMaxCost } from '../../src/http/graphql/documents.ts'
 import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
 import { createRateLimits, defaultRateLimits } from '../../src/http/rate-limits.ts'
@@ -15,6 +16,7 @@ beforeAll(() => {
     documents: createDocuments({ schema, maxCost: defaultMaxCost }),
     tokens: service.tokens,
     limits: createRateLimits(defaultRateLimits, service.emit),
+    exposure: openExposure,
     emit: service.emit,
   })
 })

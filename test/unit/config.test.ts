@@ -6,6 +6,7 @@ test('without settings the service has the embedded database, port 4000 on the l
     port: 4000,
     host: '127.0.0.1',
     publicUrl: undefined,
+    exposure: { graphiql: true, introspection: 'everyone', graphqlGet: 'any' },
     maxQueryCost: 10_000,
     rateLimits: { failures: 600, anonymous: 12_000, owner: 3_000, client: 0 },
     database: { kind: 'embedded', folder: '.data' },

@@ -47,7 +47,7 @@ function createServiceDescription({ tokens, limits }: GrantDependencies): Verb {
       minimum_wire_compatibility_version: '7.17.0',
       minimum_index_compatibility_version: '7.0.0',
     },
-    tagline: 'Ends tokens at once. GraphQL and GraphiQL are at /graphql',
+    tagline: 'Ends tokens at once. GraphQL is at /graphql',
   }
   return async (request, context) => {
     if (request.headers.has('authorization')) await identify({ tokens, limits, context }, request)

@@ -15,6 +15,9 @@ import { type Estimate, estimate, refuseEstimate } from '../../graph/cost.ts'
  */
 const maxTokens = 1000
 
+/** A document with more faults is not read to its end. */
+const maxErrors = 5
+
 /** Parses, validates and prices documents. Keeps those that clients repeat. */
 export interface Documents {
   /** @throws GraphQLError a syntax error */
@@ -27,6 +30,8 @@ export interface Documents {
 
 interface Assessment {
   readonly cost: number
+  /** Whether it reads the schema, by introspection or as a composer. */
+  readonly readsSchema: boolean
   readonly refusal: GraphQLError | undefined
 }
 
@@ -73,14 +78,14 @@ export function createDocuments({ schema, maxCost }: DocumentsOptions): Document
     assess: ({ document, operationName, variables }) => {
       const operation = getOperationAST(document, operationName)
       // The executor refuses it.
-      if (operation == null) return { cost: 0, refusal: undefined }
+      if (operation == null) return { cost: 0, readsSchema: false, refusal: undefined }
       const estimated = estimates.get(operation) ?? estimateOnce({ document, operation }, variables)
-      return { cost: estimated.cost, refusal: refuseEstimate(estimated, maxCost) }
+      return { ...estimated, refusal: refuseEstimate(estimated, maxCost) }
     },
   }
 
   function faultsOf(document: DocumentNode): readonly GraphQLError[] {
-    const faults = known.get(document) ?? validate(schema, document)
+    const faults = known.get(document) ?? validate(schema, document, undefined, { maxErrors })
     known.set(document, faults)
     return faults
   }

@@ -16,6 +16,7 @@ import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders } from '../answer-headers.ts'
 import { isObject, maxBodyBytes } from '../body.ts'
 import { authenticateHeader } from '../credentials.ts'
+import { assertMayReadSchema, type Exposure } from '../exposure.ts'
 import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { Documents } from './documents.ts'
@@ -45,6 +46,7 @@ export interface FastPathDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
   readonly documents: Documents
+  readonly exposure: Exposure
   readonly limits: RateLimits
   readonly emit: EmitEvent
 }
@@ -61,8 +63,9 @@ interface Params {
   readonly operationName: string | undefined
 }
 
-export function createFastPath({ schema, tokens, limits, documents, emit }: FastPathDependencies): FastPath {
-  const present = createErrorPresenter(schema, emit)
+export function createFastPath({ schema, tokens, limits, documents, exposure, emit }: FastPathDependencies): FastPath {
+  const { introspection } = exposure
+  const present = createErrorPresenter(schema, emit, { suggests: introspection === 'everyone' })
 
   return { accepts, answer }
 
@@ -78,7 +81,8 @@ export function createFastPath({ schema, tokens, limits, documents, emit }: Fast
     let caller: Caller
     try {
       caller = await authenticateHeader({ tokens, limits, context }, headers.authorization ?? null)
-      const { cost, refusal } = documents.assess({ document, variables })
+      const { cost, readsSchema, refusal } = documents.assess({ document, variables })
+      if (readsSchema) assertMayReadSchema(introspection, caller)
       if (refusal !== undefined) throw refusal
       await limits.charge(caller, context, cost)
     } catch (error) {

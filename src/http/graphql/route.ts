@@ -14,6 +14,7 @@ import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders, exposedHeaders } from '../answer-headers.ts'
 import { authenticateHeader } from '../credentials.ts'
+import { assertMayReadSchema, type Exposure, hasPreflight } from '../exposure.ts'
 import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
 import type { Documents } from './documents.ts'
@@ -26,13 +27,15 @@ export interface GraphqlDependencies {
   readonly endpoint: string
   readonly documents: Documents
   readonly limits: RateLimits
+  readonly exposure: Exposure
   readonly emit: EmitEvent
 }
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHandler {
-  const { schema, tokens, endpoint, limits, emit } = dependencies
-  const present = createErrorPresenter(schema, emit)
+  const { schema, tokens, endpoint, limits, exposure, emit } = dependencies
+  const suggests = exposure.introspection === 'everyone'
+  const present = createErrorPresenter(schema, emit, { suggests })
   const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: endpoint,
@@ -100,7 +103,7 @@ export function isEventStream({ headers }: Response): boolean {
 
 /** One plugin does it all, because each plugin costs microseconds at every request. */
 function useRequestLimits(
-  { documents, limits }: Pick<GraphqlDependencies, 'documents' | 'limits'>,
+  { documents, limits, exposure }: Pick<GraphqlDependencies, 'documents' | 'limits' | 'exposure'>,
   present: (error: unknown) => GraphQLError,
 ): Plugin<GraphContext & ServerContext, ServerContext> {
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
@@ -109,7 +112,11 @@ function useRequestLimits(
       // Yoga checks this when it writes the answer, after a mutation has had its effect.
       if (!acceptsAnswer(request.headers.get('accept')))
         throw malformed('Expected `Accept` to allow `application/graphql-response+json` or `application/json`', 406)
-      if (request.method === 'GET') setRequestParser(readGetParams)
+      if (request.method === 'GET') {
+        if (exposure.graphqlGet === 'preflight' && !hasPreflight(request))
+          throw malformed('Expected the header `apollo-require-preflight` with an operation by GET, or POST')
+        setRequestParser(readGetParams)
+      }
       if (request.method !== 'POST') return
       if (!/^application\/(graphql\+)?json *(;|$)/i.test(request.headers.get('content-type') ?? ''))
         throw malformed('Expected `Content-Type: application/json`', 415)
@@ -152,9 +159,14 @@ function useRequestLimits(
     { document, operationName, variableValues }: ExecutionArgs,
     { caller, requestContext }: GraphContext & ServerContext,
   ): Promise<GraphQLError | undefined> {
-    const { cost, refusal } = documents.assess({ document, operationName, variables: variableValues ?? {} })
-    if (refusal !== undefined) return refusal
+    const { cost, readsSchema, refusal } = documents.assess({
+      document,
+      operationName,
+      variables: variableValues ?? {},
+    })
     try {
+      if (readsSchema) assertMayReadSchema(exposure.introspection, caller)
+      if (refusal !== undefined) return refusal
       await limits.charge(caller, requestContext, cost)
       return undefined
     } catch (error) {
