@@ -24,6 +24,8 @@ export interface Config {
   readonly exposure: Exposure
   /** The most that a GraphQL operation may cost. */
   readonly maxQueryCost: number
+  /** The longest body of a GraphQL request. */
+  readonly maxGraphqlBytes: number
   /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
   readonly rateLimits: RateLimitSettings
   /** Optional directives that the subgraph's SDL contains for the composer. */
@@ -65,6 +67,7 @@ export function readConfig(environment: Environment): Config {
     revocationDays: wholeNumber('REVOCATION_DAYS'),
     exposure: readExposure(),
     maxQueryCost: wholeNumber('MAX_QUERY_COST'),
+    maxGraphqlBytes: wholeNumber('MAX_GRAPHQL_BYTES'),
     rateLimits: {
       failures: wholeNumber('RATE_LIMIT_FAILURES'),
       anonymous: wholeNumber('RATE_LIMIT_ANONYMOUS'),

@@ -61,6 +61,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
       exposure: config.exposure,
+      maxGraphqlBytes: config.maxGraphqlBytes,
       maxQueryCost: config.maxQueryCost,
       rateLimits: config.rateLimits,
       emit,

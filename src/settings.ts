@@ -1,4 +1,5 @@
 import { optionalDirectives } from './graph/optional-directives.ts'
+import { defaultGraphqlBytes } from './http/body.ts'
 import { defaultRateLimits } from './http/rate-limits.ts'
 import { clientSecretRule } from './tokens/clients.ts'
 import { lifetimeRanges } from './tokens/pair.ts'
@@ -88,6 +89,13 @@ export const settings = {
     max: 1_000_000,
     description:
       'The most that a GraphQL operation may [cost](frontend.md#what-an-operation-may-cost). A dearer one is refused before it runs.',
+  },
+  MAX_GRAPHQL_BYTES: {
+    default: defaultGraphqlBytes,
+    min: 16_384,
+    max: 16_777_216,
+    description:
+      'The longest body of a GraphQL request. Gateways join thousands of entities in one request; all other routes read 64 KiB.',
   },
   RATE_LIMIT_FAILURES: {
     ...rateLimitRange('failures'),

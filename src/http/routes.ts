@@ -3,6 +3,7 @@ import type { EmitEvent } from '../events/events.ts'
 import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { type Admit, guardAdmission } from './admission.ts'
+import { defaultGraphqlBytes } from './body.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
 import { type Exposure, openExposure } from './exposure.ts'
@@ -33,6 +34,8 @@ export interface RoutesDependencies {
   readonly admit?: Admit | undefined
   /** The most that a GraphQL operation may cost, by the prices of the documentation: 10,000 by default. */
   readonly maxQueryCost?: number
+  /** The longest body of a GraphQL request: 262,144 by default. */
+  readonly maxGraphqlBytes?: number
   /** What is shown to whom. By default everything, as on a laptop. */
   readonly exposure?: Exposure
   /** How many points a minute a caller or an address may spend; what is left out has its default. */
@@ -69,18 +72,19 @@ export function createRoutes(dependencies: RoutesDependencies): Routes {
     emit,
     maxQueryCost = defaultMaxCost,
     exposure = openExposure,
+    maxGraphqlBytes: maxBodyBytes = defaultGraphqlBytes,
   } = dependencies
   const limits = createRateLimits({ ...defaultRateLimits, ...dependencies.rateLimits }, emit)
   const documents = createDocuments({ schema, maxCost: maxQueryCost })
   const table = addHeadRoutes([
-    ...graphqlRoutes({ ...dependencies, schema, documents, limits, exposure }),
+    ...graphqlRoutes({ ...dependencies, schema, documents, limits, exposure, maxBodyBytes }),
     ...elasticsearchRoutes({ ...dependencies, limits, exposure }),
     ...oauthRoutes({ ...dependencies, limits, exposure }),
     ...operationsRoutes(dependencies),
   ])
   return {
     admit: admit && guardAdmission(admit, emit),
-    fastPath: createFastPath({ schema, tokens, limits, documents, exposure, emit }),
+    fastPath: createFastPath({ schema, tokens, limits, documents, exposure, maxBodyBytes, emit }),
     answer: createRouter(table, exposure),
     table,
   }
@@ -92,6 +96,7 @@ interface LimitedDependencies extends RoutesDependencies {
 }
 
 interface GraphqlDependencies extends LimitedDependencies {
+  readonly maxBodyBytes: number
   readonly schema: GraphQLSchema
   readonly documents: Documents
 }

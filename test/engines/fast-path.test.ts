@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
+import { defaultGraphqlBytes } from '../../src/http/body.ts'
 import { openExposure } from '../../src/http/exposure.ts'
 import { createDocuments, defaultMaxCost } from '../../src/http/graphql/documents.ts'
 import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
@@ -17,6 +18,7 @@ beforeAll(() => {
     tokens: service.tokens,
     limits: createRateLimits(defaultRateLimits, service.emit),
     exposure: openExposure,
+    maxBodyBytes: defaultGraphqlBytes,
     emit: service.emit,
   })
 })
@@ -210,7 +212,7 @@ describe('the fast path takes no request with', () => {
     { ...json, accept: 'text/html' },
     { ...json, accept: 'application/json, */*' },
     { ...json, 'content-encoding': 'gzip' },
-    { ...json, 'content-length': '65537' },
+    { ...json, 'content-length': '262145' },
     { ...json, 'content-length': 'many' },
     { 'content-type': 'text/plain' },
     { 'content-type': 'application/json; charset=utf-16' },

@@ -8,6 +8,7 @@ test('without settings the service has the embedded database, port 4000 on the l
     publicUrl: undefined,
     exposure: { graphiql: true, introspection: 'everyone', graphqlGet: 'any' },
     maxQueryCost: 10_000,
+    maxGraphqlBytes: 262_144,
     rateLimits: { failures: 600, anonymous: 12_000, owner: 3_000, client: 0 },
     database: { kind: 'embedded', folder: '.data' },
     adminSecret: undefined,

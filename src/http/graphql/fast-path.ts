@@ -14,7 +14,7 @@ import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Caller } from '../../tokens/caller.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders } from '../answer-headers.ts'
-import { isObject, maxBodyBytes } from '../body.ts'
+import { isObject } from '../body.ts'
 import { authenticateHeader } from '../credentials.ts'
 import { assertMayReadSchema, type Exposure } from '../exposure.ts'
 import type { RateLimits } from '../rate-limits.ts'
@@ -47,6 +47,7 @@ export interface FastPathDependencies {
   readonly tokens: Tokens
   readonly documents: Documents
   readonly exposure: Exposure
+  readonly maxBodyBytes: number
   readonly limits: RateLimits
   readonly emit: EmitEvent
 }
@@ -63,11 +64,12 @@ interface Params {
   readonly operationName: string | undefined
 }
 
-export function createFastPath({ schema, tokens, limits, documents, exposure, emit }: FastPathDependencies): FastPath {
+export function createFastPath(dependencies: FastPathDependencies): FastPath {
+  const { schema, tokens, limits, documents, exposure, maxBodyBytes, emit } = dependencies
   const { introspection } = exposure
   const present = createErrorPresenter(schema, emit, { suggests: introspection === 'everyone' })
 
-  return { accepts, answer }
+  return { accepts: (headers) => accepts(headers, maxBodyBytes), answer }
 
   async function answer(
     headers: IncomingHttpHeaders,
@@ -112,7 +114,7 @@ const jsonType = 'application/json'
 const graphqlType = 'application/graphql-response+json'
 const acceptedTypes = new Set([undefined, '*/*', jsonType, graphqlType])
 
-function accepts(headers: IncomingHttpHeaders): boolean {
+function accepts(headers: IncomingHttpHeaders, maxBodyBytes: number): boolean {
   const { accept, origin } = headers
   const length = headers['content-length']
   return (

@@ -28,6 +28,7 @@ export interface GraphqlDependencies {
   readonly documents: Documents
   readonly limits: RateLimits
   readonly exposure: Exposure
+  readonly maxBodyBytes: number
   readonly emit: EmitEvent
 }
 
@@ -103,7 +104,7 @@ export function isEventStream({ headers }: Response): boolean {
 
 /** One plugin does it all, because each plugin costs microseconds at every request. */
 function useRequestLimits(
-  { documents, limits, exposure }: Pick<GraphqlDependencies, 'documents' | 'limits' | 'exposure'>,
+  { documents, limits, exposure, maxBodyBytes }: GraphqlDependencies,
   present: (error: unknown) => GraphQLError,
 ): Plugin<GraphContext & ServerContext, ServerContext> {
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
@@ -120,7 +121,7 @@ function useRequestLimits(
       if (request.method !== 'POST') return
       if (!/^application\/(graphql\+)?json *(;|$)/i.test(request.headers.get('content-type') ?? ''))
         throw malformed('Expected `Content-Type: application/json`', 415)
-      setRequestParser(readPostParams)
+      setRequestParser((posted) => readPostParams(posted, maxBodyBytes))
     },
     onParse({ setParseFn }) {
       setParseFn((source) => documents.parse(String(source)))
