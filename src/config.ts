@@ -2,6 +2,7 @@ import { readEnvFile } from './env-file.ts'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
 import { type Exposure, openExposure, productionExposure } from './http/exposure.ts'
 import type { RateLimitSettings } from './http/rate-limits.ts'
+import type { MetricsLocation } from './observability/observability.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
 import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
@@ -28,6 +29,8 @@ export interface Config {
   readonly maxGraphqlBytes: number
   /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
   readonly rateLimits: RateLimitSettings
+  /** Where metrics are served; undefined for none. */
+  readonly metrics: MetricsLocation | undefined
   /** Optional directives that the subgraph's SDL contains for the composer. */
   readonly federationDirectives: readonly OptionalDirective[]
 }
@@ -74,6 +77,7 @@ export function readConfig(environment: Environment): Config {
       owner: wholeNumber('RATE_LIMIT_OWNER'),
       client: wholeNumber('RATE_LIMIT_CLIENT'),
     },
+    metrics: readMetrics(),
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
@@ -152,6 +156,11 @@ export function readConfig(environment: Environment): Config {
     const word = words.find((one) => one === raw)
     if (raw !== undefined && word === undefined) faults.push(`${name} must be ${words.join(' or ')}, got \`${raw}\``)
     return word ?? fallback
+  }
+
+  function readMetrics(): MetricsLocation | undefined {
+    const port = wholeNumber('METRICS_PORT')
+    return port === 0 ? undefined : { port, host: text('METRICS_HOST') ?? settings.METRICS_HOST.default }
   }
 
   function readDirectives(): readonly OptionalDirective[] {

@@ -139,6 +139,17 @@ export const settings = {
     description:
       'How long the record of an invalidation is kept. It is kept at least as long as anything that it covers may be alive.',
   },
+  METRICS_PORT: {
+    default: 0,
+    min: 0,
+    max: 65_535,
+    description: 'The port of the [metrics](observability.md), without credentials; 0 for no metrics.',
+  },
+  METRICS_HOST: {
+    default: '127.0.0.1',
+    accepts: 'an address or a host name',
+    description: 'The address on which the metrics are served.',
+  },
   FEDERATION_DIRECTIVES: {
     without: 'none',
     accepts: `any of ${optionalDirectives.map((name) => `\`${name}\``).join(', ')}, with commas between`,

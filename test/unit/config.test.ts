@@ -7,6 +7,7 @@ test('without settings the service has the embedded database, port 4000 on the l
     host: '127.0.0.1',
     publicUrl: undefined,
     exposure: { graphiql: true, introspection: 'everyone', graphqlGet: 'any' },
+    metrics: undefined,
     maxQueryCost: 10_000,
     maxGraphqlBytes: 262_144,
     rateLimits: { failures: 600, anonymous: 12_000, owner: 3_000, client: 0 },
