@@ -2,9 +2,10 @@ import type { GraphQLSchema } from 'graphql'
 import type { EmitEvent } from '../events/events.ts'
 import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { type Admit, guardAdmission } from './admission.ts'
+import { type Admit, guardAdmission, type Refusal } from './admission.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
+import { answerGivenUp } from './given-up.ts'
 import { createDocuments, type Documents, defaultMaxCost } from './graphql/documents.ts'
 import { createFastPath, type FastPath } from './graphql/fast-path.ts'
 import { createGraphqlHandler, isEventStream } from './graphql/route.ts'
@@ -51,6 +52,8 @@ export interface Routes {
   readonly fastPath: FastPath
   /** Answers any request that was admitted: by its route, or by 404 or 405. */
   readonly answer: RouteHandler
+  /** Answers a request that took too long, in the dialect of its path: 503, and it may be repeated. */
+  readonly answerGivenUp: (target: string, message: string) => Refusal
   readonly table: readonly Route[]
 }
 
@@ -68,6 +71,7 @@ export function createRoutes(dependencies: RoutesDependencies): Routes {
     admit: admit && guardAdmission(admit, emit),
     fastPath: createFastPath({ schema, tokens, documents, emit }),
     answer: createRouter(table),
+    answerGivenUp,
     table,
   }
 }
@@ -146,6 +150,10 @@ function addHeadRoutes(routes: readonly Route[]): readonly Route[] {
 /** The content is read, also so that a failure of it is known, and its length is that of GET's answer. */
 async function withoutContent(answer: Response): Promise<Response> {
   const headers = new Headers([...answer.headers])
+  if (headers.has('content-length')) {
+    await answer.body?.cancel()
+    return new Response(null, { status: answer.status, headers })
+  }
   const { byteLength } = await answer.arrayBuffer()
   // RFC 9110 §8.6: a 304 has the length of the answer that is not sent, so it is left out. A stream has none.
   if (answer.status !== 304 && !isEventStream(answer)) headers.set('content-length', String(byteLength))

@@ -16,7 +16,7 @@ const endless = {
   },
 }
 /** How long the verb of a running request takes. */
-const workMs = 3_500
+const workMs = 2_000
 const tokens: Tokens = {
   ...noTokens,
   authenticate: async () => ({ kind: 'client', clientId: 'a', scopes: ['manage_token'] }),

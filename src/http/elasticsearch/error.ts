@@ -72,11 +72,15 @@ export function toElasticsearchError(error: unknown, emit: EmitEvent): Elasticse
     if (error.code === 'ERR_UNAUTHENTICATED') return unauthenticated(wrongCredentials)
     if (error.code === 'ERR_FORBIDDEN') return unauthorized(error.message)
   }
+  if (error instanceof TokenServiceError && error.code === 'ERR_CANCELLED') return unavailable()
   emitFault(emit, error)
-  // Never a 401: clients would discard valid tokens.
-  if (error instanceof TokenServiceError && error.code === 'ERR_STORAGE_UNAVAILABLE')
-    return security(503, 'unable to perform requested action', noRetryBefore)
+  if (error instanceof TokenServiceError && error.code === 'ERR_STORAGE_UNAVAILABLE') return unavailable()
   return new ElasticsearchError(500, { type: 'exception', reason: 'Unexpected error.' })
+}
+
+/** Never a 401: clients would discard valid tokens. */
+export function unavailable(): ElasticsearchError {
+  return security(503, 'unable to perform requested action', noRetryBefore)
 }
 
 export const wrongCredentials =

@@ -1,7 +1,7 @@
 import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { exposedHeaders } from '../answer-headers.ts'
-import type { RouteHandler } from '../request-context.ts'
+import type { RequestContext, RouteHandler } from '../request-context.ts'
 import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
 import { type Form, readForm } from './form.ts'
@@ -30,23 +30,25 @@ export interface OAuthRoutes {
 }
 
 export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies): OAuthRoutes {
-  const issuerOf = (request: Request) => publicUrl ?? new URL(request.url).origin
+  const issuerOf = (request: Request, { origin }: RequestContext) => publicUrl ?? origin ?? new URL(request.url).origin
   const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): RouteHandler =>
     withErrorAnswers(async (request, context) => {
       const form = await readForm(request)
       const caller = await authenticateCaller({ tokens, context }, request, form)
-      return answer(tokens, { form, caller, issuer: issuerOf(request) })
+      return answer(tokens, { form, caller, issuer: issuerOf(request, context) })
     }, emit)
 
   return {
     revoke: withCors(withForm(revoke)),
     refresh: withCors(withForm(refresh)),
-    describeServer: withCors(async (request) => describeServer(issuerOf(request), publicUrl !== undefined)),
+    describeServer: withCors(async (request, context) =>
+      describeServer(issuerOf(request, context), publicUrl !== undefined),
+    ),
     preflight: (methods) => withCors(async () => answerPreflight(methods)),
     introspect: withForm(introspect),
     revokeGlobally: withErrorAnswers(async (request, context) => {
       const caller = await authenticateCaller({ tokens, context }, request, noForm)
-      return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request) })
+      return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request, context) })
     }, emit),
   }
 }
