@@ -50,10 +50,9 @@ export async function startService(config: Config, options: ServiceOptions = {})
   const opened: (() => Promise<void>)[] = []
   const stop = once(() => closeAll(opened))
   try {
-    const clock = () => new Date()
-    const { database, clients, tokens } = await openTokenService(config, { clock, emit })
+    const { database, clients, tokens } = await openTokenService(config, { emit })
     opened.push(database.close)
-    opened.push(startRetention(database, { revocationDays: config.revocationDays, clock }))
+    opened.push(startRetention(database, { revocationDays: config.revocationDays, clock: () => new Date() }))
 
     const readiness = createReadiness(database)
     const routes = createRoutes({

@@ -20,7 +20,8 @@ export interface TokenService {
 }
 
 export interface TokenServiceOptions extends DatabaseOptions {
-  readonly clock: () => Date
+  /** Decides what has expired. By default the clock that all processes on the database share. */
+  readonly clock?: () => Date
 }
 
 /**
@@ -32,9 +33,10 @@ export interface TokenServiceOptions extends DatabaseOptions {
  */
 export async function openTokenService(
   config: Config,
-  { clock, ...options }: TokenServiceOptions,
+  { clock: given, ...options }: TokenServiceOptions,
 ): Promise<TokenService> {
   const database = await openDatabase(config.database, options)
+  const clock = given ?? database.time.now
   try {
     const clients = createClientStore(database)
     const store = createTokenStore(database)

@@ -32,7 +32,7 @@ const by = () => ({ at: new Date(), caller: 'bench' })
 export const migrate = migratePostgres
 
 /** The planner settings of the service's connections. */
-export const plannerSettings = connectionOptions.lookups
+export const plannerSettings = connectionOptions('lookups', 15_000)
 
 /** Records the service's own statements without running them, so that they can be run without the service. */
 export function createStatementWriter(): StatementWriter {
@@ -120,6 +120,7 @@ function databaseOn(client: pg.Client, scanner = client): Database {
     description: 'the benchmark’s database',
     statementName: (name) => name,
     clock: databaseClock,
+    time: { now: () => new Date(), check: async () => true },
     ping: nothing,
     close: nothing,
     emit: () => undefined,

@@ -1526,7 +1526,7 @@ with "token_pair_states" as (
 ),
 "spent" as (
   insert into spent_refresh_tokens (slot, pair_id, successor_slot, successor_id, salt, spent_at)
-  select slot, id, new_slot, new_id, new_salt, asked_at
+  select slot, id, new_slot, new_id, new_salt, asked_at + date_trunc('second', clock_timestamp() - now())
   from token_pair_states
   where may_spend
   order by id

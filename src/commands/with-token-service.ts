@@ -20,7 +20,7 @@ export async function withTokenService<Answer>(
   use: (service: TokenService) => Promise<Answer>,
   { mustExist = true, warns = true }: CommandOptions = {},
 ): Promise<Answer> {
-  const options = { clock: () => new Date(), mustExist, allowRestored: true }
+  const options = { mustExist, allowRestored: true }
   const service = await openTokenService(readConfig(readEnvironment()), options)
   try {
     if (warns) warnOfRestore(service)

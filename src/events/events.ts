@@ -49,6 +49,17 @@ export const events = {
     level: 'error',
     meaning: 'A round of retention failed. The next one tries again within about a minute.',
   },
+  clock_skewed: {
+    level: 'error',
+    meaning:
+      'The clock of this machine differs from that of the database by more than a minute. Tokens go by the database. Nothing that has expired is deleted until the clocks agree.',
+  },
+  clock_agrees: { level: 'info', meaning: 'The clocks of this machine and of the database agree again.' },
+  clock_jumped: {
+    level: 'warn',
+    meaning:
+      'The clock of this machine jumped by more than an hour, or the machine slept. The embedded database deletes nothing that has expired for the next ten minutes.',
+  },
   database_restored: {
     level: 'error',
     meaning:

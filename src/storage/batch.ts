@@ -1,9 +1,17 @@
+import { unavailable } from './engine/errors.ts'
+
 /** Fewer items than this share one statement: to split them over two would cost more than it gains. */
 const minToSplit = 16
 const maxBatchSize = 256
+/**
+ * How long an item may wait for the statements before it. One that waits longer is refused and not sent: its caller has
+ * been answered by then, or soon will be, and must not be told to repeat what is done later.
+ */
+const maxWaitMs = 5_000
 
 interface Waiting<Item, Answer> {
   readonly item: Item
+  readonly since: number
   readonly resolve: (answer: Answer) => void
   readonly reject: (reason: unknown) => void
 }
@@ -17,6 +25,8 @@ interface Waiting<Item, Answer> {
  * `concurrency` is how many statements may be in flight at once. With two, concurrent items are split in halves, so
  * that this process reads and writes HTTP for one half while Postgres works on the other. With one, this process and
  * Postgres would each wait for the other to finish.
+ *
+ * An item that had to wait for longer than 5 s fails with ERR_STORAGE_UNAVAILABLE, and nothing was done for it.
  *
  * `run` must return one answer for each item, in the same order. If it throws, all items of that batch fail, and no
  * others.
@@ -32,7 +42,7 @@ export function createBatcher<Item, Answer>(
 
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject })
+      waiting.push({ item, since: performance.now(), resolve, reject })
       scheduleSend()
     })
 
@@ -52,6 +62,8 @@ export function createBatcher<Item, Answer>(
   }
 
   async function send(): Promise<void> {
+    refuseOverdue()
+    if (waiting.length === 0) return
     const share = Math.max(minToSplit, Math.ceil((waiting.length + inFlight) / concurrency))
     const batch = waiting.splice(0, Math.min(share, maxBatchSize))
     running++
@@ -60,6 +72,13 @@ export function createBatcher<Item, Answer>(
     running--
     inFlight -= batch.length
     scheduleSend()
+  }
+
+  /** The items are in the order in which they came. */
+  function refuseOverdue(): void {
+    const oldest = performance.now() - maxWaitMs
+    while (waiting[0] !== undefined && waiting[0].since < oldest)
+      waiting.shift()?.reject(unavailable(new Error('The statements before it took too long')))
   }
 
   async function answerAll(batch: readonly Waiting<Item, Answer>[]): Promise<void> {

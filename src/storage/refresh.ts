@@ -40,7 +40,7 @@ export function prepareRefresh({
     where digest = pair.refresh_digest`)
   const spent = db.$with('spent', {}).as(sql`
     insert into spent_refresh_tokens (slot, pair_id, successor_slot, successor_id, salt, spent_at)
-    select slot, id, new_slot, new_id, new_salt, asked_at from token_pair_states where may_spend order by id
+    select slot, id, new_slot, new_id, new_salt, asked_at + ${waited} from token_pair_states where may_spend order by id
     on conflict do nothing returning successor_id`)
   // With "is true" Postgres looks each id up in a hash. Without it, Postgres expects one row and compares each row with
   // each, in three nested loops.
@@ -85,6 +85,15 @@ export function prepareRefresh({
     return answers
   }
 }
+
+/**
+ * How long the statement has waited, for locks above all, in whole seconds. A refresh is spent when it commits, so its
+ * grace period begins then: the caller whose answer was late, or lost, has all of that period to ask again.
+ *
+ * The transaction is this statement. `statement_timestamp()` would be that of its last protocol message, which comes after
+ * the wait for the lock of a table.
+ */
+const waited = sql`date_trunc('second', clock_timestamp() - now())`
 
 function answerOf(pair: StoredPair, successorId: number | undefined, at: Date): SpendingAnswer | typeof lostRace {
   if (successorId !== undefined) return { outcome: 'refreshed', pair, successorId }

@@ -9,6 +9,7 @@ import { tokenPairs } from './schema.ts'
 export interface RetentionOptions {
   /** How many days the record keeps a revocation; longer, while any pair issued before it is stored. */
   readonly revocationDays: number
+  /** The clock of this process. Nothing is deleted that has not expired by the shared clock too. */
   readonly clock: () => Date
 }
 
@@ -17,7 +18,7 @@ export interface Deletions {
   readonly revocations: number
 }
 
-/** The clocks of several machines may differ by this much, so an expired pair is kept for this long. */
+/** An expired pair is kept for this long: clocks are never quite equal. */
 const marginSeconds = 300
 /** Small enough that a batch delays no other statement noticeably, large enough that a million rows take seconds. */
 const batchRows = 5_000
@@ -33,7 +34,7 @@ export async function deleteExpired(
   database: Database,
   { revocationDays, clock }: RetentionOptions,
 ): Promise<Deletions> {
-  const now = clock().getTime()
+  const now = Math.min(clock().getTime(), database.time.now().getTime())
   const slots: number[] = []
   for (let slot = 0; slot < retentionSlots; slot++)
     if (await emptySlot(database, slot, new Date(now - marginSeconds * 1000))) slots.push(slot)
@@ -72,14 +73,16 @@ async function runOnce(database: Database, options: RetentionOptions): Promise<v
   await database.identity.check()
   // A restored database stays as it is until an operator has seen it.
   if (database.identity.refusal() !== undefined) return
+  const mayDelete = await database.time.check()
   // Counts first: the pairs and revocations that a count needs may be deleted next.
-  await completeCounts(database, options.clock())
-  await deleteExpired(database, options)
+  await completeCounts(database, database.time.now())
+  if (mayDelete) await deleteExpired(database, options)
 }
 
 /**
  * About every minute, until the process ends or the returned function is called: checks whether the database was
- * restored from a backup under this process, completes counts and deletes expired rows. After a failure, which is the
+ * restored from a backup under this process, completes counts and, unless the clocks contradict each other, deletes
+ * expired rows. After a failure, which is the
  * event `retention_failed` of the database, the next round tries again.
  */
 export function startRetention(database: Database, options: RetentionOptions): () => Promise<void> {

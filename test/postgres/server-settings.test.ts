@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import type { Database } from '../../src/storage/engine/database.ts'
 import { openDatabase } from '../../src/storage/engine/open.ts'
 import { isPgbouncerMissing, type Pooler, startPooler } from '../support/pgbouncer.ts'
 import { liveThrough } from '../support/whole-life.ts'
@@ -73,6 +74,14 @@ const ofMeaning = [
   'array_nulls = off',
 ]
 
+/** What decides whether an answer can be trusted. On direct connections we set it, a pooler decides it. */
+const ofTrust = [
+  'synchronous_commit = off',
+  'synchronous_commit = local',
+  'statement_timeout = 0',
+  "statement_timeout = '16s'",
+]
+
 /** One database, emptied for each setting: to make one for each takes longer than all that is tested on it. */
 const name = `settings_${randomUUID().replaceAll('-', '')}`
 const directUrl = Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href
@@ -109,13 +118,18 @@ async function onDatabase(statements: string): Promise<void> {
   await client.query(statements).finally(() => client.end())
 }
 
+async function synchronousCommitOf({ db }: Pick<Database, 'db'>): Promise<unknown> {
+  const [session] = await db.select({ value: sql`current_setting('synchronous_commit')` }).from(sql`(select) one`)
+  return session?.value
+}
+
 async function lifeOn(url: string, direct = url): Promise<unknown> {
   const database = await openDatabase({ kind: 'postgres', url, directUrl: direct })
   return liveThrough(database).finally(database.close)
 }
 
 describe('on direct connections the whole life of a token is as under the default settings', () => {
-  test.each([...ofText, ...ofExecution, ...ofMeaning])('with %s of the database', async (setting) => {
+  test.each([...ofText, ...ofExecution, ...ofMeaning, ...ofTrust])('with %s of the database', async (setting) => {
     await administrator.query(`alter database ${name} set ${setting}`)
 
     expect(await lifeOn(directUrl)).toEqual(expected)
@@ -125,6 +139,31 @@ describe('on direct connections the whole life of a token is as under the defaul
     await administrator.query(`alter role postgres in database ${name} set ${setting}`)
 
     expect(await lifeOn(directUrl)).toEqual(expected)
+  })
+
+  test.each([
+    ['off', 'on'],
+    ['local', 'on'],
+    ['on', 'on'],
+    ['remote_write', 'remote_write'],
+    ['remote_apply', 'remote_apply'],
+  ])('a commit under synchronous_commit = %s is made under %s', async (given, used) => {
+    await administrator.query(`alter role postgres in database ${name} set synchronous_commit = ${given}`)
+    const database = await openDatabase({ kind: 'postgres', url: directUrl, directUrl })
+
+    const setting = await synchronousCommitOf(database).finally(database.close)
+
+    expect(setting).toBe(used)
+  })
+
+  test('a commit is durable also where the role is changed while the service runs', async () => {
+    const database = await openDatabase({ kind: 'postgres', url: directUrl, directUrl })
+    await administrator.query(`alter role postgres in database ${name} set synchronous_commit = off`)
+    await reconnect()
+
+    await expect.poll(() => synchronousCommitOf(database).catch(() => undefined)).toBe('on')
+
+    await database.close()
   })
 
   test('with options of the url, of which those that the service does not need otherwise stay', async () => {
@@ -149,6 +188,10 @@ describe.skipIf(isPgbouncerMissing)('behind pgbouncer in transaction mode', () =
     pooler = await startPooler(serverUrl)
     pooledUrl = pooler.urlOf(directUrl)
   })
+  beforeEach(async () => {
+    await administrator.query(`alter role postgres in database ${name} set statement_timeout = '10s'`)
+    await reconnect()
+  })
   afterAll(() => pooler.stop())
 
   test.each(ofText)('the whole life of a token is as by default with %s', async (setting) => {
@@ -157,20 +200,24 @@ describe.skipIf(isPgbouncerMissing)('behind pgbouncer in transaction mode', () =
     expect(await lifeOn(pooledUrl, directUrl)).toEqual(expected)
   })
 
-  test.each(ofMeaning)('%s is refused in one sentence, with the statement that changes it', async (setting) => {
-    await administrator.query(`alter database ${name} set ${setting}`)
-    const [settingName = ''] = setting.split(' ')
+  test.each([...ofMeaning, ...ofTrust])(
+    '%s is refused in one sentence, with the statement that changes it',
+    async (setting) => {
+      await administrator.query(`alter role postgres in database ${name} set ${setting}`)
+      await reconnect()
+      const [settingName = ''] = setting.split(' ')
 
-    const refusal: unknown = await lifeOn(pooledUrl, directUrl).catch((error: unknown) => error)
+      const refusal: unknown = await lifeOn(pooledUrl, directUrl).catch((error: unknown) => error)
 
-    expect(refusal).toMatchObject({ code: 'ERR_CONFIGURATION' })
-    const message = refusal instanceof Error ? refusal.message : ''
-    expect(message).toMatch(
-      new RegExp(`^On the connections of the pooler in DATABASE_URL the setting ${settingName} is \`[^\n]*$`),
-    )
-    const [, statement = ''] = /run `(.+)`, and let the pooler connect anew/.exec(message) ?? []
-    await administrator.query(statement)
-    await reconnect()
-    expect(await lifeOn(pooledUrl, directUrl)).toEqual(expected)
-  })
+      expect(refusal).toMatchObject({ code: 'ERR_CONFIGURATION' })
+      const message = refusal instanceof Error ? refusal.message : ''
+      expect(message).toMatch(
+        new RegExp(`^On the connections of the pooler in DATABASE_URL the setting ${settingName} is \`[^\n]*$`),
+      )
+      const [, statement = ''] = /run `(.+)`, and let the pooler connect anew/.exec(message) ?? []
+      await administrator.query(statement)
+      await reconnect()
+      expect(await lifeOn(pooledUrl, directUrl)).toEqual(expected)
+    },
+  )
 })

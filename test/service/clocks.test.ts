@@ -12,6 +12,8 @@ beforeAll(async () => {
   directUrl = await postgres.createDatabase('clocks')
   client = new pg.Client({ connectionString: directUrl })
   await client.connect()
+  // Which the service needs behind a pooler.
+  await client.query("alter role postgres in database clocks set statement_timeout = '10s'")
 })
 afterAll(async () => {
   await client.end()
@@ -80,9 +82,46 @@ describe.each([
       const { revocations } = await ask(right, '{ revocations(first: 1) { nodes { invalidatedTokens } } }')
       await Promise.all([wrong.end(), right.end()])
 
-      // Of a token that has expired by the clock of `right`, none is left to count: the refresh token lives for a day.
       expect(swept).toEqual([0, 0, 2])
       expect(revocations.nodes).toEqual([{ invalidatedTokens: 2 }])
     },
   )
 })
+
+const day = 24 * 3600
+
+test.each([25 * 3600, 31 * day, -25 * 3600])(
+  'an instance whose clock is wrong by %d s ends no login, deletes no row and says that its clock is wrong',
+  async (skew) => {
+    const right = await startInstance(directUrl, 0)
+    const names = Array.from({ length: 20 }, (_, index) => `u${skew}-${index}`)
+    const logins = await Promise.all(
+      names.map((username) =>
+        ask(
+          right,
+          `mutation { createTokenPair(input: { realmName: "s", username: "${username}" }) { accessToken refreshToken } }`,
+        ),
+      ),
+    )
+    const tokens = logins.flatMap(({ createTokenPair: pair }) => [pair.accessToken, pair.refreshToken])
+    await ask(right, 'mutation { invalidateToken(input: { owner: { realmName: "nobody" } }) { errorCount } }')
+    const before = await countRows()
+
+    const wrong = await startInstance(directUrl, skew)
+    await expect.poll(wrong.output, { timeout: 60_000 }).toContain('"event":"clock_skewed"')
+
+    const introspect = (token: string) => `{ introspectToken(token: "${token}") { active } }`
+    const states = await Promise.all(tokens.map((token) => ask(wrong, introspect(token))))
+    expect(states.filter(({ introspectToken }) => introspectToken.active)).toHaveLength(40)
+    expect(await countRows()).toEqual(before)
+    expect(right.output()).not.toContain('clock_skewed')
+    await Promise.all([wrong.end(), right.end()])
+  },
+)
+
+async function countRows(): Promise<unknown> {
+  const { rows } = await client.query(
+    'select (select count(*) from token_pairs) as pairs, (select count(*) from revocations) as revocations',
+  )
+  return rows[0]
+}

@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { isPgbouncerMissing, type Pooler, startPooler } from '../support/pgbouncer.ts'
@@ -11,6 +12,10 @@ describe.skipIf(isPgbouncerMissing)('behind pgbouncer in transaction mode', () =
   beforeAll(async () => {
     postgres = await startPostgres()
     directUrl = await postgres.createDatabase('pooled')
+    const administrator = new pg.Client({ connectionString: postgres.url })
+    await administrator.connect()
+    await administrator.query("alter role postgres in database pooled set statement_timeout = '10s'")
+    await administrator.end()
     pooler = await startPooler(postgres.url)
     pooledUrl = pooler.urlOf(directUrl)
   })

@@ -113,9 +113,9 @@ export async function openTestService(): Promise<TestService> {
     url,
     drop,
   } = await (migrated.kind === 'pglite' ? openPglite(migrated, emit) : openPostgres(migrated, emit))
-  // The database's clock is the test's too: it shows what the caller of an issue says that it is.
-  const database = { ...opened, clock: sql`asked.issued_at` }
   const clock = createTestClock()
+  // The database's clock is the test's too: it shows what the caller of an issue says that it is.
+  const database = { ...opened, clock: sql`asked.issued_at`, time: { now: clock.now, check: async () => true } }
   const clients = createClientStore(database)
   const another = (changed: Partial<Lifetimes> = {}) =>
     createTokens({

@@ -44,7 +44,9 @@ export async function liveThrough(opened: Database): Promise<unknown> {
   await liveAsOwners(tokens, [first, second], step)
   await step(async () => (await store.find({ slot: 0, id: 0 })) ?? 'no pair')
   await step(() => completeCounts(database, new Date(now + 3_600_000)))
-  await step(() => deleteExpired(database, { revocationDays: 1, clock: () => new Date(now + 3 * 86_400_000) }))
+  const later = () => new Date(now + 3 * 86_400_000)
+  const inThreeDays = { ...database, time: { ...database.time, now: later } }
+  await step(() => deleteExpired(inThreeDays, { revocationDays: 1, clock: later }))
   await step(() => tokens.listRevocations({ limit: 100 }, admin))
   await step(() => completeRestore({ restores: createRestoreStore(database), clock }, { dryRun: true }, operator))
   await step(() => completeRestore({ restores: createRestoreStore(database), clock }, {}, operator))

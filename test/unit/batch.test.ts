@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createBatcher } from '../../src/storage/batch.ts'
 
 /** A batcher whose statements end when the test ends them. */
@@ -88,5 +88,27 @@ describe('batching', () => {
     statements[1]?.end()
     await Promise.all(answers)
     expect(statements.map(({ members }) => members.length)).toEqual([256, 44])
+  })
+
+  afterEach(() => void vi.useRealTimers())
+
+  it('refuses, and does not send, what had to wait for so long that its caller has been answered', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { statements, askAll } = openBatcher(1)
+    const first = askAll(0, 1)
+    await nextTurn()
+    const overdue = askAll(1, 2)
+    vi.advanceTimersByTime(4_000)
+    const inTime = askAll(3, 1)
+    vi.advanceTimersByTime(1_001)
+
+    statements[0]?.end()
+
+    await expect(Promise.all(first)).resolves.toEqual(['answer 0'])
+    for (const one of overdue) await expect(one).rejects.toMatchObject({ code: 'ERR_STORAGE_UNAVAILABLE' })
+    await nextTurn()
+    statements[1]?.end()
+    await expect(Promise.all(inTime)).resolves.toEqual(['answer 3'])
+    expect(statements.map(({ members }) => members)).toEqual([[0], [3]])
   })
 })

@@ -24,6 +24,8 @@ export interface Database {
   statementName(name: string): string
   /** The instant by the clock that all processes share, as an expression: `databaseClock`, but in tests. */
   readonly clock: SQL
+  /** The same without asking the database, and whether rows may be deleted by it. */
+  readonly time: SharedClock
   /**
    * For statements that may read a large part of a table. Postgres plans them by the current size of the tables; it
    * plans all other statements to read by key.
@@ -42,6 +44,20 @@ export interface Database {
   readonly identity: IdentityWatch
   /** Where all that uses this database reports its events. */
   readonly emit: EmitEvent
+}
+
+/**
+ * The time by the clock that all processes on this database share. It decides what has expired, and with that what
+ * retention deletes.
+ */
+export interface SharedClock {
+  /** Now. Asks nobody. */
+  now(): Date
+  /**
+   * Compares the clocks again. Answers whether rows may be deleted by this time: deleting cannot be undone, and a clock
+   * that is wrong by a day would delete the pairs of everybody who is logged in.
+   */
+  check(): Promise<boolean>
 }
 
 export interface Background {

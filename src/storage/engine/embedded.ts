@@ -11,6 +11,7 @@ import { migrate } from './migrations.ts'
 import { createLocalNotifications } from './notifications.ts'
 import { readPgliteFiles } from './pglite-files.ts'
 import { repairRestoredRows } from './restored.ts'
+import { watchOwnClock } from './shared-clock.ts'
 
 /**
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE; ERR_CONFIGURATION: the folder can't be used, or its database can't be
@@ -67,6 +68,7 @@ export function embeddedDatabase(engine: PGlite, { description, emit, release, .
     notifications: createLocalNotifications(),
     statementName: (name) => name,
     clock: databaseClock,
+    time: watchOwnClock(emit),
     // The embedded engine plans each statement each time, by the current size of the tables.
     scanner: db,
     // One statement runs at a time, and none can be cancelled.

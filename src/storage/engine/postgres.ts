@@ -20,7 +20,8 @@ import { createLocalNotifications, createNotifier, type Notifications } from './
 import { guardOpening } from './opening-errors.ts'
 import { migratePostgres } from './postgres-migration.ts'
 import { repairRestoredRows } from './restored.ts'
-import { connectionOptions } from './session-settings.ts'
+import { assureDurability, connectionOptions, type Purpose } from './session-settings.ts'
+import { measureDatabaseClock } from './shared-clock.ts'
 
 export async function openPostgres(
   location: PostgresLocation,
@@ -29,18 +30,21 @@ export async function openPostgres(
   const { url, directUrl } = location
   const migrations = await guardOpening(location, () => migratePostgres(directUrl))
   const isPooled = url !== directUrl
+  const connectDirectly = (purpose: Purpose, config: pg.PoolConfig) =>
+    openPool({ ...withOptions(directUrl, purpose, statementTimeoutMs), onConnect: makeDurable, ...config }, emit)
   // A pooler accepts no settings; behind it Postgres plans each statement each time, by the current size of the tables.
   const connect = (purpose: Purpose, config: pg.PoolConfig) =>
-    openPool(isPooled ? { connectionString: url, ...config } : { ...withOptions(url, purpose), ...config }, emit)
+    isPooled ? openPool({ connectionString: url, ...config }, emit) : connectDirectly(purpose, config)
   const pool = connect('lookups', { max: 10, query_timeout: statementTimeoutMs })
   const db = drizzle(pool, { schema })
   const scanPool = connect('scans', { max: 4, query_timeout: statementTimeoutMs })
-  const background = openBackground((config) => connect('background', config))
-  const identity = await guardOpening(location, async () => {
-    await assertSession(db)
+  // Past the pooler: its role ends statements after seconds, and these may take minutes.
+  const background = openBackground((config) => connectDirectly('background', config))
+  const { identity, time } = await guardOpening(location, async () => {
+    await assertSession(db, statementTimeoutMs)
     const opened = await openIdentity(db, { allowRestored, emit })
     await repairRestoredRows({ db })
-    return opened
+    return { identity: opened, time: await measureDatabaseClock(db, { emit, clock: databaseClock }) }
   }).catch(async (error) => {
     await Promise.all([pool.end(), scanPool.end(), background.close()])
     throw error
@@ -55,6 +59,7 @@ export async function openPostgres(
     description: `PostgreSQL at ${describeUrl(url)}`,
     statementName: (name) => (isPooled ? '' : name),
     clock: databaseClock,
+    time,
     scanner: drizzle(scanPool, { schema }),
     background,
     ping: () => guardOf({ identity })(async () => void (await db.execute(sql`select 1`))),
@@ -70,7 +75,7 @@ export async function openPostgres(
  * affects the statement that runs on it and no other.
  *
  * `query_timeout`: a server that stops answering must not block a request for ever. The caller gets an error: the
- * outcome is unknown.
+ * outcome is unknown. A server that answers ends the statement itself before that (`statement_timeout`).
  */
 function openPool(config: pg.PoolConfig, emit: EmitEvent): pg.Pool {
   const pool = new pg.Pool({
@@ -83,6 +88,11 @@ function openPool(config: pg.PoolConfig, emit: EmitEvent): pg.Pool {
   // Without a listener for `error`, a restart of Postgres would end this process.
   pool.on('error', (error) => emit({ name: 'database_connection_lost', error: evidence(error) }))
   return pool
+}
+
+/** For each new connection, so that it holds too for a setting that was changed while this process runs. */
+async function makeDurable(client: pg.ClientBase): Promise<void> {
+  await client.query(assureDurability)
 }
 
 const backgroundTimeoutMs = 600_000
@@ -151,17 +161,15 @@ function openNotifications(
   return { notify, listen, close }
 }
 
-type Purpose = keyof typeof connectionOptions
-
 /**
  * Our options come after those of the url, and so prevail. The url then has none: for the driver, those of the url would
  * replace ours.
  */
-function withOptions(url: string, purpose: Purpose): Pick<pg.PoolConfig, 'connectionString' | 'options'> {
+function withOptions(url: string, purpose: Purpose, statementTimeoutMs: number): pg.PoolConfig {
   const direct = new URL(url)
   const given = direct.searchParams.get('options') ?? ''
   direct.searchParams.delete('options')
-  return { connectionString: direct.href, options: `${given} ${connectionOptions[purpose]}`.trim() }
+  return { connectionString: direct.href, options: `${given} ${connectionOptions(purpose, statementTimeoutMs)}`.trim() }
 }
 
 function describeUrl(url: string): string {

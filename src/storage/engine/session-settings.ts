@@ -44,15 +44,45 @@ const keyLookups = {
   jit: 'off',
 } as const satisfies Settings
 
+/**
+ * The server ends a statement before we give it up. Otherwise a statement that waits for a lock could commit long after
+ * its caller was told to repeat it: then the repetition of a refresh would look like the reuse of a stolen token.
+ */
+function endsEarlier(statementTimeoutMs: number): Settings {
+  return { statement_timeout: String(serverTimeoutMs(statementTimeoutMs)) }
+}
+
+/** Two thirds: the answer of the server must arrive before we give up, also on a slow network. */
+export function serverTimeoutMs(statementTimeoutMs: number): number {
+  return Math.ceil((statementTimeoutMs * 2) / 3)
+}
+
 /** The server checks each second whether we are still there, so that a scan that was cancelled does not go on. */
 const scansLong = { statement_timeout: '0', client_connection_check_interval: '1000' } as const satisfies Settings
 
-/** For each kind of connection, the options that it starts with. */
-export const connectionOptions = {
-  lookups: asOptions({ ...neededSettings, ...keepsIdle, ...keyLookups }),
-  scans: asOptions({ ...neededSettings, ...keepsIdle }),
-  background: asOptions({ ...neededSettings, ...keepsIdle, ...scansLong }),
-} as const
+export type Purpose = 'lookups' | 'scans' | 'background'
+
+/** The options that a connection starts with. `statementTimeoutMs`: after how long we give a statement up. */
+export function connectionOptions(purpose: Purpose, statementTimeoutMs: number): string {
+  const common = { ...neededSettings, ...keepsIdle }
+  switch (purpose) {
+    case 'lookups':
+      return asOptions({ ...common, ...endsEarlier(statementTimeoutMs), ...keyLookups })
+    case 'scans':
+      return asOptions({ ...common, ...endsEarlier(statementTimeoutMs) })
+    case 'background':
+      return asOptions({ ...common, ...scansLong })
+    default:
+      return purpose satisfies never
+  }
+}
+
+/**
+ * Makes a commit wait until it is on the disk, where the server, the database or the role says otherwise: what was
+ * answered must survive a crash. Any other value waits for at least as much, and stays.
+ */
+export const assureDurability =
+  "select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') in ('off', 'local')"
 
 /** The server ends an option at a space, unless a backslash is before it. */
 function asOptions(settings: Settings): string {
