@@ -20,6 +20,10 @@ export interface Config {
   readonly revocationDays: number
   /** The most that a GraphQL operation may cost. */
   readonly maxQueryCost: number
+  /** The most connections, the most streams, and the most streams of one caller. */
+  readonly maxConnections: number
+  readonly maxStreams: number
+  readonly maxStreamsPerCaller: number
   /** Optional directives that the subgraph's SDL contains for the composer. */
   readonly federationDirectives: readonly OptionalDirective[]
 }
@@ -58,6 +62,9 @@ export function readConfig(environment: Environment): Config {
     },
     revocationDays: wholeNumber('REVOCATION_DAYS'),
     maxQueryCost: wholeNumber('MAX_QUERY_COST'),
+    maxConnections: wholeNumber('MAX_CONNECTIONS'),
+    maxStreams: wholeNumber('MAX_STREAMS'),
+    maxStreamsPerCaller: wholeNumber('MAX_STREAMS_PER_CALLER'),
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes

@@ -62,9 +62,12 @@ export async function startService(config: Config, options: ServiceOptions = {})
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
       maxQueryCost: config.maxQueryCost,
+      maxStreams: config.maxStreams,
+      maxStreamsPerCaller: config.maxStreamsPerCaller,
       emit,
     })
-    const server = await startServer({ routes, port: config.port, host: config.host, emit })
+    const { port, host, maxConnections } = config
+    const server = await startServer({ routes, port, host, maxConnections, emit })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // The last step: if a later step failed, a new secret would be stored but never shown.

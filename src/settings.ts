@@ -86,6 +86,25 @@ export const settings = {
     description:
       'How long the record of an invalidation is kept. It is kept at least as long as anything that it covers may be alive.',
   },
+  MAX_CONNECTIONS: {
+    default: 4_096,
+    min: 16,
+    max: 1_000_000,
+    description: 'The most connections at a time. A further one is closed at once.',
+  },
+  MAX_STREAMS: {
+    default: 2_000,
+    min: 0,
+    max: 1_000_000,
+    description:
+      'The most open [subscriptions](gateways.md) of this process; each takes some 40 KB. A further one is a 503.',
+  },
+  MAX_STREAMS_PER_CALLER: {
+    default: 100,
+    min: 0,
+    max: 1_000_000,
+    description: 'The most open subscriptions of one client or of one owner. A further one is a 429.',
+  },
   FEDERATION_DIRECTIVES: {
     without: 'none',
     accepts: `any of ${optionalDirectives.map((name) => `\`${name}\``).join(', ')}, with commas between`,

@@ -90,6 +90,11 @@ export const events = {
     meaning:
       'A client read nothing of its answer or of its stream for 10 s, and its connection was closed. A follower goes on from its cursor.',
   },
+  stream_refused: {
+    level: 'warn',
+    meaning:
+      'A subscription was refused, because its caller (429) or this process (503) has as many open streams as MAX_STREAMS_PER_CALLER or MAX_STREAMS allows.',
+  },
   connection_refused: {
     level: 'warn',
     meaning: 'There were as many connections as MAX_CONNECTIONS allows, so a further one was closed at once.',

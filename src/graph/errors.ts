@@ -36,6 +36,8 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
     case 'ERR_STORAGE_UNAVAILABLE':
       // Never a 401: clients would discard valid tokens.
       return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }
+    case 'ERR_TOO_MANY_REQUESTS':
+      return { code: 'TOO_MANY_REQUESTS', http: { status: 429, headers: { 'retry-after': '10' } } }
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
     case 'ERR_DATABASE_RESTORED':

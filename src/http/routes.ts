@@ -9,6 +9,7 @@ import { answerGivenUp } from './given-up.ts'
 import { createDocuments, type Documents, defaultMaxCost } from './graphql/documents.ts'
 import { createFastPath, type FastPath } from './graphql/fast-path.ts'
 import { createGraphqlHandler, isEventStream } from './graphql/route.ts'
+import { createStreamLimits, defaultStreamLimits, type StreamLimits } from './graphql/stream-limits.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
@@ -32,6 +33,10 @@ export interface RoutesDependencies {
   readonly admit?: Admit | undefined
   /** The most that a GraphQL operation may cost, by the prices of the documentation: 10,000 by default. */
   readonly maxQueryCost?: number
+  /** The most open streams of this process: 2,000 by default. */
+  readonly maxStreams?: number
+  /** The most open streams of one client, of one owner, or of one address: 100 by default. */
+  readonly maxStreamsPerCaller?: number
   /** Receives the faults that callers are not shown. */
   readonly emit: EmitEvent
 }
@@ -61,8 +66,9 @@ export interface Routes {
 export function createRoutes(dependencies: RoutesDependencies): Routes {
   const { schema = createSchema(), tokens, admit, emit, maxQueryCost = defaultMaxCost } = dependencies
   const documents = createDocuments({ schema, maxCost: maxQueryCost })
+  const streams = createStreamLimits({ ...defaultStreamLimits, ...dependencies })
   const table = addHeadRoutes([
-    ...graphqlRoutes({ ...dependencies, schema, documents }),
+    ...graphqlRoutes({ ...dependencies, schema, documents, streams }),
     ...elasticsearchRoutes(dependencies),
     ...oauthRoutes(dependencies),
     ...operationsRoutes(dependencies),
@@ -79,6 +85,7 @@ export function createRoutes(dependencies: RoutesDependencies): Routes {
 interface GraphqlDependencies extends RoutesDependencies {
   readonly schema: GraphQLSchema
   readonly documents: Documents
+  readonly streams: StreamLimits
 }
 
 function graphqlRoutes(dependencies: GraphqlDependencies): readonly Route[] {

@@ -19,7 +19,7 @@ const bounds = {
   /** A stream, to send its end. One whose client does not read never finishes. */
   streamMs: 1_000,
   /** A connection without a request, since its last answer. Clients under load send their next request sooner. */
-  idleMs: 500,
+  idleMs: 1_000,
   /** A connection that is closed on our side, until its client closes it too. */
   lingerMs: 500,
 } as const
@@ -81,7 +81,7 @@ export function createConnections(server: Server, openRequests: OpenRequests): C
     while (sockets.size > 0 && performance.now() - stoppedAt < bounds.runningMs + bounds.lingerMs) {
       const elapsed = performance.now() - stoppedAt
       cutOff += [...openRequests.all].filter((request) => giveUpLate(request, elapsed)).length
-      closeIdle(elapsed)
+      await closeIdle(elapsed)
       await sleep(stepMs)
     }
     for (const socket of sockets) socket.destroy()
@@ -95,7 +95,7 @@ export function createConnections(server: Server, openRequests: OpenRequests): C
     return !request.isStream
   }
 
-  function closeIdle(elapsed: number): void {
+  async function closeIdle(elapsed: number): Promise<void> {
     const busy = new Set<Duplex>([...openRequests.all].map(({ response }) => response.req.socket))
     for (const socket of sockets) {
       const closedAt = closingSince.get(socket)
@@ -105,6 +105,8 @@ export function createConnections(server: Server, openRequests: OpenRequests): C
       else if (elapsed - since(socket, elapsed) >= bounds.idleMs) {
         closingSince.set(socket, elapsed)
         sayGoodbye(socket)
+        // The end of the connection is sent in the next turn. In between, a client could take it for a usable one.
+        await nextTurn()
       }
     }
   }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { completeHeaders } from '../http/answer-headers.ts'
 import { isEventStream } from '../http/graphql/route.ts'
 import type { OpenRequest } from './open-requests.ts'
@@ -58,18 +59,41 @@ export async function write(request: OpenRequest, answer: Response): Promise<voi
   if (await writePiece(response, body)) response.end()
 }
 
-/** Reads the next piece once the client has read the one before. */
+/**
+ * Writes what the handler gives, and asks it for more once the client has read that. What it gives in one turn of the
+ * event loop is written together: an event of a stream comes in two pieces, and each write is a call to the system.
+ */
 async function writePieces(response: ServerResponse, body: ReadableStream<Uint8Array>): Promise<void> {
   const reader = body.getReader()
   const cancel = () => void reader.cancel().catch(() => undefined)
   response.once('close', cancel)
+  let pieces: Uint8Array[] = []
+  let length = 0
+  let writing: Promise<void> | undefined
   for (;;) {
     const { done, value } = await reader.read()
     if (done) break
-    if (!(await writePiece(response, value))) return
+    pieces.push(value)
+    length += value.byteLength
+    writing ??= writeTogether()
+    if (length >= pieceBytes) await writing
   }
+  await writing
   response.off('close', cancel)
   response.end()
+
+  async function writeTogether(): Promise<void> {
+    while (pieces.length > 0) {
+      await nextTurn()
+      const [first, ...others] = pieces
+      pieces = []
+      length = 0
+      // A single piece is not copied: it may be a part of bytes that many answers share.
+      if (first !== undefined)
+        await writePiece(response, others.length === 0 ? first : Buffer.concat([first, ...others]))
+    }
+    writing = undefined
+  }
 }
 
 /** Answers whether the client still reads, once it has read all but the last 64 KiB. */

@@ -10,6 +10,8 @@ export const errorCodes = {
   ERR_STORAGE_UNAVAILABLE: 'The database did not answer, so the outcome is unknown; repeating the request is safe.',
   ERR_CANCELLED:
     'Nobody waits for the answer any more: the client has left, or the request took too long. The rest of it was not done.',
+  ERR_TOO_MANY_REQUESTS:
+    'The caller asks for more than it may at a time; wait for as long as the answer says, then repeat the request.',
   ERR_CONFIGURATION: 'The settings are wrong; the message says which, and why.',
   ERR_DATA_DIR_IN_USE: 'Another process has the embedded database open.',
   ERR_DATABASE_RESTORED: 'The database was restored from a backup or copied; an operator must run `restored` first.',

@@ -18,18 +18,20 @@ import type { RequestContext, RouteHandler } from '../request-context.ts'
 import type { Documents, OperationRequest } from './documents.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
+import type { StreamLimits } from './stream-limits.ts'
 
 export interface GraphqlDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
   readonly endpoint: string
   readonly documents: Documents
+  readonly streams: StreamLimits
   readonly emit: EmitEvent
 }
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHandler {
-  const { schema, tokens, endpoint, documents, emit } = dependencies
+  const { schema, tokens, endpoint, streams, emit } = dependencies
   const present = createErrorPresenter(schema, emit)
   const yoga = createYoga<ServerContext>({
     schema,
@@ -40,7 +42,7 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHa
         caller: await authenticateHeader({ tokens, context }, request.headers.get('authorization')),
         request: context,
       }),
-    plugins: [useRequestLimits(documents, present)],
+    plugins: [useRequestLimits({ ...dependencies, present })],
     // All errors, Yoga's own too, are presented in one place: `useRequestLimits`.
     maskedErrors: false,
     // Yoga's cache is bounded by the number of documents: a few long ones could fill the memory.
@@ -53,10 +55,14 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHa
     // Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow.
     cors: { origin: '*', credentials: false, methods: ['GET', 'HEAD', 'POST'], exposedHeaders: [...exposedHeaders] },
   })
-  return async (request, requestContext) => {
-    const response = await (request.method === 'HEAD'
+  const answer: RouteHandler = async (request, requestContext) =>
+    request.method === 'HEAD'
       ? yoga.fetch(asGet(request), { requestContext, isHead: true })
-      : yoga.fetch(request, { requestContext }))
+      : yoga.fetch(request, { requestContext })
+  return async (request, requestContext) => {
+    const mayOpenStream = request.headers.get('accept')?.includes('text/event-stream') ?? false
+    const endTurn = mayOpenStream ? await streams.waitForTurn() : undefined
+    const response = await answer(request, requestContext).finally(endTurn)
     for (const [name, value] of Object.entries(answerHeaders)) response.headers.set(name, value)
     // Only what Yoga writes in pieces has none: server-sent events and multipart.
     if (!response.headers.has('content-length')) correctStreamHeaders(response)
@@ -96,11 +102,12 @@ export function isEventStream({ headers }: Response): boolean {
   return headers.get('content-type')?.startsWith('text/event-stream') ?? false
 }
 
+interface RequestLimits extends Pick<GraphqlDependencies, 'documents' | 'streams'> {
+  readonly present: (error: unknown) => GraphQLError
+}
+
 /** One plugin does it all, because each plugin costs microseconds at every request. */
-function useRequestLimits(
-  documents: Documents,
-  present: (error: unknown) => GraphQLError,
-): Plugin<object, ServerContext> {
+function useRequestLimits({ documents, streams, present }: RequestLimits): Plugin<ServerContext, ServerContext> {
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
   return {
     onRequestParse({ request, setRequestParser }) {
@@ -126,11 +133,13 @@ function useRequestLimits(
     onSubscribe({ args, setResultAndStopExecution }) {
       const refusal = documents.refuse(operationOf(args)) ?? refuseSubscription(args.contextValue, args.document)
       if (refusal !== undefined) return setResultAndStopExecution({ errors: [refusal] })
+      const { requestContext } = args.contextValue
+      const leave = streams.takePlace(requestContext)
       return {
         onSubscribeResult: ({ result, setResult }) => {
-          if (!isAsyncIterable(result)) return
-          const results = endWithError(result, present)
-          endOnAbort(args.contextValue.request.signal, results)
+          if (!isAsyncIterable(result)) return leave()
+          const results = endWithError(result, { present, leave })
+          endOnAbort(requestContext.signal, results)
           setResult(results)
         },
       }
@@ -187,13 +196,19 @@ function isConditional({ selections }: SelectionSetNode): boolean {
   )
 }
 
+interface StreamEnd {
+  readonly present: (error: unknown) => GraphQLError
+  /** Called at the end of the stream, also more than once. */
+  readonly leave: () => void
+}
+
 /**
  * When the source of a stream fails, the stream sends an error that is presented like any other, and then completes.
  * Yoga would close the connection, and the client would not learn the reason.
  */
 function endWithError(
   results: AsyncIterable<ExecutionResult>,
-  present: (error: unknown) => GraphQLError,
+  { present, leave }: StreamEnd,
 ): AsyncIterableIterator<ExecutionResult> {
   const iterator = results[Symbol.asyncIterator]()
   let hasFailed = false
@@ -202,14 +217,19 @@ function endWithError(
       if (hasFailed) return completed
       try {
         const step = await iterator.next()
+        if (step.done === true) leave()
         if (step.done === true || step.value.errors === undefined) return step
         return { done: false, value: { ...step.value, errors: step.value.errors.map(present) } }
       } catch (error) {
         hasFailed = true
+        leave()
         return { done: false, value: { errors: [present(error)] } }
       }
     },
-    return: async () => iterator.return?.() ?? completed,
+    return: async () => {
+      leave()
+      return iterator.return?.() ?? completed
+    },
     [Symbol.asyncIterator]() {
       return this
     },

@@ -83,6 +83,7 @@ function answerServiceError(error: TokenServiceError, isBearer: boolean): Respon
     case 'ERR_STORAGE_UNAVAILABLE':
       // RFC 7009 §2.2.1: after a 503 "the client must assume the token still exists and may retry". Never a 401.
       return refuse(503, 'temporarily_unavailable', message, { 'retry-after': '1' })
+    case 'ERR_TOO_MANY_REQUESTS':
     case 'ERR_MORE_THAN_EXPECTED':
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
