@@ -1,5 +1,7 @@
 import { readEnvFile } from './env-file.ts'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
+import type { AllowedOrigins } from './http/cors.ts'
+import { createTrust, type TrustedProxies } from './server/forwarded.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
 import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
@@ -12,6 +14,10 @@ export interface Config {
   readonly host: string
   /** The origin under which OAuth clients reach this service. */
   readonly publicUrl: string | undefined
+  /** The origins whose pages may read answers. */
+  readonly corsOrigins: AllowedOrigins
+  /** The proxies whose `X-Forwarded-…` headers are believed. */
+  readonly trustedProxies: TrustedProxies
   readonly database: DatabaseLocation
   /** The admin client's secret; if undefined, a secret is generated at the first start. */
   readonly adminSecret: string | undefined
@@ -48,11 +54,15 @@ export function readEnvironment(): Environment {
 export function readConfig(environment: Environment): Config {
   const faults: string[] = []
   const text = (name: SettingName) => environment[name]?.trim() || undefined
+  const list = (name: SettingName) => text(name)?.split(/\s*,\s*/) ?? []
+  const isProduction = text('NODE_ENV') === 'production'
 
   const config: Config = {
     port: wholeNumber('PORT'),
     host: text('HOST') ?? settings.HOST.default,
     publicUrl: readPublicUrl(),
+    corsOrigins: readCorsOrigins(),
+    trustedProxies: readTrustedProxies(),
     database: readDatabase(),
     adminSecret: readAdminSecret(),
     lifetimes: {
@@ -101,6 +111,27 @@ export function readConfig(environment: Environment): Config {
     return origin
   }
 
+  function readCorsOrigins(): AllowedOrigins {
+    const given = text('CORS_ORIGINS') ?? (isProduction ? 'none' : '*')
+    if (given === '*') return given
+    const origins = given === 'none' ? [] : list('CORS_ORIGINS')
+    const wrong = origins.filter((origin) => !/^https?:[^*]*$/.test(origin) || originOf(origin) !== origin)
+    if (wrong.length > 0)
+      faults.push('CORS_ORIGINS must be *, none, or origins like https://app.example.com, with commas between')
+    return origins
+  }
+
+  function readTrustedProxies(): TrustedProxies {
+    const raw = text('TRUST_PROXY') ?? '0'
+    if (/^\d{1,2}$/.test(raw)) return Number(raw)
+    try {
+      createTrust(list('TRUST_PROXY'))
+    } catch {
+      faults.push(`TRUST_PROXY must be a number, or addresses and networks with commas between, got \`${raw}\``)
+    }
+    return list('TRUST_PROXY')
+  }
+
   function readDatabase(): DatabaseLocation {
     const url = postgresUrl('DATABASE_URL')
     const directUrl = postgresUrl('DATABASE_DIRECT_URL')
@@ -129,7 +160,7 @@ export function readConfig(environment: Environment): Config {
   }
 
   function readDirectives(): readonly OptionalDirective[] {
-    const names = text('FEDERATION_DIRECTIVES')?.split(/\s*,\s*/) ?? []
+    const names = list('FEDERATION_DIRECTIVES')
     const unknownNames = names.filter((name) => !optionalDirectives.some((directive) => directive === name))
     if (unknownNames.length > 0)
       faults.push(
@@ -137,6 +168,10 @@ export function readConfig(environment: Environment): Config {
       )
     return optionalDirectives.filter((directive) => names.includes(directive))
   }
+}
+
+function originOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).origin : undefined
 }
 
 const noUrl = { protocol: '', origin: '', href: '' } as const

@@ -62,12 +62,13 @@ export async function startService(config: Config, options: ServiceOptions = {})
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
       maxQueryCost: config.maxQueryCost,
+      corsOrigins: config.corsOrigins,
       maxStreams: config.maxStreams,
       maxStreamsPerCaller: config.maxStreamsPerCaller,
       emit,
     })
-    const { port, host, maxConnections } = config
-    const server = await startServer({ routes, port, host, maxConnections, emit })
+    const { port, host, trustedProxies, maxConnections } = config
+    const server = await startServer({ routes, port, host, trustedProxies, maxConnections, emit })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // The last step: if a later step failed, a new secret would be stored but never shown.

@@ -37,6 +37,24 @@ export const settings = {
     description:
       'The origin by which OAuth clients know the service: the `issuer` of its [metadata](oauth.md#what-to-know).',
   },
+  NODE_ENV: {
+    without: '`development`',
+    accepts: 'a name; `production` is acted on',
+    description:
+      'With `production` the defaults that are marked are those for a service that strangers reach: [operate](operate.md#production).',
+  },
+  CORS_ORIGINS: {
+    without: '`*`; in production `none`',
+    accepts: '`*`, `none`, or origins like `https://app.example.com`, with commas between',
+    description: 'The origins whose pages may call the service (CORS). Cookies are never involved.',
+  },
+  TRUST_PROXY: {
+    without: 'no proxy',
+    accepts:
+      'how many proxies there are, or their addresses and networks with commas between, as `loopback, 10.0.0.0/8`',
+    description:
+      'The proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed: [behind a proxy](operate.md#behind-a-proxy).',
+  },
   DATABASE_URL: {
     without: 'the embedded database',
     accepts: '`postgres://user:password@host:5432/database`',

@@ -3,6 +3,7 @@ import type { EmitEvent } from '../events/events.ts'
 import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { type Admit, guardAdmission, type Refusal } from './admission.ts'
+import type { AllowedOrigins } from './cors.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
 import { answerGivenUp } from './given-up.ts'
@@ -33,6 +34,8 @@ export interface RoutesDependencies {
   readonly admit?: Admit | undefined
   /** The most that a GraphQL operation may cost, by the prices of the documentation: 10,000 by default. */
   readonly maxQueryCost?: number
+  /** The origins whose pages may read answers: any by default. */
+  readonly corsOrigins?: AllowedOrigins
   /** The most open streams of this process: 2,000 by default. */
   readonly maxStreams?: number
   /** The most open streams of one client, of one owner, or of one address: 100 by default. */

@@ -19,7 +19,7 @@ const bounds = {
   /** A stream, to send its end. One whose client does not read never finishes. */
   streamMs: 1_000,
   /** A connection without a request, since its last answer. Clients under load send their next request sooner. */
-  idleMs: 1_000,
+  idleMs: 500,
   /** A connection that is closed on our side, until its client closes it too. */
   lingerMs: 500,
 } as const

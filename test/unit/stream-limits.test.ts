@@ -124,7 +124,10 @@ describe.each(ways)('at %s', (_way, start) => {
   })
 
   test('a subscription that fails takes no place', async () => {
-    const handler = await start({ maxStreams: 1, tokens: { ...following, followRevocations: noTokens.followRevocations } })
+    const handler = await start({
+      maxStreams: 1,
+      tokens: { ...following, followRevocations: noTokens.followRevocations },
+    })
 
     const statuses = [(await open(handler, 'a')).status, (await open(handler, 'a')).status]
 

@@ -7,12 +7,13 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql'
-import { createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
+import { type CORSOptions, createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
 import type { EmitEvent } from '../../events/events.ts'
 import { graphContext } from '../../graph/builder.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders, exposedHeaders } from '../answer-headers.ts'
+import { type AllowedOrigins, isAllowedOrigin } from '../cors.ts'
 import { authenticateHeader } from '../credentials.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
 import type { Documents, OperationRequest } from './documents.ts'
@@ -26,12 +27,14 @@ export interface GraphqlDependencies {
   readonly endpoint: string
   readonly documents: Documents
   readonly streams: StreamLimits
+  /** Whose pages may call: any by default. */
+  readonly corsOrigins?: AllowedOrigins | undefined
   readonly emit: EmitEvent
 }
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHandler {
-  const { schema, tokens, endpoint, streams, emit } = dependencies
+  const { schema, tokens, endpoint, streams, corsOrigins = '*', emit } = dependencies
   const present = createErrorPresenter(schema, emit)
   const yoga = createYoga<ServerContext>({
     schema,
@@ -52,8 +55,7 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHa
     landingPage: false,
     multipart: false,
     maxRequestBodySize: false,
-    // Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow.
-    cors: { origin: '*', credentials: false, methods: ['GET', 'HEAD', 'POST'], exposedHeaders: [...exposedHeaders] },
+    cors: corsOf(corsOrigins),
   })
   const answer: RouteHandler = async (request, requestContext) =>
     request.method === 'HEAD'
@@ -67,6 +69,18 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHa
     // Only what Yoga writes in pieces has none: server-sent events and multipart.
     if (!response.headers.has('content-length')) correctStreamHeaders(response)
     return response
+  }
+}
+
+/**
+ * What Yoga may add for the request's origin. It is not given the list: for an origin that is not in it, it answers
+ * `Access-Control-Allow-Origin: null`, which is the origin of every sandboxed page, and it takes an empty list for any.
+ */
+function corsOf(allowed: AllowedOrigins): (request: Request) => CORSOptions {
+  const common = { credentials: false, methods: ['GET', 'HEAD', 'POST'], exposedHeaders: [...exposedHeaders] }
+  return ({ headers }) => {
+    const origin = headers.get('origin')
+    return origin !== null && isAllowedOrigin(allowed, origin) ? { ...common, origin: [origin] } : false
   }
 }
 

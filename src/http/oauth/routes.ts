@@ -1,6 +1,7 @@
 import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { exposedHeaders } from '../answer-headers.ts'
+import { type AllowedOrigins, isAllowedOrigin } from '../cors.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
 import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
@@ -15,6 +16,8 @@ export interface OAuthDependencies {
   readonly tokens: Tokens
   /** Our issuer identifier: an origin. By default the origin of each request. */
   readonly publicUrl?: string | undefined
+  /** Whose pages may call: any by default. */
+  readonly corsOrigins?: AllowedOrigins | undefined
   readonly emit: EmitEvent
 }
 
@@ -29,7 +32,8 @@ export interface OAuthRoutes {
   readonly preflight: (methods: string) => RouteHandler
 }
 
-export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies): OAuthRoutes {
+export function createOAuthRoutes({ tokens, publicUrl, corsOrigins = '*', emit }: OAuthDependencies): OAuthRoutes {
+  const withCors = createCors(corsOrigins)
   const issuerOf = (request: Request, { origin }: RequestContext) => publicUrl ?? origin ?? new URL(request.url).origin
   const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): RouteHandler =>
     withErrorAnswers(async (request, context) => {
@@ -55,12 +59,17 @@ export function createOAuthRoutes({ tokens, publicUrl, emit }: OAuthDependencies
 
 const noForm: Form = new Map()
 
-/** Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow. */
-function withCors(answer: RouteHandler): RouteHandler {
-  return async (request, context) => {
+/** Makes the function that lets the pages of these origins read a route's answers. */
+function createCors(allowed: AllowedOrigins): (answer: RouteHandler) => RouteHandler {
+  return (answer) => async (request, context) => {
     const response = await answer(request, context)
-    response.headers.set('access-control-allow-origin', '*')
-    response.headers.set('access-control-expose-headers', exposedHeaders.join(', '))
+    const { headers } = response
+    const origin = request.headers.get('origin')
+    // One cache for all origins would give the answer for one page to another.
+    if (allowed !== '*') headers.append('vary', 'origin')
+    if (!isAllowedOrigin(allowed, origin)) return response
+    headers.set('access-control-allow-origin', allowed === '*' ? allowed : (origin ?? ''))
+    headers.set('access-control-expose-headers', exposedHeaders.join(', '))
     return response
   }
 }
