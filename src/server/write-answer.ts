@@ -1,13 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { completeHeaders } from '../http/answer-headers.ts'
+import type { FastAnswer } from '../http/graphql/fast-path.ts'
 import { isEventStream } from '../http/graphql/route.ts'
 import type { OpenRequest } from './open-requests.ts'
 
 /** An answer in one piece. */
-export interface WholeAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+interface WholeAnswer extends Omit<FastAnswer, 'body'> {
   readonly body: string | Uint8Array
 }
 

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningPostgres, startPostgres } from '../../scripts/lib/postgres.ts'
 import { subscribe } from '../support/event-stream.ts'
-import { isNginxMissing, type Proxy, startNginx } from '../support/nginx.ts'
+import { isNginxMissing, type ReverseProxy, startNginx } from '../support/nginx.ts'
 import { readPage } from '../support/pages.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
 
 describe.skipIf(isNginxMissing)('behind nginx as docs/operate.md sets it up', () => {
   let postgres: RunningPostgres
   let service: RunningService
-  let proxy: Proxy
+  let proxy: ReverseProxy
   beforeAll(async () => {
     postgres = await startPostgres()
     service = await startProcess({ DATABASE_URL: await postgres.createDatabase('proxied'), TRUST_PROXY: 'loopback' })

@@ -12,13 +12,13 @@ const program = '/usr/sbin/nginx'
 /** Reason for a skip: nginx is not an npm package. .ci/run installs Debian's, so CI never skips. */
 export const isNginxMissing = !existsSync(program)
 
-export interface Proxy {
+export interface ReverseProxy {
   readonly origin: string
   stop(): Promise<void>
 }
 
 /** Starts nginx with the servers of a configuration, without TLS, in front of the service at `target`. */
-export async function startNginx(configuration: string, target: string): Promise<Proxy> {
+export async function startNginx(configuration: string, target: string): Promise<ReverseProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-nginx-'))
   const port = await findPort()
   const servers = configuration
