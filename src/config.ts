@@ -1,6 +1,8 @@
 import { readEnvFile } from './env-file.ts'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
 import type { AllowedOrigins } from './http/cors.ts'
+import { type Exposure, openExposure, productionExposure } from './http/exposure.ts'
+import type { RateLimitSettings } from './http/rate-limits.ts'
 import { createTrust, type TrustedProxies } from './server/forwarded.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
@@ -24,12 +26,18 @@ export interface Config {
   readonly lifetimes: Lifetimes
   /** How many days the log keeps a revocation at least. */
   readonly revocationDays: number
+  /** What is shown to whom. */
+  readonly exposure: Exposure
   /** The most that a GraphQL operation may cost. */
   readonly maxQueryCost: number
   /** The most connections, the most streams, and the most streams of one caller. */
   readonly maxConnections: number
   readonly maxStreams: number
   readonly maxStreamsPerCaller: number
+  /** The longest body of a GraphQL request. */
+  readonly maxGraphqlBytes: number
+  /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
+  readonly rateLimits: RateLimitSettings
   /** Optional directives that the subgraph's SDL contains for the composer. */
   readonly federationDirectives: readonly OptionalDirective[]
 }
@@ -71,10 +79,18 @@ export function readConfig(environment: Environment): Config {
       refreshGraceSeconds: wholeNumber('REFRESH_GRACE_SECONDS'),
     },
     revocationDays: wholeNumber('REVOCATION_DAYS'),
+    exposure: readExposure(),
     maxQueryCost: wholeNumber('MAX_QUERY_COST'),
     maxConnections: wholeNumber('MAX_CONNECTIONS'),
     maxStreams: wholeNumber('MAX_STREAMS'),
     maxStreamsPerCaller: wholeNumber('MAX_STREAMS_PER_CALLER'),
+    maxGraphqlBytes: wholeNumber('MAX_GRAPHQL_BYTES'),
+    rateLimits: {
+      failures: wholeNumber('RATE_LIMIT_FAILURES'),
+      anonymous: wholeNumber('RATE_LIMIT_ANONYMOUS'),
+      owner: wholeNumber('RATE_LIMIT_OWNER'),
+      client: wholeNumber('RATE_LIMIT_CLIENT'),
+    },
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
@@ -157,6 +173,22 @@ export function readConfig(environment: Environment): Config {
     if (secret !== undefined && !isClientSecret(secret))
       faults.push(`ADMIN_SECRET must have ${clientSecretRule}, got ${describeWrongSecret(secret)}`)
     return secret
+  }
+
+  function readExposure(): Exposure {
+    const { graphiql, introspection, graphqlGet } = isProduction ? productionExposure : openExposure
+    return {
+      graphiql: oneOf('GRAPHIQL', ['on', 'off'], graphiql ? 'on' : 'off') === 'on',
+      introspection: oneOf('INTROSPECTION', ['everyone', 'managers'], introspection),
+      graphqlGet: oneOf('GRAPHQL_GET', ['any', 'preflight'], graphqlGet),
+    }
+  }
+
+  function oneOf<Word extends string>(name: SettingName, words: readonly Word[], fallback: Word): Word {
+    const raw = text(name)
+    const word = words.find((one) => one === raw)
+    if (raw !== undefined && word === undefined) faults.push(`${name} must be ${words.join(' or ')}, got \`${raw}\``)
+    return word ?? fallback
   }
 
   function readDirectives(): readonly OptionalDirective[] {

@@ -61,10 +61,13 @@ export async function startService(config: Config, options: ServiceOptions = {})
       admit: options.admit,
       assertReady: readiness.assert,
       publicUrl: config.publicUrl,
+      exposure: config.exposure,
+      maxGraphqlBytes: config.maxGraphqlBytes,
       maxQueryCost: config.maxQueryCost,
       corsOrigins: config.corsOrigins,
       maxStreams: config.maxStreams,
       maxStreamsPerCaller: config.maxStreamsPerCaller,
+      rateLimits: config.rateLimits,
       emit,
     })
     const { port, host, trustedProxies, maxConnections } = config

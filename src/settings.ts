@@ -1,4 +1,6 @@
 import { optionalDirectives } from './graph/optional-directives.ts'
+import { defaultGraphqlBytes } from './http/body.ts'
+import { defaultRateLimits } from './http/rate-limits.ts'
 import { clientSecretRule } from './tokens/clients.ts'
 import { lifetimeRanges } from './tokens/pair.ts'
 
@@ -20,6 +22,10 @@ interface TextSetting {
   readonly description: string
 }
 
+function rateLimitRange(limit: keyof typeof defaultRateLimits) {
+  return { default: defaultRateLimits[limit], min: 0, max: 100_000_000 }
+}
+
 /**
  * Every setting: its default, its bounds and what it does. `readConfig` reads by this table, and `npm run docs` prints
  * it as docs/settings.md, in this order.
@@ -36,12 +42,6 @@ export const settings = {
     accepts: 'an origin like `https://tokens.example.com`, without a path',
     description:
       'The origin by which OAuth clients know the service: the `issuer` of its [metadata](oauth.md#what-to-know).',
-  },
-  NODE_ENV: {
-    without: '`development`',
-    accepts: 'a name; `production` is acted on',
-    description:
-      'With `production` the defaults that are marked are those for a service that strangers reach: [operate](operate.md#production).',
   },
   CORS_ORIGINS: {
     without: '`*`; in production `none`',
@@ -72,12 +72,59 @@ export const settings = {
     accepts: 'a folder',
     description: 'The folder of the embedded database. One process at a time can open it.',
   },
+  NODE_ENV: {
+    without: 'development',
+    accepts: '`production`, or any other word',
+    description:
+      'In `production` strangers are [shown less](operate.md#production): it decides the defaults of `CORS_ORIGINS`, `GRAPHIQL`, `INTROSPECTION` and `GRAPHQL_GET`.',
+  },
+  GRAPHIQL: {
+    without: '`on`; in production `off`',
+    accepts: '`on` or `off`',
+    description: 'Whether the page GraphiQL is served. It contains the schema.',
+  },
+  INTROSPECTION: {
+    without: '`everyone`; in production `managers`',
+    accepts: '`everyone` or `managers`',
+    description:
+      'Who may read the schema, by introspection or by `_service`: everyone, or callers with the scope `manage_token`. Only everyone gets suggestions for misspelt names.',
+  },
+  GRAPHQL_GET: {
+    without: '`any`; in production `preflight`',
+    accepts: '`any` or `preflight`',
+    description:
+      'Which operations are answered by GET: any, or those with the header `apollo-require-preflight` or `x-apollo-operation-name`, which a page of another site cannot send unasked.',
+  },
   MAX_QUERY_COST: {
     default: 10_000,
     min: 100,
     max: 1_000_000,
     description:
       'The most that a GraphQL operation may [cost](frontend.md#what-an-operation-may-cost). A dearer one is refused before it runs.',
+  },
+  MAX_GRAPHQL_BYTES: {
+    default: defaultGraphqlBytes,
+    min: 16_384,
+    max: 16_777_216,
+    description:
+      'The longest body of a GraphQL request. Gateways join thousands of entities in one request; all other routes read 64 KiB.',
+  },
+  RATE_LIMIT_FAILURES: {
+    ...rateLimitRange('failures'),
+    description:
+      'How many authentications an address may fail a minute, ten of them with the id of one client; 0 for no limit. [Limits](operate.md#limits).',
+  },
+  RATE_LIMIT_ANONYMOUS: {
+    ...rateLimitRange('anonymous'),
+    description: 'How many points an address may spend a minute without credentials; 0 for no limit.',
+  },
+  RATE_LIMIT_OWNER: {
+    ...rateLimitRange('owner'),
+    description: 'How many points an owner may spend a minute; 0 for no limit.',
+  },
+  RATE_LIMIT_CLIENT: {
+    ...rateLimitRange('client'),
+    description: 'How many points a client may spend a minute; 0 for no limit.',
   },
   ADMIN_SECRET: {
     without: 'a secret is made at the first start, while there is no client, and printed once',

@@ -10,6 +10,14 @@ export const events = {
     level: 'error',
     meaning: 'A fault of this service. Its caller was answered "Unexpected error.".',
   },
+  authentication_failed: {
+    level: 'warn',
+    meaning: 'Credentials were refused: a wrong secret, an unknown client, or a token that is not valid.',
+  },
+  rate_limited: {
+    level: 'warn',
+    meaning: 'A request was answered 429: its caller, or its address, has asked for too much in the last minute.',
+  },
   database_unreachable: {
     level: 'warn',
     meaning:

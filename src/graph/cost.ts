@@ -32,8 +32,12 @@ export interface Estimate {
   readonly cost: number
   /** How deep its fields are nested. */
   readonly depth: number
+  /** How many fields have another name in the answer. */
+  readonly aliases: number
   /** Whether other variables would not change it. */
   readonly isFixed: boolean
+  /** Whether it reads the schema, by introspection or as a composer. */
+  readonly readsSchema: boolean
 }
 
 /**
@@ -49,8 +53,10 @@ export function estimate(schema: GraphQLSchema, { document, operation }: Operati
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
   const known = new Map<string, Part>()
   let isFixed = true
+  let readsSchema = false
+  let aliases = 0
   const root = schema.getRootType(operation.operation) ?? undefined
-  return { ...estimateSelections(operation.selectionSet, root, 1), isFixed }
+  return { ...estimateSelections(operation.selectionSet, root, 1), aliases, isFixed, readsSchema }
 
   function estimateSelections(
     { selections }: SelectionSetNode,
@@ -85,7 +91,9 @@ export function estimate(schema: GraphQLSchema, { document, operation }: Operati
   }
 
   function estimateField(node: FieldNode, parent: GraphQLNamedType | undefined, pageSize: number): Part {
+    if (node.alias !== undefined) aliases++
     const field = fieldOf(parent, node.name.value)
+    if (field !== undefined && schemaFields.has(field.name)) readsSchema = true
     const type = field && getNamedType(field.type)
     if (field === undefined || type === undefined || parent === undefined || node.selectionSet === undefined)
       return leaf
@@ -138,6 +146,8 @@ const nothing: Part = { cost: 0, depth: 0 }
 /** A scalar: it comes with its object. */
 const leaf: Part = { cost: 0, depth: 1 }
 
+const schemaFields: ReadonlySet<string> = new Set([SchemaMetaFieldDef.name, TypeMetaFieldDef.name, '_service'])
+
 /** Undefined for `__typename`, which is a scalar. */
 function fieldOf(parent: GraphQLNamedType | undefined, name: string): GraphQLField<unknown, unknown> | undefined {
   if (name === SchemaMetaFieldDef.name) return SchemaMetaFieldDef
@@ -151,10 +161,15 @@ function fieldOf(parent: GraphQLNamedType | undefined, name: string): GraphQLFie
  */
 const maxDepth = 20
 
+/** Applications have a few. Some gateways merge requests, and then rename each of their fields. */
+const maxAliases = 100
+
 /** Why an operation is not run: it is too deep, or costs too much. Undefined for one that may run. */
-export function refuseEstimate({ cost, depth }: Estimate, maxCost: number): GraphQLError | undefined {
+export function refuseEstimate({ cost, depth, aliases }: Estimate, maxCost: number): GraphQLError | undefined {
   if (depth > maxDepth)
     return refusal(`Expected fields nested at most ${maxDepth} deep, got ${depth}: select fewer levels`)
+  if (aliases > maxAliases)
+    return refusal(`Expected at most ${maxAliases} aliases, got ${aliases}: send several requests`)
   if (cost > maxCost)
     return refusal(
       `Expected an operation that costs at most ${maxCost}, got ${describeCost(cost)}: ask for smaller pages (\`first\`), for fewer lists within lists, or in several requests`,

@@ -1,7 +1,7 @@
 import { GraphQLError, type GraphQLErrorExtensions, type GraphQLSchema } from 'graphql'
 import type { EmitEvent } from '../events/events.ts'
 import { emitFault } from '../tokens/emit-fault.ts'
-import { type ErrorCode, TokenServiceError } from '../tokens/errors.ts'
+import { RateLimitedError, TokenServiceError } from '../tokens/errors.ts'
 import { messageInDialect } from '../tokens/input-fault.ts'
 import { nameField } from './field-names.ts'
 import { createRedactor } from './redact.ts'
@@ -22,7 +22,8 @@ const challenge = 'Bearer realm="invalidate-token", Basic realm="invalidate-toke
 /** `spec`: clients that accept only `application/json` get a 200, as GraphQL over HTTP specifies. */
 const badInputHttp = { status: 400, spec: true }
 
-function presentationOf(code: ErrorCode): Presentation | undefined {
+function presentationOf(error: TokenServiceError): Presentation | undefined {
+  const { code } = error
   switch (code) {
     case 'ERR_BAD_INPUT':
       return { code: 'BAD_USER_INPUT', http: badInputHttp }
@@ -36,8 +37,10 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
     case 'ERR_STORAGE_UNAVAILABLE':
       // Never a 401: clients would discard valid tokens.
       return { code: 'SERVICE_UNAVAILABLE', http: { status: 503, headers: { 'retry-after': '1' } } }
-    case 'ERR_TOO_MANY_REQUESTS':
-      return { code: 'TOO_MANY_REQUESTS', http: { status: 429, headers: { 'retry-after': '10' } } }
+    case 'ERR_RATE_LIMITED': {
+      const seconds = error instanceof RateLimitedError ? error.retryAfterSeconds : 1
+      return { code: 'RATE_LIMITED', http: { status: 429, headers: { 'retry-after': String(seconds) } } }
+    }
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
     case 'ERR_DATABASE_RESTORED':
@@ -51,27 +54,35 @@ function presentationOf(code: ErrorCode): Presentation | undefined {
  * Turns any error into one that may be shown.
  *
  * A `TokenServiceError` becomes its code and message. graphql-js's own errors about a request become `BAD_USER_INPUT`,
- * without the values that they repeat. Any other error is a fault of this service: it is reported as an event, and the
+ * without the values that they repeat and, unless `suggests`, without names that the caller did not send. Any other error is a fault of this service: it is reported as an event, and the
  * caller reads "Unexpected error.".
  */
-export function createErrorPresenter(schema: GraphQLSchema, emit: EmitEvent): (error: unknown) => GraphQLError {
+export function createErrorPresenter(
+  schema: GraphQLSchema,
+  emit: EmitEvent,
+  { suggests = true }: { readonly suggests?: boolean } = {},
+): (error: unknown) => GraphQLError {
   const redact = createRedactor(schema)
+  const word = suggests ? redact : (located: GraphQLError) => redact(located).replace(suggestion, '')
 
   return (error) => {
     const located = error instanceof GraphQLError ? error : undefined
     const origin = originOf(error)
     if (origin instanceof TokenServiceError) {
-      const presentation = presentationOf(origin.code)
+      const presentation = presentationOf(origin)
       if (origin.code === 'ERR_STORAGE_UNAVAILABLE') emitFault(emit, origin)
       if (presentation !== undefined)
         return present(messageInDialect(origin, nameField), { ...presentation, ...httpOf(located) }, located)
     }
     if (located !== undefined && origin instanceof GraphQLError && origin.extensions['unexpected'] !== true)
-      return present(redact(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)
+      return present(word(located), { code: 'BAD_USER_INPUT', http: badInputHttp, ...httpOf(located) }, located)
     emitFault(emit, origin)
     return present('Unexpected error.', { code: 'INTERNAL_SERVER_ERROR', http: { status: 500 } }, located)
   }
 }
+
+/** graphql-js suggests names of the schema that are like an unknown one. */
+const suggestion = / Did you mean .*\?$/s
 
 function present(message: string, extensions: GraphQLErrorExtensions, located: GraphQLError | undefined): GraphQLError {
   const { source, positions, path } = located ?? {}

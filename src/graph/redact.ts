@@ -7,6 +7,7 @@ import {
   isInterfaceType,
   isObjectType,
 } from 'graphql'
+import { isShowable } from '../tokens/shown-name.ts'
 import { tokenLookalike } from '../tokens/token.ts'
 
 /**
@@ -41,8 +42,6 @@ const wordPattern = /\[\d{1,3}\]|[^\s"'`.,;:(){}[\]<>!?@-]+/g
 const ellipses = /…(?:[^\w…]*…)+/g
 /** An index of a list, or a single character that the parser names. */
 const safeSymbol = /^(?:\[\d+\]|U\+[\dA-F]{4,6}|[$&=|%*+/\\^~#])$/
-/** Secrets have 32 characters or more, so only shorter names are repeated. */
-const maxNameLength = 31
 /** graphql-js's own sentences are shorter than this. */
 const maxMessageLength = 400
 
@@ -110,7 +109,7 @@ function keyOf({ message, originalError }: GraphQLError): string | undefined {
 const unknownKey = /^(?:Field|Unexpected parameter) "([A-Za-z_]\w*)" (?:is not defined by type|in the request body)/
 
 function ifShort(name: string | undefined): string | undefined {
-  return name !== undefined && name.length <= maxNameLength ? name : undefined
+  return name !== undefined && isShowable(name) ? name : undefined
 }
 
 function wordsOf(schema: GraphQLSchema): ReadonlySet<string> {

@@ -2,6 +2,7 @@ import type { Credentials } from '../tokens/authenticate.ts'
 import { anonymous, type Caller, callerLabel } from '../tokens/caller.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Tokens } from '../tokens/tokens.ts'
+import type { RateLimits } from './rate-limits.ts'
 import type { RequestContext } from './request-context.ts'
 
 /**
@@ -29,26 +30,36 @@ function readCredentials(header: string | null): Credentials | undefined {
   }
 }
 
-/** What authenticates a request: the verbs, and what is known of the request. */
+/** What authenticates a request: the verbs, the limits, and what is known of the request. */
 export interface Authentication {
   readonly tokens: Tokens
+  readonly limits: RateLimits
   readonly context: RequestContext
 }
 
 /**
  * The caller with these credentials. Every way in authenticates by this function and no other.
  *
- * @throws TokenServiceError ERR_UNAUTHENTICATED
+ * @throws TokenServiceError ERR_UNAUTHENTICATED, ERR_RATE_LIMITED
  */
-export async function authenticate({ tokens, context }: Authentication, credentials: Credentials): Promise<Caller> {
-  const caller = await tokens.authenticate(credentials)
-  context.findings.caller = callerLabel(caller)
-  return caller
+export async function authenticate(
+  { tokens, limits, context }: Authentication,
+  credentials: Credentials,
+): Promise<Caller> {
+  if (credentials.kind === 'client') await limits.assertMayTry(credentials, context)
+  try {
+    const caller = await tokens.authenticate(credentials)
+    context.findings.caller = callerLabel(caller)
+    return caller
+  } catch (error) {
+    if (isUnauthenticated(error)) await limits.countFailure(credentials, context)
+    throw error
+  }
 }
 
 /** The caller of a request with this `Authorization` header: anonymous when there is no header. */
 export async function authenticateHeader(authentication: Authentication, header: string | null): Promise<Caller> {
-  const credentials = readCredentials(header)
+  const credentials = await readOrCount(authentication, header)
   return credentials === undefined ? anonymous : authenticate(authentication, credentials)
 }
 
@@ -64,12 +75,33 @@ export async function authenticateEncodedHeader(authentication: Authentication, 
   const decoded = plain?.kind === 'client' && splitHeader(header).scheme === 'basic' ? decodeClient(plain) : undefined
   if (decoded === undefined) return authenticateHeader(authentication, header)
   try {
-    return await authenticate(authentication, decoded)
+    // Only the second try counts as a failure: the client may be right in not encoding.
+    return await authenticate({ ...authentication, limits: withoutFailures(authentication.limits) }, decoded)
   } catch (error) {
-    if (error instanceof TokenServiceError && error.code === 'ERR_UNAUTHENTICATED')
-      return authenticateHeader(authentication, header)
+    if (isUnauthenticated(error)) return authenticateHeader(authentication, header)
     throw error
   }
+}
+
+function withoutFailures(limits: RateLimits): RateLimits {
+  return { ...limits, countFailure: async () => undefined }
+}
+
+/** Credentials that cannot be read are a failure too. */
+async function readOrCount(
+  { limits, context }: Authentication,
+  header: string | null,
+): Promise<Credentials | undefined> {
+  try {
+    return readCredentials(header)
+  } catch (error) {
+    await limits.countFailure(undefined, context)
+    throw error
+  }
+}
+
+function isUnauthenticated(error: unknown): boolean {
+  return error instanceof TokenServiceError && error.code === 'ERR_UNAUTHENTICATED'
 }
 
 /**

@@ -3,9 +3,11 @@ import type { EmitEvent } from '../events/events.ts'
 import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { type Admit, guardAdmission, type Refusal } from './admission.ts'
+import { defaultGraphqlBytes } from './body.ts'
 import type { AllowedOrigins } from './cors.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
+import { type Exposure, openExposure } from './exposure.ts'
 import { answerGivenUp } from './given-up.ts'
 import { createDocuments, type Documents, defaultMaxCost } from './graphql/documents.ts'
 import { createFastPath, type FastPath } from './graphql/fast-path.ts'
@@ -14,6 +16,7 @@ import { createStreamLimits, defaultStreamLimits, type StreamLimits } from './gr
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
+import { createRateLimits, defaultRateLimits, type RateLimitSettings, type RateLimits } from './rate-limits.ts'
 import type { RouteHandler } from './request-context.ts'
 
 /** The path of GraphQL and GraphiQL. */
@@ -34,6 +37,12 @@ export interface RoutesDependencies {
   readonly admit?: Admit | undefined
   /** The most that a GraphQL operation may cost, by the prices of the documentation: 10,000 by default. */
   readonly maxQueryCost?: number
+  /** The longest body of a GraphQL request: 262,144 by default. */
+  readonly maxGraphqlBytes?: number
+  /** What is shown to whom. By default everything, as on a laptop. */
+  readonly exposure?: Exposure
+  /** How many points a minute a caller or an address may spend; what is left out has its default. */
+  readonly rateLimits?: Partial<RateLimitSettings>
   /** The origins whose pages may read answers: any by default. */
   readonly corsOrigins?: AllowedOrigins
   /** The most open streams of this process: 2,000 by default. */
@@ -67,25 +76,40 @@ export interface Routes {
 
 /** Both ways to the verbs, the fast path and the table of routes, made of the same dependencies. */
 export function createRoutes(dependencies: RoutesDependencies): Routes {
-  const { schema = createSchema(), tokens, admit, emit, maxQueryCost = defaultMaxCost } = dependencies
+  const {
+    schema = createSchema(),
+    tokens,
+    admit,
+    emit,
+    maxQueryCost = defaultMaxCost,
+    exposure = openExposure,
+    maxGraphqlBytes: maxBodyBytes = defaultGraphqlBytes,
+  } = dependencies
+  const limits = createRateLimits({ ...defaultRateLimits, ...dependencies.rateLimits }, emit)
   const documents = createDocuments({ schema, maxCost: maxQueryCost })
   const streams = createStreamLimits({ ...defaultStreamLimits, ...dependencies })
   const table = addHeadRoutes([
-    ...graphqlRoutes({ ...dependencies, schema, documents, streams }),
-    ...elasticsearchRoutes(dependencies),
-    ...oauthRoutes(dependencies),
+    ...graphqlRoutes({ ...dependencies, schema, documents, limits, streams, exposure, maxBodyBytes }),
+    ...elasticsearchRoutes({ ...dependencies, limits, exposure }),
+    ...oauthRoutes({ ...dependencies, limits, exposure }),
     ...operationsRoutes(dependencies),
   ])
   return {
     admit: admit && guardAdmission(admit, emit),
-    fastPath: createFastPath({ schema, tokens, documents, emit }),
-    answer: createRouter(table),
+    fastPath: createFastPath({ schema, tokens, limits, documents, exposure, maxBodyBytes, emit }),
+    answer: createRouter(table, exposure),
     answerGivenUp,
     table,
   }
 }
 
-interface GraphqlDependencies extends RoutesDependencies {
+interface LimitedDependencies extends RoutesDependencies {
+  readonly limits: RateLimits
+  readonly exposure: Exposure
+}
+
+interface GraphqlDependencies extends LimitedDependencies {
+  readonly maxBodyBytes: number
   readonly schema: GraphQLSchema
   readonly documents: Documents
   readonly streams: StreamLimits
@@ -93,26 +117,29 @@ interface GraphqlDependencies extends RoutesDependencies {
 
 function graphqlRoutes(dependencies: GraphqlDependencies): readonly Route[] {
   const graphql = createGraphqlHandler({ ...dependencies, endpoint })
+  const hasPage = dependencies.exposure.graphiql
   const graphiql = createGraphiqlPage({ schema: dependencies.schema, endpoint })
   return [
     {
       method: 'GET',
       path: endpoint,
-      handle: (request, context) => (wantsPage(request) ? graphiql(request) : graphql(request, context)),
+      handle: (request, context) => (hasPage && wantsPage(request) ? graphiql(request) : graphql(request, context)),
     },
     { method: 'POST', path: endpoint, handle: graphql },
     { method: 'OPTIONS', path: endpoint, handle: graphql },
   ]
 }
 
-function elasticsearchRoutes(dependencies: RoutesDependencies): readonly Route[] {
+function elasticsearchRoutes(dependencies: LimitedDependencies): readonly Route[] {
   const { describeService, describeCaller, getToken, invalidateToken, invalidateTokenAs6 } =
     createElasticsearchRoutes(dependencies)
+  const hasPage = dependencies.exposure.graphiql
   return [
     {
       method: 'GET',
       path: '/',
-      handle: (request, context) => (wantsPage(request) ? redirectToGraphiql() : describeService(request, context)),
+      handle: (request, context) =>
+        hasPage && wantsPage(request) ? redirectToGraphiql() : describeService(request, context),
     },
     { method: 'GET', path: '/_security/_authenticate', handle: describeCaller },
     { method: 'POST', path: '/_security/oauth2/token', handle: getToken },
@@ -123,7 +150,7 @@ function elasticsearchRoutes(dependencies: RoutesDependencies): readonly Route[]
   ]
 }
 
-function oauthRoutes(dependencies: RoutesDependencies): readonly Route[] {
+function oauthRoutes(dependencies: LimitedDependencies): readonly Route[] {
   const oauth = createOAuthRoutes(dependencies)
   const metadataPath = '/.well-known/oauth-authorization-server'
   return [
@@ -170,7 +197,7 @@ async function withoutContent(answer: Response): Promise<Response> {
   return new Response(null, { status: answer.status, headers })
 }
 
-function createRouter(table: readonly Route[]): RouteHandler {
+function createRouter(table: readonly Route[], exposure: Exposure): RouteHandler {
   const handlers = new Map(table.map(({ method, path, handle }) => [`${method} ${path}`, handle]))
   return async (request, context) => {
     const { pathname } = new URL(request.url)
@@ -178,15 +205,18 @@ function createRouter(table: readonly Route[]): RouteHandler {
     const handle = handlers.get(`${method} ${pathname}`)
     if (handle !== undefined && method !== 'OPTIONS') return handle(request, context)
     const methods = table.filter(({ path }) => path === pathname).map((route) => route.method)
-    const answer = handle === undefined ? refuse(methods) : await handle(request, context)
+    const answer = handle === undefined ? refuse(methods, exposure) : await handle(request, context)
     if (methods.length > 0) answer.headers.set('allow', methods.join(', '))
     return method === 'HEAD' ? withoutContent(answer) : answer
   }
 }
 
-function refuse(methods: readonly string[]): Response {
+function refuse(methods: readonly string[], { graphiql }: Exposure): Response {
   return methods.length === 0
-    ? json(404, `There is nothing at this path. GraphQL and GraphiQL are at ${endpoint}.`)
+    ? json(
+        404,
+        `There is nothing at this path. ${graphiql ? 'GraphQL and GraphiQL are' : 'GraphQL is'} at ${endpoint}.`,
+      )
     : json(405, `Expected ${methods.join(' or ')}.`)
 }
 

@@ -7,11 +7,11 @@ export const errorCodes = {
   ERR_UNAUTHENTICATED: 'Credentials are required and missing, or they are wrong.',
   ERR_FORBIDDEN: 'The caller is authenticated, but is not allowed to do this.',
   ERR_MORE_THAN_EXPECTED: 'More tokens would end than the caller expected; nothing was changed.',
+  ERR_RATE_LIMITED:
+    'The caller, or its address, has asked for too much in the last minute, or has too many streams open; try again later.',
   ERR_STORAGE_UNAVAILABLE: 'The database did not answer, so the outcome is unknown; repeating the request is safe.',
   ERR_CANCELLED:
     'Nobody waits for the answer any more: the client has left, or the request took too long. The rest of it was not done.',
-  ERR_TOO_MANY_REQUESTS:
-    'The caller asks for more than it may at a time; wait for as long as the answer says, then repeat the request.',
   ERR_CONFIGURATION: 'The settings are wrong; the message says which, and why.',
   ERR_DATA_DIR_IN_USE: 'Another process has the embedded database open.',
   ERR_DATABASE_RESTORED: 'The database was restored from a backup or copied; an operator must run `restored` first.',
@@ -27,5 +27,16 @@ export class TokenServiceError extends Error {
   constructor(code: ErrorCode, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
+  }
+}
+
+/** Refused because of how much the same caller, or the same address, has asked for: 429 in every dialect. */
+export class RateLimitedError extends TokenServiceError {
+  /** At least 1. */
+  readonly retryAfterSeconds: number
+
+  constructor(retryAfterSeconds: number) {
+    super('ERR_RATE_LIMITED', `Too many requests: try again in ${retryAfterSeconds} s.`)
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }

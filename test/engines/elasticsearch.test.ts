@@ -270,6 +270,13 @@ describe('an invalid request', () => {
       '[invalidate_token] unknown field [realm]',
     ],
     [
+      'a secret as the name of a field',
+      { body: { 'a-secret-of-32-characters-or-more': 'x' } },
+      400,
+      'x_content_parse_exception',
+      '[invalidate_token] unknown field […]',
+    ],
+    [
       'a field that every object has',
       { body: '{"__proto__":{}}' },
       400,

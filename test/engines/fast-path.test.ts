@@ -1,7 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/graph/schema.ts'
+import { defaultGraphqlBytes } from '../../src/http/body.ts'
+import { openExposure } from '../../src/http/exposure.ts'
 import { createDocuments, defaultMaxCost } from '../../src/http/graphql/documents.ts'
 import { createFastPath, type FastPath } from '../../src/http/graphql/fast-path.ts'
+import { createRateLimits, defaultRateLimits } from '../../src/http/rate-limits.ts'
 import { createRequestContext } from '../../src/http/request-context.ts'
 import { admin, asAdmin, useTestService } from '../support/service.ts'
 
@@ -13,7 +16,10 @@ beforeAll(() => {
     schema,
     documents: createDocuments({ schema, maxCost: defaultMaxCost }),
     tokens: service.tokens,
-    emit: (event) => service.reports.push(event),
+    limits: createRateLimits(defaultRateLimits, service.emit),
+    exposure: openExposure,
+    maxBodyBytes: defaultGraphqlBytes,
+    emit: service.emit,
   })
 })
 
@@ -207,7 +213,7 @@ describe('the fast path takes no request with', () => {
     { ...json, accept: 'text/html' },
     { ...json, accept: 'application/json, */*' },
     { ...json, 'content-encoding': 'gzip' },
-    { ...json, 'content-length': '65537' },
+    { ...json, 'content-length': '262145' },
     { ...json, 'content-length': 'many' },
     { 'content-type': 'text/plain' },
     { 'content-type': 'application/json; charset=utf-16' },

@@ -3,7 +3,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, inject } from 'vitest'
-import type { EmitEvent, ServiceEvent } from '../../src/events/events.ts'
+import type { EmitEvent, EventName, ServiceEvent } from '../../src/events/events.ts'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import type { Database } from '../../src/storage/engine/database.ts'
@@ -42,8 +42,10 @@ export interface TestService {
   readonly clock: TestClock
   readonly tokens: Tokens
   readonly handler: Handler
-  /** The events of this service, from all its parts. */
+  /** The events of this service, from all its parts. Not those that are about its callers: `aboutCallers`. */
   readonly reports: ServiceEvent[]
+  /** Adds to `reports`. */
+  readonly emit: EmitEvent
   /** Creates another instance of the service on the same database, as a second process has one. */
   another(lifetimes?: Partial<Lifetimes>): Tokens
   /** Empties all tables and `reports`, then adds the client `admin`. */
@@ -55,6 +57,9 @@ export interface TestServiceOptions {
   /** A test finds the rows of the tests before it. Otherwise each test begins with empty tables. */
   readonly keepsRows?: boolean
 }
+
+/** What callers do wrong is an event, but no fault of the service. */
+const aboutCallers: ReadonlySet<EventName> = new Set(['authentication_failed', 'rate_limited'])
 
 export const admin: ClientCaller = { kind: 'client', clientId: 'admin', scopes: adminScopes }
 export const adminSecret = 'a-secret-for-tests-of-32-characters'
@@ -97,6 +102,7 @@ export function useTestService({ keepsRows = false }: TestServiceOptions = {}): 
     get reports() {
       return service().reports
     },
+    emit: (event) => service().emit(event),
     another: (changed) => service().another(changed),
     clear: () => service().clear(),
     close: () => service().close(),
@@ -107,7 +113,7 @@ export function useTestService({ keepsRows = false }: TestServiceOptions = {}): 
 export async function openTestService(): Promise<TestService> {
   const migrated = inject('migratedDatabase')
   const reports: ServiceEvent[] = []
-  const emit = (event: ServiceEvent) => void reports.push(event)
+  const emit = (event: ServiceEvent) => void (aboutCallers.has(event.name) || reports.push(event))
   const {
     database: opened,
     url,
@@ -140,7 +146,7 @@ export async function openTestService(): Promise<TestService> {
     await database.close()
     await drop()
   }
-  return { database, url, clock, tokens, handler, reports, another, clear, close }
+  return { database, url, clock, tokens, handler, reports, emit, another, clear, close }
 }
 
 function createTestClock(): TestClock {

@@ -12,7 +12,7 @@ function refusal(query: string, variables: Variables = {}, maxCost = defaultMaxC
   const documents = createDocuments({ schema, maxCost })
   const document = documents.parse(query)
   expect(documents.validate(document)).toEqual([])
-  return documents.refuse({ document, variables })?.message
+  return documents.assess({ document, variables }).refusal?.message
 }
 
 /** What the operation costs, as the refusal says it. */

@@ -34,7 +34,7 @@ const head = (line: string, ...fields: readonly string[]) => [[`${line} HTTP/1.1
 const graphql = (...fields: readonly string[]) => post('/graphql', fields, '{"query":"{ __typename }"}')
 const json = 'Content-Type: application/json'
 const form = 'Content-Type: application/x-www-form-urlencoded'
-const large = ' '.repeat(70_000)
+const large = ' '.repeat(270_000)
 
 /** All kinds of refusals that depend on nothing but the form of a request. */
 const refusals: readonly (readonly [name: string, status: number, request: readonly [readonly string[], string]])[] = [

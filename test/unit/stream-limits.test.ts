@@ -87,7 +87,7 @@ describe.each(ways)('at %s', (_way, start) => {
 
     expect(first.map(({ status }) => status)).toEqual([200, 200])
     expect([third.status, third.headers.get('retry-after')]).toEqual([429, '10'])
-    expect((await third.next()).errors[0].extensions).toEqual({ code: 'TOO_MANY_REQUESTS' })
+    expect((await third.next()).errors[0].extensions).toEqual({ code: 'RATE_LIMITED' })
     expect(other.status).toBe(200)
     expect(reports).toEqual([{ name: 'stream_refused', facts: { limited: 'caller', most: 2 } }])
   })

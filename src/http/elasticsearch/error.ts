@@ -1,6 +1,6 @@
 import type { EmitEvent } from '../../events/events.ts'
 import { emitFault } from '../../tokens/emit-fault.ts'
-import { TokenServiceError } from '../../tokens/errors.ts'
+import { RateLimitedError, TokenServiceError } from '../../tokens/errors.ts'
 import { messageInDialect } from '../../tokens/input-fault.ts'
 import { UnreadableRequest } from '../body.ts'
 import { nameField } from './field-names.ts'
@@ -71,6 +71,7 @@ export function toElasticsearchError(error: unknown, emit: EmitEvent): Elasticse
       return badRequest('illegal_argument_exception', messageInDialect(error, nameField))
     if (error.code === 'ERR_UNAUTHENTICATED') return unauthenticated(wrongCredentials)
     if (error.code === 'ERR_FORBIDDEN') return unauthorized(error.message)
+    if (error instanceof RateLimitedError) return rejected(error)
   }
   if (error instanceof TokenServiceError && error.code === 'ERR_CANCELLED') return unavailable()
   emitFault(emit, error)
@@ -81,6 +82,12 @@ export function toElasticsearchError(error: unknown, emit: EmitEvent): Elasticse
 /** Never a 401: clients would discard valid tokens. */
 export function unavailable(): ElasticsearchError {
   return security(503, 'unable to perform requested action', noRetryBefore)
+}
+
+/** What Elasticsearch answers when its queues are full. Its clients try again. */
+function rejected({ message, retryAfterSeconds }: RateLimitedError): ElasticsearchError {
+  const cause = { type: 'es_rejected_execution_exception', reason: message }
+  return new ElasticsearchError(429, cause, { 'Retry-After': String(retryAfterSeconds) })
 }
 
 export const wrongCredentials =

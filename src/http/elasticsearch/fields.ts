@@ -1,4 +1,4 @@
-import { tokenLookalike } from '../../tokens/token.ts'
+import { isShowable } from '../../tokens/shown-name.ts'
 import { countMembers, isObject, readJson, readText } from '../body.ts'
 import { badRequest, ElasticsearchError } from './error.ts'
 
@@ -71,7 +71,7 @@ function malformed(reason: string) {
   return badRequest('x_content_parse_exception', reason)
 }
 
-/** A name that a client sent is repeated in the message, so that it can be found; a token or a long text is not. */
+/** A name that a client sent is repeated in the message, so that it can be found, unless it may be a secret. */
 function nameForMessage(name: string): string {
-  return name.length > 64 || name.search(tokenLookalike) !== -1 ? '…' : name
+  return isShowable(name) ? name : '…'
 }

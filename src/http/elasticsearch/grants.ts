@@ -4,6 +4,7 @@ import type { IssuedPair } from '../../tokens/pair.ts'
 import type { RefreshRefusal, TermsNotMet } from '../../tokens/refresh.ts'
 import { readToken } from '../../tokens/token.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
+import type { Authentication } from '../credentials.ts'
 import type { Answer, Verb } from './dialect.ts'
 import { numbered, unauthenticated, wrongCredentials } from './error.ts'
 import { assertKnownParameters, readFields } from './fields.ts'
@@ -20,9 +21,8 @@ export interface AuthenticatedUser extends Owner {
  */
 export type AuthenticatePassword = (username: string, password: string) => Promise<AuthenticatedUser | undefined>
 
-export interface GrantDependencies {
-  readonly tokens: Tokens
-  readonly authenticatePassword: AuthenticatePassword | undefined
+export interface GrantDependencies extends Omit<Authentication, 'context'> {
+  readonly authenticatePassword?: AuthenticatePassword | undefined
 }
 
 const names = ['grant_type', 'username', 'password', 'kerberos_ticket', 'scope', 'refresh_token'] as const
@@ -39,7 +39,7 @@ interface GrantType {
 export function createGrants(dependencies: GrantDependencies): Verb {
   const grants = new Map(Object.entries(grantsOf(dependencies)))
   return async (request, context) => {
-    const principal = await identify({ tokens: dependencies.tokens, context }, request)
+    const principal = await identify({ ...dependencies, context }, request)
     assertKnownParameters(request)
     const fields = await readFields(request, 'token_request', names)
     const grant = grants.get(fields.grant_type ?? '')

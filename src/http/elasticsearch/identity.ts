@@ -20,6 +20,7 @@ export async function identify(authentication: Authentication, request: Request)
   const caller = await authenticateHeader(authentication, header).catch((error: unknown) => {
     throw isUnauthenticated(error) ? rejectionOf(header) : error
   })
+  await authentication.limits.charge(caller, authentication.context)
   if (isPrincipal(caller)) return caller
   throw unauthenticated(`missing authentication credentials for REST request [${new URL(request.url).pathname}]`)
 }

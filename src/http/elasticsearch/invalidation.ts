@@ -1,7 +1,6 @@
 import { nothingInvalidated } from '../../tokens/coverage.ts'
 import type { InvalidationAnswer, InvalidationError, InvalidationTarget } from '../../tokens/invalidate.ts'
 import { readToken } from '../../tokens/token.ts'
-import type { Tokens } from '../../tokens/tokens.ts'
 import type { Authentication } from '../credentials.ts'
 import type { Verb } from './dialect.ts'
 import { badRequest, type Cause, numbered } from './error.ts'
@@ -18,17 +17,17 @@ const deprecation = {
 }
 
 /** `DELETE /_security/oauth2/token`: all four selectors, and 404 with counts of 0 for an unknown token. */
-export function createInvalidation(tokens: Tokens): Verb {
+export function createInvalidation({ tokens, limits }: Omit<Authentication, 'context'>): Verb {
   return async (request, context) => {
-    const { status, counts } = await invalidate({ tokens, context }, request)
+    const { status, counts } = await invalidate({ tokens, limits, context }, request)
     return { status, body: counts }
   }
 }
 
 /** The path of 6.x, whose clients read `created`: whether this request ended a token. */
-export function createLegacyInvalidation(tokens: Tokens): Verb {
+export function createLegacyInvalidation({ tokens, limits }: Omit<Authentication, 'context'>): Verb {
   return async (request, context) => {
-    const { status, counts } = await invalidate({ tokens, context }, request)
+    const { status, counts } = await invalidate({ tokens, limits, context }, request)
     return { status, body: { created: counts.invalidated_tokens > 0, ...counts }, headers: deprecation }
   }
 }

@@ -15,17 +15,27 @@ import { type Estimate, estimate, refuseEstimate } from '../../graph/cost.ts'
  */
 const maxTokens = 1000
 
+/** A document with more faults is not read to its end. */
+const maxErrors = 5
+
 /** Parses, validates and prices documents. Keeps those that clients repeat. */
 export interface Documents {
   /** @throws GraphQLError a syntax error */
   parse(text: string): DocumentNode
   /** Why a document that was parsed here is not valid for the schema; empty if it is. */
   validate(document: DocumentNode): readonly GraphQLError[]
-  /** Why a valid operation is not run with these variables: it may cost too much. Undefined if it may run. */
-  refuse(request: OperationRequest): GraphQLError | undefined
+  /** What a valid operation may cost with these variables, and why it is not run if that is too much. */
+  assess(request: OperationRequest): Assessment
 }
 
-export interface OperationRequest {
+interface Assessment {
+  readonly cost: number
+  /** Whether it reads the schema, by introspection or as a composer. */
+  readonly readsSchema: boolean
+  readonly refusal: GraphQLError | undefined
+}
+
+interface OperationRequest {
   readonly document: DocumentNode
   readonly operationName?: string | null | undefined
   readonly variables: Readonly<Record<string, unknown>>
@@ -65,16 +75,17 @@ export function createDocuments({ schema, maxCost }: DocumentsOptions): Document
       return document
     },
     validate: faultsOf,
-    refuse: ({ document, operationName, variables }) => {
+    assess: ({ document, operationName, variables }) => {
       const operation = getOperationAST(document, operationName)
       // The executor refuses it.
-      if (operation == null) return undefined
-      return refuseEstimate(estimates.get(operation) ?? estimateOnce({ document, operation }, variables), maxCost)
+      if (operation == null) return { cost: 0, readsSchema: false, refusal: undefined }
+      const estimated = estimates.get(operation) ?? estimateOnce({ document, operation }, variables)
+      return { ...estimated, refusal: refuseEstimate(estimated, maxCost) }
     },
   }
 
   function faultsOf(document: DocumentNode): readonly GraphQLError[] {
-    const faults = known.get(document) ?? validate(schema, document)
+    const faults = known.get(document) ?? validate(schema, document, undefined, { maxErrors })
     known.set(document, faults)
     return faults
   }

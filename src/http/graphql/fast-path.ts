@@ -14,8 +14,10 @@ import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Caller } from '../../tokens/caller.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders } from '../answer-headers.ts'
-import { isObject, maxBodyBytes } from '../body.ts'
+import { isObject } from '../body.ts'
 import { authenticateHeader } from '../credentials.ts'
+import { assertMayReadSchema, type Exposure } from '../exposure.ts'
+import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { Documents } from './documents.ts'
 
@@ -44,6 +46,9 @@ export interface FastPathDependencies {
   readonly schema: GraphQLSchema
   readonly tokens: Tokens
   readonly documents: Documents
+  readonly exposure: Exposure
+  readonly maxBodyBytes: number
+  readonly limits: RateLimits
   readonly emit: EmitEvent
 }
 
@@ -59,10 +64,12 @@ interface Params {
   readonly operationName: string | undefined
 }
 
-export function createFastPath({ schema, tokens, documents, emit }: FastPathDependencies): FastPath {
-  const present = createErrorPresenter(schema, emit)
+export function createFastPath(dependencies: FastPathDependencies): FastPath {
+  const { schema, tokens, limits, documents, exposure, maxBodyBytes, emit } = dependencies
+  const { introspection } = exposure
+  const present = createErrorPresenter(schema, emit, { suggests: introspection === 'everyone' })
 
-  return { accepts, answer }
+  return { accepts: (headers) => accepts(headers, maxBodyBytes), answer }
 
   async function answer(
     headers: IncomingHttpHeaders,
@@ -75,12 +82,14 @@ export function createFastPath({ schema, tokens, documents, emit }: FastPathDepe
     const { variables } = params
     let caller: Caller
     try {
-      caller = await authenticateHeader({ tokens, context }, headers.authorization ?? null)
+      caller = await authenticateHeader({ tokens, limits, context }, headers.authorization ?? null)
+      const { cost, readsSchema, refusal } = documents.assess({ document, variables })
+      if (readsSchema) assertMayReadSchema(introspection, caller)
+      if (refusal !== undefined) throw refusal
+      await limits.charge(caller, context, cost)
     } catch (error) {
       return write({ errors: [error] }, headers.accept)
     }
-    const refusal = documents.refuse({ document, variables })
-    if (refusal !== undefined) return write({ errors: [refusal] }, headers.accept)
     const result = await execute({
       schema,
       document,
@@ -105,7 +114,7 @@ const jsonType = 'application/json'
 const graphqlType = 'application/graphql-response+json'
 const acceptedTypes = new Set([undefined, '*/*', jsonType, graphqlType])
 
-function accepts(headers: IncomingHttpHeaders): boolean {
+function accepts(headers: IncomingHttpHeaders, maxBodyBytes: number): boolean {
   const { accept, origin } = headers
   const length = headers['content-length']
   return (

@@ -11,9 +11,9 @@ import { answerHashes, isHashAlone, persistedQueryErrors } from './persisted-que
  * @returns a Response for a list of hashes, which needs no more than that
  * @throws GraphQLError `malformed`; AggregateError: `persistedQueryErrors`
  */
-export async function readPostParams(request: Request): Promise<GraphQLParams | Response> {
+export async function readPostParams(request: Request, maxBytes: number): Promise<GraphQLParams | Response> {
   return asGraphql(async () => {
-    const params = readJson<GraphQLParams | null>(await readText(request), 'body')
+    const params = readJson<GraphQLParams | null>(await readText(request, maxBytes), 'body')
     const isBatchOfHashes = Array.isArray(params) && params.length > 0 && params.every(isHashAlone)
     return isBatchOfHashes ? answerHashes(params) : withQuery(params)
   })

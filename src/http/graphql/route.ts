@@ -1,24 +1,26 @@
 import {
   type DocumentNode,
   type ExecutionArgs,
-  type ExecutionResult,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   Kind,
   type SelectionSetNode,
 } from 'graphql'
 import { type CORSOptions, createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
 import type { EmitEvent } from '../../events/events.ts'
-import { graphContext } from '../../graph/builder.ts'
+import { type GraphContext, graphContext } from '../../graph/builder.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders, exposedHeaders } from '../answer-headers.ts'
 import { type AllowedOrigins, isAllowedOrigin } from '../cors.ts'
 import { authenticateHeader } from '../credentials.ts'
+import { assertMayReadSchema, type Exposure, hasPreflight } from '../exposure.ts'
+import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
-import type { Documents, OperationRequest } from './documents.ts'
+import type { Documents } from './documents.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
+import { endOnAbort, endWithError } from './stream-end.ts'
 import type { StreamLimits } from './stream-limits.ts'
 
 export interface GraphqlDependencies {
@@ -26,7 +28,10 @@ export interface GraphqlDependencies {
   readonly tokens: Tokens
   readonly endpoint: string
   readonly documents: Documents
+  readonly limits: RateLimits
   readonly streams: StreamLimits
+  readonly exposure: Exposure
+  readonly maxBodyBytes: number
   /** Whose pages may call: any by default. */
   readonly corsOrigins?: AllowedOrigins | undefined
   readonly emit: EmitEvent
@@ -34,18 +39,19 @@ export interface GraphqlDependencies {
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHandler {
-  const { schema, tokens, endpoint, streams, corsOrigins = '*', emit } = dependencies
-  const present = createErrorPresenter(schema, emit)
+  const { schema, tokens, endpoint, limits, streams, exposure, corsOrigins = '*', emit } = dependencies
+  const suggests = exposure.introspection === 'everyone'
+  const present = createErrorPresenter(schema, emit, { suggests })
   const yoga = createYoga<ServerContext>({
     schema,
     graphqlEndpoint: endpoint,
     context: async ({ request, requestContext: context }) =>
       graphContext({
         tokens,
-        caller: await authenticateHeader({ tokens, context }, request.headers.get('authorization')),
+        caller: await authenticateHeader({ tokens, limits, context }, request.headers.get('authorization')),
         request: context,
       }),
-    plugins: [useRequestLimits({ ...dependencies, present })],
+    plugins: [useRequestLimits(dependencies, present)],
     // All errors, Yoga's own too, are presented in one place: `useRequestLimits`.
     maskedErrors: false,
     // Yoga's cache is bounded by the number of documents: a few long ones could fill the memory.
@@ -116,23 +122,26 @@ export function isEventStream({ headers }: Response): boolean {
   return headers.get('content-type')?.startsWith('text/event-stream') ?? false
 }
 
-interface RequestLimits extends Pick<GraphqlDependencies, 'documents' | 'streams'> {
-  readonly present: (error: unknown) => GraphQLError
-}
-
 /** One plugin does it all, because each plugin costs microseconds at every request. */
-function useRequestLimits({ documents, streams, present }: RequestLimits): Plugin<ServerContext, ServerContext> {
+function useRequestLimits(
+  { documents, limits, streams, exposure, maxBodyBytes }: GraphqlDependencies,
+  present: (error: unknown) => GraphQLError,
+): Plugin<GraphContext & ServerContext, ServerContext> {
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
   return {
     onRequestParse({ request, setRequestParser }) {
       // Yoga checks this when it writes the answer, after a mutation has had its effect.
       if (!acceptsAnswer(request.headers.get('accept')))
         throw malformed('Expected `Accept` to allow `application/graphql-response+json` or `application/json`', 406)
-      if (request.method === 'GET') setRequestParser(readGetParams)
+      if (request.method === 'GET') {
+        if (exposure.graphqlGet === 'preflight' && !hasPreflight(request))
+          throw malformed('Expected the header `apollo-require-preflight` with an operation by GET, or POST')
+        setRequestParser(readGetParams)
+      }
       if (request.method !== 'POST') return
       if (!/^application\/(graphql\+)?json *(;|$)/i.test(request.headers.get('content-type') ?? ''))
         throw malformed('Expected `Content-Type: application/json`', 415)
-      setRequestParser(readPostParams)
+      setRequestParser((posted) => readPostParams(posted, maxBodyBytes))
     },
     onParse({ setParseFn }) {
       setParseFn((source) => documents.parse(String(source)))
@@ -140,12 +149,13 @@ function useRequestLimits({ documents, streams, present }: RequestLimits): Plugi
     onValidate({ setValidationFn }) {
       setValidationFn((_schema, document) => documents.validate(document))
     },
-    onExecute({ args, setResultAndStopExecution }) {
-      const refusal = documents.refuse(operationOf(args))
+    async onExecute({ args, setResultAndStopExecution }) {
+      const refusal = await refuseToRun(args, args.contextValue)
       if (refusal !== undefined) setResultAndStopExecution({ errors: [refusal] })
     },
-    onSubscribe({ args, setResultAndStopExecution }) {
-      const refusal = documents.refuse(operationOf(args)) ?? refuseSubscription(args.contextValue, args.document)
+    async onSubscribe({ args, setResultAndStopExecution }) {
+      const refusal =
+        refuseSubscription(args.contextValue, args.document) ?? (await refuseToRun(args, args.contextValue))
       if (refusal !== undefined) return setResultAndStopExecution({ errors: [refusal] })
       const { requestContext } = args.contextValue
       const leave = streams.takePlace(requestContext)
@@ -166,10 +176,26 @@ function useRequestLimits({ documents, streams, present }: RequestLimits): Plugi
         setResult({ ...result, errors: result.errors.map(presentUnlessFinal) })
     },
   }
-}
 
-function operationOf({ document, operationName, variableValues }: ExecutionArgs): OperationRequest {
-  return { document, operationName, variables: variableValues ?? {} }
+  /** Undefined for an operation that its caller can afford. */
+  async function refuseToRun(
+    { document, operationName, variableValues }: ExecutionArgs,
+    { caller, requestContext }: GraphContext & ServerContext,
+  ): Promise<GraphQLError | undefined> {
+    const { cost, readsSchema, refusal } = documents.assess({
+      document,
+      operationName,
+      variables: variableValues ?? {},
+    })
+    try {
+      if (readsSchema) assertMayReadSchema(exposure.introspection, caller)
+      if (refusal !== undefined) return refusal
+      await limits.charge(caller, requestContext, cost)
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? new GraphQLError(error.message, { originalError: error }) : present(error)
+    }
+  }
 }
 
 /** Undefined for a subscription whose stream may be opened. */
@@ -208,55 +234,6 @@ function isConditional({ selections }: SelectionSetNode): boolean {
       selection.directives?.some(({ name }) => name.value === 'skip' || name.value === 'include') ||
       (selection.kind === Kind.INLINE_FRAGMENT && isConditional(selection.selectionSet)),
   )
-}
-
-interface StreamEnd {
-  readonly present: (error: unknown) => GraphQLError
-  /** Called at the end of the stream, also more than once. */
-  readonly leave: () => void
-}
-
-/**
- * When the source of a stream fails, the stream sends an error that is presented like any other, and then completes.
- * Yoga would close the connection, and the client would not learn the reason.
- */
-function endWithError(
-  results: AsyncIterable<ExecutionResult>,
-  { present, leave }: StreamEnd,
-): AsyncIterableIterator<ExecutionResult> {
-  const iterator = results[Symbol.asyncIterator]()
-  let hasFailed = false
-  return {
-    async next() {
-      if (hasFailed) return completed
-      try {
-        const step = await iterator.next()
-        if (step.done === true) leave()
-        if (step.done === true || step.value.errors === undefined) return step
-        return { done: false, value: { ...step.value, errors: step.value.errors.map(present) } }
-      } catch (error) {
-        hasFailed = true
-        leave()
-        return { done: false, value: { errors: [present(error)] } }
-      }
-    },
-    return: async () => {
-      leave()
-      return iterator.return?.() ?? completed
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-  }
-}
-
-const completed = { done: true, value: undefined } as const
-
-/** Ends the stream when the caller disconnects. If that happens before Yoga reads it, it would stay open for ever. */
-function endOnAbort(signal: AbortSignal, results: AsyncIterableIterator<unknown>): void {
-  const end = () => void results.return?.()
-  if (signal.aborted) end()
-  else signal.addEventListener('abort', end, { once: true })
 }
 
 /** Whether the client accepts any of the types that Yoga can write. Yoga writes UTF-8 and ignores `q`. */

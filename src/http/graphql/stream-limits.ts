@@ -84,7 +84,7 @@ export function createStreamLimits({ maxStreams, maxStreamsPerCaller, emit }: St
         ? [`Expected at most ${most} open streams of one caller: close one before you open another.`, 429]
         : ['This instance has as many open streams as it may have: try again later.', 503]
     return new GraphQLError(message, {
-      originalError: new TokenServiceError('ERR_TOO_MANY_REQUESTS', message),
+      originalError: new TokenServiceError('ERR_RATE_LIMITED', message),
       extensions: { http: { status, headers: { 'retry-after': '10' } } },
     })
   }

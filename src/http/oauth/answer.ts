@@ -1,6 +1,6 @@
 import type { EmitEvent } from '../../events/events.ts'
 import { emitFault } from '../../tokens/emit-fault.ts'
-import { TokenServiceError } from '../../tokens/errors.ts'
+import { RateLimitedError, TokenServiceError } from '../../tokens/errors.ts'
 import { messageInDialect, quoteNames } from '../../tokens/input-fault.ts'
 import { answerHeaders } from '../answer-headers.ts'
 import { UnreadableRequest } from '../body.ts'
@@ -83,7 +83,9 @@ function answerServiceError(error: TokenServiceError, isBearer: boolean): Respon
     case 'ERR_STORAGE_UNAVAILABLE':
       // RFC 7009 §2.2.1: after a 503 "the client must assume the token still exists and may retry". Never a 401.
       return refuse(503, 'temporarily_unavailable', message, { 'retry-after': '1' })
-    case 'ERR_TOO_MANY_REQUESTS':
+    case 'ERR_RATE_LIMITED':
+      // OAuth has no code for it: RFC 6749 §4.1.2.1, "temporary overloading".
+      return refuse(429, 'temporarily_unavailable', message, retryAfter(error))
     case 'ERR_MORE_THAN_EXPECTED':
     case 'ERR_CONFIGURATION':
     case 'ERR_DATA_DIR_IN_USE':
@@ -92,6 +94,10 @@ function answerServiceError(error: TokenServiceError, isBearer: boolean): Respon
     default:
       return code satisfies never
   }
+}
+
+function retryAfter(error: TokenServiceError): HeaderFields {
+  return error instanceof RateLimitedError ? { 'retry-after': String(error.retryAfterSeconds) } : {}
 }
 
 /** RFC 9110 §11.6.1: a 401 names the ways to authenticate. */

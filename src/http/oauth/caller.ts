@@ -22,9 +22,15 @@ export interface FormRequest {
  */
 export async function authenticateCaller(
   authentication: Authentication,
-  { headers }: Request,
+  request: Request,
   form: Form,
 ): Promise<Caller> {
+  const caller = await findCaller(authentication, request, form)
+  await authentication.limits.charge(caller, authentication.context)
+  return caller
+}
+
+async function findCaller(authentication: Authentication, { headers }: Request, form: Form): Promise<Caller> {
   const header = headers.get('authorization')
   assertOneMethod(header, form)
   if (header !== null)

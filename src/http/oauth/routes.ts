@@ -2,6 +2,7 @@ import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { exposedHeaders } from '../answer-headers.ts'
 import { type AllowedOrigins, isAllowedOrigin } from '../cors.ts'
+import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
 import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
@@ -14,6 +15,7 @@ import { revoke } from './revoke.ts'
 
 export interface OAuthDependencies {
   readonly tokens: Tokens
+  readonly limits: RateLimits
   /** Our issuer identifier: an origin. By default the origin of each request. */
   readonly publicUrl?: string | undefined
   /** Whose pages may call: any by default. */
@@ -32,13 +34,14 @@ export interface OAuthRoutes {
   readonly preflight: (methods: string) => RouteHandler
 }
 
-export function createOAuthRoutes({ tokens, publicUrl, corsOrigins = '*', emit }: OAuthDependencies): OAuthRoutes {
+export function createOAuthRoutes(dependencies: OAuthDependencies): OAuthRoutes {
+  const { tokens, limits, publicUrl, corsOrigins = '*', emit } = dependencies
   const withCors = createCors(corsOrigins)
   const issuerOf = (request: Request, { origin }: RequestContext) => publicUrl ?? origin ?? new URL(request.url).origin
   const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): RouteHandler =>
     withErrorAnswers(async (request, context) => {
       const form = await readForm(request)
-      const caller = await authenticateCaller({ tokens, context }, request, form)
+      const caller = await authenticateCaller({ tokens, limits, context }, request, form)
       return answer(tokens, { form, caller, issuer: issuerOf(request, context) })
     }, emit)
 
@@ -51,7 +54,7 @@ export function createOAuthRoutes({ tokens, publicUrl, corsOrigins = '*', emit }
     preflight: (methods) => withCors(async () => answerPreflight(methods)),
     introspect: withForm(introspect),
     revokeGlobally: withErrorAnswers(async (request, context) => {
-      const caller = await authenticateCaller({ tokens, context }, request, noForm)
+      const caller = await authenticateCaller({ tokens, limits, context }, request, noForm)
       return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request, context) })
     }, emit),
   }
