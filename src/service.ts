@@ -78,7 +78,15 @@ export async function startService(config: Config, options: ServiceOptions = {})
       emit,
     })
     const { port, host, trustedProxies, maxConnections } = config
-    const server = await startServer({ routes, port, host, trustedProxies, maxConnections, emit })
+    const server = await startServer({
+      routes,
+      port,
+      host,
+      trustedProxies,
+      maxConnections,
+      observer: observability.requests,
+      emit,
+    })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // The last step: if a later step failed, a new secret would be stored but never shown.

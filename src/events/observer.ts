@@ -34,7 +34,7 @@ export interface Observer {
   feedRead(lagMs: number): void
 }
 
-export interface RetentionCounts {
+interface RetentionCounts {
   /** Partitions of expired pairs. */
   readonly slots: number
   readonly revocations: number

@@ -9,7 +9,7 @@ export const metrics = {
   requests_total: {
     kind: 'counter',
     labels: ['route', 'status'],
-    help: 'Requests that were answered, by route and class of status (2xx). A route is `other` where there is none.',
+    help: 'Requests that were answered, by route and class of status (2xx), or how they ended: `disconnected`, `overdue`, `unread`, `stopped`. A route is `other` where there is none.',
   },
   request_duration_seconds: {
     kind: 'histogram',

@@ -1,9 +1,11 @@
 import { trace } from '@opentelemetry/api'
 import type { EmitEvent } from '../events/events.ts'
 import type { Observer } from '../events/observer.ts'
+import type { RequestObserver } from '../events/request-observer.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { startMetricsServer } from './metrics-server.ts'
+import { observeRequests } from './observe-requests.ts'
 import { observeTokens } from './observe-tokens.ts'
 import { createObserver } from './observer.ts'
 
@@ -19,6 +21,7 @@ export interface Observability {
   readonly metricsUrl: string | undefined
   readonly metrics: Metrics | undefined
   readonly observer: Observer
+  readonly requests: RequestObserver
   /** Counts an event, then reports it. */
   readonly emit: EmitEvent
   /** The same verbs, observed. */
@@ -46,13 +49,15 @@ export async function startObservability(
   report: EmitEvent,
 ): Promise<Observability> {
   const metrics = location && createMetrics()
-  const observer = createObserver(metrics, trace.getTracer('invalidate-token'))
+  const tracer = trace.getTracer('invalidate-token')
+  const observer = createObserver(metrics, tracer)
   const server = metrics && location && (await startMetricsServer(metrics, location))
   const emit = metrics === undefined ? report : countEvents(metrics, report)
   return {
     metricsUrl: server?.url,
     metrics,
     observer,
+    requests: observeRequests(metrics, tracer),
     emit,
     observe: (tokens) => observeTokens(tokens, observer, emit),
     watchPools: (database) => metrics?.beforeWriting(() => writePools(metrics, database.pools())),
