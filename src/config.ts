@@ -3,6 +3,7 @@ import { type OptionalDirective, optionalDirectives } from './graph/optional-dir
 import type { AllowedOrigins } from './http/cors.ts'
 import { type Exposure, openExposure, productionExposure } from './http/exposure.ts'
 import type { RateLimitSettings } from './http/rate-limits.ts'
+import type { MetricsLocation } from './observability/observability.ts'
 import { createTrust, type TrustedProxies } from './server/forwarded.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
@@ -38,6 +39,8 @@ export interface Config {
   readonly maxGraphqlBytes: number
   /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
   readonly rateLimits: RateLimitSettings
+  /** Where metrics are served; undefined for none. */
+  readonly metrics: MetricsLocation | undefined
   /** Optional directives that the subgraph's SDL contains for the composer. */
   readonly federationDirectives: readonly OptionalDirective[]
 }
@@ -91,6 +94,7 @@ export function readConfig(environment: Environment): Config {
       owner: wholeNumber('RATE_LIMIT_OWNER'),
       client: wholeNumber('RATE_LIMIT_CLIENT'),
     },
+    metrics: readMetrics(),
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
@@ -189,6 +193,11 @@ export function readConfig(environment: Environment): Config {
     const word = words.find((one) => one === raw)
     if (raw !== undefined && word === undefined) faults.push(`${name} must be ${words.join(' or ')}, got \`${raw}\``)
     return word ?? fallback
+  }
+
+  function readMetrics(): MetricsLocation | undefined {
+    const port = wholeNumber('METRICS_PORT')
+    return port === 0 ? undefined : { port, host: text('METRICS_HOST') ?? settings.METRICS_HOST.default }
   }
 
   function readDirectives(): readonly OptionalDirective[] {

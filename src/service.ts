@@ -4,6 +4,7 @@ import { limitRepeats } from './events/limit-repeats.ts'
 import { createSchema } from './graph/schema.ts'
 import type { Admit } from './http/admission.ts'
 import { createRoutes } from './http/routes.ts'
+import { startObservability } from './observability/observability.ts'
 import { startServer } from './server/server.ts'
 import { closeAll, once } from './stopping.ts'
 import type { Database } from './storage/engine/database.ts'
@@ -21,6 +22,8 @@ export interface Service {
   readonly url: string
   /** A description of the database, for operators. */
   readonly database: string
+  /** The URL of the metrics; undefined without METRICS_PORT. */
+  readonly metricsUrl: string | undefined
   /** Set only at the first start on an empty database. Only its digest is stored, so it cannot be read again. */
   readonly newAdminSecret: string | undefined
   /**
@@ -46,11 +49,15 @@ export interface ServiceOptions {
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION (the port is taken)
  */
 export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
-  const emit = limitRepeats(options.emit ?? logEvents())
+  const report = limitRepeats(options.emit ?? logEvents())
   const opened: (() => Promise<void>)[] = []
   const stop = once(() => closeAll(opened))
   try {
-    const { database, clients, tokens } = await openTokenService(config, { emit })
+    const { emit, observer, ...observability } = await startObservability(config.metrics, report)
+    opened.push(observability.stop)
+    const { database, clients, ...service } = await openTokenService(config, { emit, observer })
+    const tokens = observability.observe(service.tokens)
+    observability.watchPools(database)
     opened.push(database.close)
     opened.push(startRetention(database, { revocationDays: config.revocationDays, clock: () => new Date() }))
 
@@ -71,12 +78,21 @@ export async function startService(config: Config, options: ServiceOptions = {})
       emit,
     })
     const { port, host, trustedProxies, maxConnections } = config
-    const server = await startServer({ routes, port, host, trustedProxies, maxConnections, emit })
+    const server = await startServer({
+      routes,
+      port,
+      host,
+      trustedProxies,
+      maxConnections,
+      observer: observability.requests,
+      emit,
+    })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // The last step: if a later step failed, a new secret would be stored but never shown.
     const newAdminSecret = await guardOpening(config.database, () => ensureAdmin(clients, config.adminSecret))
-    return { url: `${server.origin}/graphql`, database: database.description, newAdminSecret, stop }
+    const { metricsUrl } = observability
+    return { url: `${server.origin}/graphql`, database: database.description, metricsUrl, newAdminSecret, stop }
   } catch (error) {
     await stop()
     throw error

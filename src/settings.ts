@@ -151,6 +151,17 @@ export const settings = {
     description:
       'How long the record of an invalidation is kept. It is kept at least as long as anything that it covers may be alive.',
   },
+  METRICS_PORT: {
+    default: 0,
+    min: 0,
+    max: 65_535,
+    description: 'The port of the [metrics](observability.md), without credentials; 0 for no metrics.',
+  },
+  METRICS_HOST: {
+    default: '127.0.0.1',
+    accepts: 'an address or a host name',
+    description: 'The address on which the metrics are served.',
+  },
   MAX_CONNECTIONS: {
     default: 4_096,
     min: 16,

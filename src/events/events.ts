@@ -14,6 +14,15 @@ export const events = {
     level: 'warn',
     meaning: 'Credentials were refused: a wrong secret, an unknown client, or a token that is not valid.',
   },
+  authority_refused: {
+    level: 'warn',
+    meaning: 'A caller with right credentials asked for what it has no right to.',
+  },
+  refresh_token_reused: {
+    level: 'warn',
+    meaning:
+      'A refresh token was used again after its grace period, so it may have been stolen. Its session was ended (RFC 9700 §4.14.2).',
+  },
   rate_limited: {
     level: 'warn',
     meaning: 'A request was answered 429: its caller, or its address, has asked for too much in the last minute.',

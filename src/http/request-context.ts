@@ -20,6 +20,10 @@ export interface RequestContext {
 interface Findings {
   /** The caller's label (`callerLabel`), once it has authenticated. */
   caller?: string
+  /** The path of the route that answers it; undefined if there is none. */
+  route?: string
+  /** The name that the client gave to its GraphQL operation, if it can be shown. */
+  operation?: string
 }
 
 export interface RequestOrigin {

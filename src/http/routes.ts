@@ -198,10 +198,12 @@ async function withoutContent(answer: Response): Promise<Response> {
 }
 
 function createRouter(table: readonly Route[], exposure: Exposure): RouteHandler {
+  const paths = new Set(table.map(({ path }) => path))
   const handlers = new Map(table.map(({ method, path, handle }) => [`${method} ${path}`, handle]))
   return async (request, context) => {
     const { pathname } = new URL(request.url)
     const { method } = request
+    if (paths.has(pathname)) context.findings.route = pathname
     const handle = handlers.get(`${method} ${pathname}`)
     if (handle !== undefined && method !== 'OPTIONS') return handle(request, context)
     const methods = table.filter(({ path }) => path === pathname).map((route) => route.method)

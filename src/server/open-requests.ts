@@ -11,6 +11,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { EmitEvent } from '../events/events.ts'
+import type { EndedRequest, RequestObserver, WatchedRequest } from '../events/request-observer.ts'
 import { createRequestContext, type RequestContext } from '../http/request-context.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import { type Deadlines, longestStepMs, sweepMs } from './deadlines.ts'
@@ -19,12 +20,22 @@ import type { Client } from './forwarded.ts'
 /** Why this server, and not the client, ended a request. */
 type Ending = 'overdue' | 'unread' | 'stopped'
 
+interface Beginning {
+  readonly client: Client
+  readonly now: number
+  readonly watched: WatchedRequest | undefined
+}
+
 /** One request. Its states are described at the top of this file. */
 export class OpenRequest {
   readonly response: ServerResponse
   readonly context: RequestContext
   /** The answer is a stream of events: it lasts until its client leaves. */
   isStream: boolean = false
+  /** By the monotonic clock. */
+  readonly beganAt: number = performance.now()
+  /** The request as it is observed. */
+  readonly watched: WatchedRequest | undefined
   /** The running time at the last change of state, or the last progress in it. */
   since: number
   /** How many bytes of the connection the system has taken at that time. */
@@ -32,8 +43,9 @@ export class OpenRequest {
   #ending: Ending | undefined
   #abandoned: AbortController | undefined
 
-  constructor(response: ServerResponse, { client, now }: { readonly client: Client; readonly now: number }) {
+  constructor(response: ServerResponse, { client, now, watched }: Beginning) {
     this.response = response
+    this.watched = watched
     this.since = now
     this.context = createRequestContext({
       givenId: [response.req.headers['x-request-id']].flat()[0],
@@ -89,11 +101,12 @@ export interface OpenRequestsOptions {
   readonly clientOf: (request: IncomingMessage) => Client
   /** Answers a request that is given up, in the dialect of its path. */
   readonly answerGivenUp: (request: OpenRequest, message: string) => void
+  readonly observer: RequestObserver | undefined
   readonly emit: EmitEvent
 }
 
 export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
-  const { deadlines, clientOf, emit } = options
+  const { deadlines, clientOf, observer, emit } = options
   const all = new Set<OpenRequest>()
   const clock = createRunningClock()
   const timer = setInterval(sweep, sweepMs).unref()
@@ -101,7 +114,11 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   return {
     all,
     begin(request, response) {
-      const begun = new OpenRequest(response, { client: clientOf(request), now: clock.now })
+      const begun = new OpenRequest(response, {
+        client: clientOf(request),
+        now: clock.now,
+        watched: observer?.begin({ method: request.method ?? '', headers: request.headers }),
+      })
       all.add(begun)
       response.once('close', () => end(begun))
       return begun
@@ -116,6 +133,7 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
   function end(request: OpenRequest): void {
     if (!all.delete(request)) return
     request.abandon(clientHasLeft)
+    request.watched?.end(describeEnd(request))
   }
 
   function sweep(): void {
@@ -151,6 +169,22 @@ export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
     else options.answerGivenUp(request, message)
     // Only now: what the handler does about it must not be the answer.
     request.abandon(message, ending)
+  }
+}
+
+function describeEnd({ response, context, outcome, isStream, beganAt }: OpenRequest): EndedRequest {
+  const { route, operation, caller } = context.findings
+  return {
+    id: context.id,
+    method: response.req.method ?? '',
+    route,
+    operation,
+    caller,
+    address: context.address,
+    status: response.headersSent ? response.statusCode : 0,
+    outcome,
+    isStream,
+    milliseconds: performance.now() - beganAt,
   }
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServerAdapter } from '@whatwg-node/server'
 import type { EmitEvent } from '../events/events.ts'
+import type { RequestObserver } from '../events/request-observer.ts'
 import type { Refusal, RequestFacts } from '../http/admission.ts'
 import type { RequestContext, RouteHandler } from '../http/request-context.ts'
 import { endpoint, type Routes } from '../http/routes.ts'
@@ -23,6 +24,8 @@ export interface ServerOptions {
   /** The proxies whose `X-Forwarded-…` headers are read. None by default. */
   readonly trustedProxies?: TrustedProxies
   readonly deadlines?: Deadlines
+  /** Watches every request. */
+  readonly observer?: RequestObserver
   readonly emit: EmitEvent
 }
 
@@ -47,7 +50,13 @@ export interface RunningServer {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { routes, port, host, emit, deadlines = defaultDeadlines, maxConnections = defaultMaxConnections } = options
   const forwarded = createForwarded(options.trustedProxies)
-  const openRequests = createOpenRequests({ deadlines, clientOf: forwarded.clientOf, answerGivenUp, emit })
+  const openRequests = createOpenRequests({
+    deadlines,
+    clientOf: forwarded.clientOf,
+    answerGivenUp,
+    observer: options.observer,
+    emit,
+  })
   const adapter = createServerAdapter<ServerContext>((request, { context }) => routes.answer(request, context))
   const paths: Paths = { routes, adapter, emit }
   const server = createServer(nodeOptions(deadlines))
@@ -55,10 +64,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const serve = connections.serve((request, response) => {
     const begun = openRequests.begin(request, response)
     if (connections.isStopping) response.setHeader('connection', 'close')
-    const refusal = refuse(request, routes)
-    if (refusal !== undefined) writeWhole(begun, refusal)
-    else if (takesFastPath(request, routes)) void answerByFastPath(begun, paths)
-    else void answerByFullPath(begun, paths)
+    if (begun.watched === undefined) answer(begun, paths)
+    else begun.watched.run(() => answer(begun, paths))
   })
   server.on('request', serve)
   server.maxConnections = maxConnections
@@ -101,6 +108,14 @@ function nodeOptions({ headersMs, wholeRequestMs }: Deadlines) {
   }
 }
 
+function answer(begun: OpenRequest, paths: Paths): void {
+  const { req: request } = begun.response
+  const refusal = refuse(request, paths.routes)
+  if (refusal !== undefined) writeWhole(begun, refusal)
+  else if (takesFastPath(request, paths.routes)) void answerByFastPath(begun, paths)
+  else void answerByFullPath(begun, paths)
+}
+
 /** Undefined for a request that may take its path. */
 function refuse(request: IncomingMessage, { admit }: Routes): Refusal | undefined {
   const refusal = refuseRepeatedField(request.rawHeaders)
@@ -141,6 +156,7 @@ async function answerByFullPath(begun: OpenRequest, { adapter, emit }: Paths): P
 async function answerByFastPath(begun: OpenRequest, { routes, emit }: Paths): Promise<void> {
   const { response, context } = begun
   const { req: request } = response
+  begun.context.findings.route = endpoint
   try {
     const body = await readBody(request)
     const fastAnswer = await routes.fastPath.answer(request.headers, body, context)

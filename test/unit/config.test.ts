@@ -7,6 +7,7 @@ test('without settings the service has the embedded database, port 4000 on the l
     host: '127.0.0.1',
     publicUrl: undefined,
     exposure: { graphiql: true, introspection: 'everyone', graphqlGet: 'any' },
+    metrics: undefined,
     maxQueryCost: 10_000,
     maxConnections: 4_096,
     maxStreams: 2_000,

@@ -12,6 +12,7 @@
  * After `endStreams` each new stream is over as soon as it is prepared.
  */
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
+import type { Observer } from '../../events/observer.ts'
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
 import type { ClientStore } from '../client-store.ts'
 import type { Revocation } from '../coverage.ts'
@@ -49,11 +50,12 @@ export interface SubscriptionsDependencies {
   readonly clients: Pick<ClientStore, 'findClient'>
   readonly clock: () => Date
   readonly emit?: EmitEvent
+  readonly observer?: Pick<Observer, 'feedRead'>
 }
 
 export function createSubscriptions(dependencies: SubscriptionsDependencies): Subscriptions {
-  const { log, emit = dropEvents } = dependencies
-  const feed = createFeed(log, emit)
+  const { log, emit = dropEvents, observer, clock } = dependencies
+  const feed = createFeed(log, emit, ({ at }) => observer?.feedRead(clock().getTime() - at.getTime()))
   const watch = createWatch(dependencies, feed)
   const { begin, endStreams } = createStreams()
 
