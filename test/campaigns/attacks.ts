@@ -9,6 +9,9 @@ import { type RunningService, startProcess } from '../support/process.ts'
 const adminSecret = 'a-secret-for-attacks-of-32-characters'
 const asAdmin = basic('admin', adminSecret)
 
+/** The flags of `npm start`. */
+const heapOfStart = '--max-old-space-size=256 --max-semi-space-size=16'
+
 /** What an attack did to the service. */
 export interface Effect {
   readonly attack: string
@@ -92,9 +95,9 @@ function openStreams(url: string, tokens: readonly string[], count: number): Pro
 export async function runAttacks(
   environment: Readonly<Record<string, string>>,
   scale: number,
-  onEffect: (effect: Effect) => void,
+  onEffect: (effect: Effect) => void = () => undefined,
 ): Promise<readonly Effect[]> {
-  const service = await startProcess({ ...environment, ADMIN_SECRET: adminSecret })
+  const service = await startProcess({ ...environment, ADMIN_SECRET: adminSecret, NODE_OPTIONS: heapOfStart })
   const effects: Effect[] = []
   try {
     const target = await prepare(service.url)
