@@ -619,6 +619,8 @@ test('invalidate creates no embedded database, and an unusable folder is reporte
     runCommand(invalidate('--realm', 'r'), none),
     runCommand(['migrate'], { DATA_DIR: join(folder, 'file/data') }),
     runCommand(['migrate'], damaged),
+    // A folder that takes no folders.
+    runCommand(['migrate'], { DATA_DIR: '/proc/none' }),
   ])
   const left = await readdir(folder)
   await rm(folder, { recursive: true })
@@ -633,6 +635,7 @@ test('invalidate creates no embedded database, and an unusable folder is reporte
     expect.stringMatching(
       /^The database in the folder …\/damaged (?:cannot|can't) be opened, it is damaged or not ours: .*\)\n$/,
     ),
+    expect.stringMatching(/^The folder \/proc\/none can't be used: choose another DATA_DIR, or .* \(ENOENT: .*\)\n$/),
   ])
 })
 

@@ -74,7 +74,7 @@ describe('on the embedded database', () => {
 
     expect(second.code).toBe(1)
     expect(second.output.trim()).toMatch(
-      /^The folder \S+ is in use by process \d+ on \S+, .*: stop that one, ask it by GraphQL, or .*, delete \S+\/lock\.$/,
+      /^The folder \S+ is in use by process \d+ on \S+, .*: stop that one, ask it by GraphQL, or keep the tokens in PostgreSQL \(DATABASE_URL\)\.$/,
     )
     expect(second.output.trim().split('\n')).toHaveLength(1)
     expect((await ask(first.url, '{ currentToken { active } }')).data).toEqual({ currentToken: null })

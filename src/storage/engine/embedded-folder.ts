@@ -1,5 +1,5 @@
 import { access, mkdir, open, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import { codeOf, evidence, isUnavailable, unwrap } from './errors.ts'
 import { type FileFault, fileFaultOf, probeFolder } from './file-faults.ts'
@@ -30,7 +30,7 @@ export async function takeFolder(folder: string, mustExist: boolean): Promise<Em
   if (mustExist && (!(await exists(join(dataDir, 'PG_VERSION'))) || (await exists(unfinished))))
     throw noDatabase(folder)
   // PGlite makes its files readable for every account, so this folder around them is closed to all but ours.
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(resolve(folder))
   const lock = await lockFolder(folder)
   let isNew = false
   try {
@@ -66,6 +66,18 @@ export async function takeFolder(folder: string, mustExist: boolean): Promise<Em
     } finally {
       await lock.release()
     }
+  }
+}
+
+/** With `recursive`, Node tries for ever where a folder that exists takes no folders, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return
+    if (codeOf(error) !== 'ENOENT' || (await exists(dirname(path)))) throw error
+    await makeFolder(dirname(path))
+    await makeFolder(path)
   }
 }
 

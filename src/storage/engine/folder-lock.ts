@@ -1,119 +1,123 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { type FileHandle, link, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer, type Server } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { TokenServiceError } from '../../tokens/errors.ts'
 import { codeOf } from './errors.ts'
 
-/** The process that holds a folder. `started` distinguishes it from a later process with the same pid. */
-interface Holder {
-  readonly pid: number
-  readonly host: string
-  readonly started: string
-}
-
 /**
  * Locks a folder for this process, until `release` or until the process ends.
  *
- * PGlite itself takes no lock, and two processes on one folder lose data without any error. The lock is a file that
- * names its holder. If that process has ended without `release` (a crash, kill -9), this process replaces the lock.
+ * PGlite itself takes no lock, and two processes on one folder lose data without any error. The lock is a Unix domain
+ * socket in the folder, on which its holder listens: the kernel closes it however the process ends, and answers for it
+ * to every process on this kernel, also in another container.
  *
- * @throws TokenServiceError ERR_DATA_DIR_IN_USE
+ * The sockets have numbers, and the one with the highest number decides. If nobody listens on it, the next number can be
+ * taken: a hard link that one of several processes succeeds in making. The highest number is never removed, so a process
+ * that looked some time ago can't take a number that was used meanwhile.
+ *
+ * A process on another machine, which shares the folder over a network, isn't seen.
+ *
+ * @throws TokenServiceError ERR_DATA_DIR_IN_USE; ERR_CONFIGURATION: the file system has no sockets
  */
 export async function lockFolder(folder: string): Promise<{ release(): Promise<void> }> {
-  const path = join(folder, 'lock')
-  const content = JSON.stringify({
-    pid: process.pid,
-    host: hostname(),
-    started: await startTimeOf(process.pid),
-  } satisfies Holder)
-  while (!(await create(path, content))) await removeStale(folder, path)
-  return { release: () => rm(path, { force: true }) }
+  const directory = await open(folder)
+  try {
+    for (;;) {
+      const newest = await newestOf(folder)
+      if (newest > 0 && (await isHeld(socketPath(folder, directory, `${prefix}${newest}`)))) throw await inUse(folder)
+      const server = await take(folder, directory, newest + 1)
+      if (server !== undefined) return { release: () => close(server) }
+    }
+  } finally {
+    await directory.close()
+  }
 }
 
-/** The process that creates the file holds the folder: of several that try, the file system lets one succeed. */
-async function create(path: string, content: string): Promise<boolean> {
-  const file = await open(path, 'wx', 0o600).catch(ignoreExisting)
-  if (file === undefined) return false
+const prefix = 'lock.'
+
+async function newestOf(folder: string): Promise<number> {
+  return Math.max(0, ...(await numbersIn(folder)))
+}
+
+async function numbersIn(folder: string): Promise<readonly number[]> {
+  const names = await readdir(folder)
+  return names.flatMap((name) => (/^lock\.\d{1,15}$/.test(name) ? [Number(name.slice(prefix.length))] : []))
+}
+
+/** Undefined if another process has taken this number. */
+async function take(folder: string, directory: FileHandle, number: number): Promise<Server | undefined> {
+  const name = `new-${prefix}${randomUUID().slice(0, 8)}`
+  const server = await listen(folder, socketPath(folder, directory, name))
   try {
-    await file.writeFile(content)
-    return true
+    await link(join(folder, name), join(folder, `${prefix}${number}`))
   } catch (error) {
-    // The disk is full. A file without content would lock the folder for ever, as it names no process that can end.
-    await rm(path, { force: true })
+    await close(server)
+    if (codeOf(error) === 'EEXIST') return undefined
     throw error
   } finally {
-    await file.close()
+    await rm(join(folder, name), { force: true })
   }
+  await describeHolder(folder)
+  for (const old of await numbersIn(folder))
+    if (old < number) await rm(join(folder, `${prefix}${old}`), { force: true })
+  return server
 }
 
-function ignoreExisting(error: unknown): undefined {
-  if (codeOf(error) !== 'EEXIST') throw error
-}
-
-async function removeStale(folder: string, path: string): Promise<void> {
-  const content = await readIfThere(path)
-  if (content === undefined) return
-  const holder = parseHolder(content)
-  if (holder === undefined || (await isAlive(holder))) throw inUse(folder, path, holder)
-  // Renamed first: if another process has replaced the lock since it was read here, that lock is put back.
-  const aside = `${path}.${process.pid}`
-  await rename(path, aside).catch(ignoreMissing)
-  const moved = await readIfThere(aside)
-  if (moved !== undefined && moved !== content) await rename(aside, path)
-  else await rm(aside, { force: true })
-}
-
-/**
- * A process on another host can't be looked up, so it counts as alive. With our own pid and another start time, the
- * lock was left behind by an earlier process.
- */
-async function isAlive(holder: Holder): Promise<boolean> {
-  if (holder.host !== hostname()) return true
-  if (holder.pid === process.pid) return holder.started === (await startTimeOf(process.pid))
+async function listen(folder: string, path: string): Promise<Server> {
+  const server = createServer((socket) => socket.destroy())
+  // The lock doesn't keep a process alive that is done.
+  server.listen(path).unref()
   try {
-    process.kill(holder.pid, 0)
+    await once(server, 'listening')
+    return server
   } catch (error) {
-    return codeOf(error) === 'EPERM'
+    if (!socketless.has(codeOf(error) ?? '')) throw error
+    throw new TokenServiceError(
+      'ERR_CONFIGURATION',
+      `The folder ${folder} is on a file system that has no sockets, by which it is locked: choose another DATA_DIR.`,
+      error,
+    )
   }
-  return holder.started === (await startTimeOf(holder.pid))
 }
 
-/** When a process started, in clock ticks since boot (Linux, field 22 of its stat); empty where that is unknown. */
-async function startTimeOf(pid: number): Promise<string> {
-  const stat = await readIfThere(`/proc/${pid}/stat`)
-  // The fields follow the command's name, which stands in parentheses and may itself contain spaces and parentheses.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+const socketless: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENAMETOOLONG'])
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => void server.close(() => resolve()))
 }
 
-function inUse(folder: string, path: string, holder: Holder | undefined): TokenServiceError {
-  const holderName = holder === undefined ? 'an unknown process' : `process ${holder.pid} on ${holder.host}`
+/** Whether a process listens. One that we may not connect to, or that is too busy to accept, does. */
+async function isHeld(path: string): Promise<boolean> {
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch (error) {
+    return codeOf(error) !== 'ECONNREFUSED' && codeOf(error) !== 'ENOENT'
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** The path of a socket has at most 107 bytes. By the folder's descriptor it is short, whatever the folder's own path. */
+function socketPath(folder: string, directory: FileHandle, name: string): string {
+  return existsSync('/proc/self/fd') ? `/proc/self/fd/${directory.fd}/${name}` : join(folder, name)
+}
+
+/** For the message of the next process that wants the folder. It decides nothing. */
+async function describeHolder(folder: string): Promise<void> {
+  await writeFile(join(folder, 'holder'), `process ${process.pid} on ${hostname()}`, { mode: 0o600 })
+}
+
+async function inUse(folder: string): Promise<TokenServiceError> {
+  const holder = await readFile(join(folder, 'holder'), 'utf8').catch(() => '')
+  const name = /^process \d+ on [\w.-]+$/.test(holder) ? holder : 'another process'
   return new TokenServiceError(
     'ERR_DATA_DIR_IN_USE',
-    `The folder ${folder} is in use by ${holderName}, and one process at a time can open it: stop that one, ask it by GraphQL, or keep the tokens in PostgreSQL (DATABASE_URL); if it is gone for certain, delete ${path}.`,
+    `The folder ${folder} is in use by ${name}, and one process at a time can open it: stop that one, ask it by GraphQL, or keep the tokens in PostgreSQL (DATABASE_URL).`,
   )
-}
-
-function parseHolder(content: string): Holder | undefined {
-  try {
-    const holder: Partial<Holder> | null = JSON.parse(content)
-    const { pid, host, started } = holder ?? {}
-    return typeof pid === 'number' && typeof host === 'string' && typeof started === 'string'
-      ? { pid, host, started }
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    ignoreMissing(error)
-    return undefined
-  }
-}
-
-function ignoreMissing(error: unknown): void {
-  if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ESRCH') throw error
 }
