@@ -1,7 +1,10 @@
 import { readEnvFile } from './env-file.ts'
 import { type OptionalDirective, optionalDirectives } from './graph/optional-directives.ts'
+import type { AllowedOrigins } from './http/cors.ts'
 import { type Exposure, openExposure, productionExposure } from './http/exposure.ts'
 import type { RateLimitSettings } from './http/rate-limits.ts'
+import type { MetricsLocation } from './observability/observability.ts'
+import { createTrust, type TrustedProxies } from './server/forwarded.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
 import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
@@ -14,6 +17,10 @@ export interface Config {
   readonly host: string
   /** The origin under which OAuth clients reach this service. */
   readonly publicUrl: string | undefined
+  /** The origins whose pages may read answers. */
+  readonly corsOrigins: AllowedOrigins
+  /** The proxies whose `X-Forwarded-…` headers are believed. */
+  readonly trustedProxies: TrustedProxies
   readonly database: DatabaseLocation
   /** The admin client's secret; if undefined, a secret is generated at the first start. */
   readonly adminSecret: string | undefined
@@ -24,10 +31,16 @@ export interface Config {
   readonly exposure: Exposure
   /** The most that a GraphQL operation may cost. */
   readonly maxQueryCost: number
+  /** The most connections, the most streams, and the most streams of one caller. */
+  readonly maxConnections: number
+  readonly maxStreams: number
+  readonly maxStreamsPerCaller: number
   /** The longest body of a GraphQL request. */
   readonly maxGraphqlBytes: number
   /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
   readonly rateLimits: RateLimitSettings
+  /** Where metrics are served; undefined for none. */
+  readonly metrics: MetricsLocation | undefined
   /** Optional directives that the subgraph's SDL contains for the composer. */
   readonly federationDirectives: readonly OptionalDirective[]
 }
@@ -52,11 +65,15 @@ export function readEnvironment(): Environment {
 export function readConfig(environment: Environment): Config {
   const faults: string[] = []
   const text = (name: SettingName) => environment[name]?.trim() || undefined
+  const list = (name: SettingName) => text(name)?.split(/\s*,\s*/) ?? []
+  const isProduction = text('NODE_ENV') === 'production'
 
   const config: Config = {
     port: wholeNumber('PORT'),
     host: text('HOST') ?? settings.HOST.default,
     publicUrl: readPublicUrl(),
+    corsOrigins: readCorsOrigins(),
+    trustedProxies: readTrustedProxies(),
     database: readDatabase(),
     adminSecret: readAdminSecret(),
     lifetimes: {
@@ -67,6 +84,9 @@ export function readConfig(environment: Environment): Config {
     revocationDays: wholeNumber('REVOCATION_DAYS'),
     exposure: readExposure(),
     maxQueryCost: wholeNumber('MAX_QUERY_COST'),
+    maxConnections: wholeNumber('MAX_CONNECTIONS'),
+    maxStreams: wholeNumber('MAX_STREAMS'),
+    maxStreamsPerCaller: wholeNumber('MAX_STREAMS_PER_CALLER'),
     maxGraphqlBytes: wholeNumber('MAX_GRAPHQL_BYTES'),
     rateLimits: {
       failures: wholeNumber('RATE_LIMIT_FAILURES'),
@@ -74,6 +94,7 @@ export function readConfig(environment: Environment): Config {
       owner: wholeNumber('RATE_LIMIT_OWNER'),
       client: wholeNumber('RATE_LIMIT_CLIENT'),
     },
+    metrics: readMetrics(),
     federationDirectives: readDirectives(),
   }
   const { accessTokenSeconds, refreshTokenSeconds } = config.lifetimes
@@ -110,6 +131,27 @@ export function readConfig(environment: Environment): Config {
     return origin
   }
 
+  function readCorsOrigins(): AllowedOrigins {
+    const given = text('CORS_ORIGINS') ?? (isProduction ? 'none' : '*')
+    if (given === '*') return given
+    const origins = given === 'none' ? [] : list('CORS_ORIGINS')
+    const wrong = origins.filter((origin) => !/^https?:[^*]*$/.test(origin) || originOf(origin) !== origin)
+    if (wrong.length > 0)
+      faults.push('CORS_ORIGINS must be *, none, or origins like https://app.example.com, with commas between')
+    return origins
+  }
+
+  function readTrustedProxies(): TrustedProxies {
+    const raw = text('TRUST_PROXY') ?? '0'
+    if (/^\d{1,2}$/.test(raw)) return Number(raw)
+    try {
+      createTrust(list('TRUST_PROXY'))
+    } catch {
+      faults.push(`TRUST_PROXY must be a number, or addresses and networks with commas between, got \`${raw}\``)
+    }
+    return list('TRUST_PROXY')
+  }
+
   function readDatabase(): DatabaseLocation {
     const url = postgresUrl('DATABASE_URL')
     const directUrl = postgresUrl('DATABASE_DIRECT_URL')
@@ -138,8 +180,7 @@ export function readConfig(environment: Environment): Config {
   }
 
   function readExposure(): Exposure {
-    const { graphiql, introspection, graphqlGet } =
-      text('NODE_ENV') === 'production' ? productionExposure : openExposure
+    const { graphiql, introspection, graphqlGet } = isProduction ? productionExposure : openExposure
     return {
       graphiql: oneOf('GRAPHIQL', ['on', 'off'], graphiql ? 'on' : 'off') === 'on',
       introspection: oneOf('INTROSPECTION', ['everyone', 'managers'], introspection),
@@ -154,8 +195,13 @@ export function readConfig(environment: Environment): Config {
     return word ?? fallback
   }
 
+  function readMetrics(): MetricsLocation | undefined {
+    const port = wholeNumber('METRICS_PORT')
+    return port === 0 ? undefined : { port, host: text('METRICS_HOST') ?? settings.METRICS_HOST.default }
+  }
+
   function readDirectives(): readonly OptionalDirective[] {
-    const names = text('FEDERATION_DIRECTIVES')?.split(/\s*,\s*/) ?? []
+    const names = list('FEDERATION_DIRECTIVES')
     const unknownNames = names.filter((name) => !optionalDirectives.some((directive) => directive === name))
     if (unknownNames.length > 0)
       faults.push(
@@ -163,6 +209,10 @@ export function readConfig(environment: Environment): Config {
       )
     return optionalDirectives.filter((directive) => names.includes(directive))
   }
+}
+
+function originOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).origin : undefined
 }
 
 const noUrl = { protocol: '', origin: '', href: '' } as const

@@ -4,7 +4,9 @@ import { limitRepeats } from './events/limit-repeats.ts'
 import { createSchema } from './graph/schema.ts'
 import type { Admit } from './http/admission.ts'
 import { createRoutes } from './http/routes.ts'
+import { startObservability } from './observability/observability.ts'
 import { startServer } from './server/server.ts'
+import { closeAll, once } from './stopping.ts'
 import type { Database } from './storage/engine/database.ts'
 import { guardOpening } from './storage/engine/opening-errors.ts'
 import { startRetention } from './storage/retention.ts'
@@ -20,11 +22,13 @@ export interface Service {
   readonly url: string
   /** A description of the database, for operators. */
   readonly database: string
+  /** The URL of the metrics; undefined without METRICS_PORT. */
+  readonly metricsUrl: string | undefined
   /** Set only at the first start on an empty database. Only its digest is stored, so it cannot be read again. */
   readonly newAdminSecret: string | undefined
   /**
-   * Accepts no new requests, ends streams, finishes the requests that are under way, and closes the database. A second
-   * call answers the promise of the first.
+   * Accepts no new requests, ends streams, finishes the requests that are under way, and closes the database. Takes less
+   * than 5 s, whatever happens. A second call answers the promise of the first.
    */
   stop(): Promise<void>
 }
@@ -45,11 +49,15 @@ export interface ServiceOptions {
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION (the port is taken)
  */
 export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
-  const emit = limitRepeats(options.emit ?? logEvents())
+  const report = limitRepeats(options.emit ?? logEvents())
   const opened: (() => Promise<void>)[] = []
   const stop = once(() => closeAll(opened))
   try {
-    const { database, clients, tokens } = await openTokenService(config, { emit })
+    const { emit, observer, ...observability } = await startObservability(config.metrics, report)
+    opened.push(observability.stop)
+    const { database, clients, ...service } = await openTokenService(config, { emit, observer })
+    const tokens = observability.observe(service.tokens)
+    observability.watchPools(database)
     opened.push(database.close)
     opened.push(startRetention(database, { revocationDays: config.revocationDays, clock: () => new Date() }))
 
@@ -63,26 +71,32 @@ export async function startService(config: Config, options: ServiceOptions = {})
       exposure: config.exposure,
       maxGraphqlBytes: config.maxGraphqlBytes,
       maxQueryCost: config.maxQueryCost,
+      corsOrigins: config.corsOrigins,
+      maxStreams: config.maxStreams,
+      maxStreamsPerCaller: config.maxStreamsPerCaller,
       rateLimits: config.rateLimits,
       emit,
     })
-    const server = await startServer({ routes, port: config.port, host: config.host, emit })
+    const { port, host, trustedProxies, maxConnections } = config
+    const server = await startServer({
+      routes,
+      port,
+      host,
+      trustedProxies,
+      maxConnections,
+      observer: observability.requests,
+      emit,
+    })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)
 
     // The last step: if a later step failed, a new secret would be stored but never shown.
     const newAdminSecret = await guardOpening(config.database, () => ensureAdmin(clients, config.adminSecret))
-    return { url: `${server.origin}/graphql`, database: database.description, newAdminSecret, stop }
+    const { metricsUrl } = observability
+    return { url: `${server.origin}/graphql`, database: database.description, metricsUrl, newAdminSecret, stop }
   } catch (error) {
     await stop()
     throw error
   }
-}
-
-/** Closes in reverse order. If one fails, the others are closed nevertheless. */
-async function closeAll(opened: readonly (() => Promise<void>)[]): Promise<void> {
-  const faults: unknown[] = []
-  for (const close of opened.toReversed()) await close().catch((fault: unknown) => faults.push(fault))
-  if (faults.length > 0) throw new AggregateError(faults, 'Not everything could be closed')
 }
 
 /** Whether the service can take requests: it is not stopping, and the database answers. */
@@ -113,13 +127,4 @@ async function ensureAdmin(clients: ClientStore, configured: string | undefined)
     'ERR_CONFIGURATION',
     'ADMIN_SECRET is set, but the client admin was deleted, and an id is never used again: unset ADMIN_SECRET, and use another client (`client create` adds one).',
   )
-}
-
-/** Runs the function at the first call. All calls answer the same promise. */
-function once(run: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined
-  return () => {
-    running ??= run()
-    return running
-  }
 }

@@ -43,6 +43,18 @@ export const settings = {
     description:
       'The origin by which OAuth clients know the service: the `issuer` of its [metadata](oauth.md#what-to-know).',
   },
+  CORS_ORIGINS: {
+    without: '`*`; in production `none`',
+    accepts: '`*`, `none`, or origins like `https://app.example.com`, with commas between',
+    description: 'The origins whose pages may call the service (CORS). Cookies are never involved.',
+  },
+  TRUST_PROXY: {
+    without: 'no proxy',
+    accepts:
+      'how many proxies there are, or their addresses and networks with commas between, as `loopback, 10.0.0.0/8`',
+    description:
+      'The proxies whose `X-Forwarded-For`, `-Proto` and `-Host` are believed: [behind a proxy](operate.md#behind-a-proxy).',
+  },
   DATABASE_URL: {
     without: 'the embedded database',
     accepts: '`postgres://user:password@host:5432/database`',
@@ -64,7 +76,7 @@ export const settings = {
     without: 'development',
     accepts: '`production`, or any other word',
     description:
-      'In `production` strangers are [shown less](operate.md#production): it decides the defaults of `GRAPHIQL`, `INTROSPECTION` and `GRAPHQL_GET`.',
+      'In `production` strangers are [shown less](operate.md#production): it decides the defaults of `CORS_ORIGINS`, `GRAPHIQL`, `INTROSPECTION` and `GRAPHQL_GET`.',
   },
   GRAPHIQL: {
     without: '`on`; in production `off`',
@@ -138,6 +150,36 @@ export const settings = {
     max: 3650,
     description:
       'How long the record of an invalidation is kept. It is kept at least as long as anything that it covers may be alive.',
+  },
+  METRICS_PORT: {
+    default: 0,
+    min: 0,
+    max: 65_535,
+    description: 'The port of the [metrics](observability.md), without credentials; 0 for no metrics.',
+  },
+  METRICS_HOST: {
+    default: '127.0.0.1',
+    accepts: 'an address or a host name',
+    description: 'The address on which the metrics are served.',
+  },
+  MAX_CONNECTIONS: {
+    default: 4_096,
+    min: 16,
+    max: 1_000_000,
+    description: 'The most connections at a time. A further one is closed at once.',
+  },
+  MAX_STREAMS: {
+    default: 2_000,
+    min: 0,
+    max: 1_000_000,
+    description:
+      'The most open [subscriptions](gateways.md) of this process; each takes some 40 KB. A further one is a 503.',
+  },
+  MAX_STREAMS_PER_CALLER: {
+    default: 100,
+    min: 0,
+    max: 1_000_000,
+    description: 'The most open subscriptions of one client or of one owner. A further one is a 429.',
   },
   FEDERATION_DIRECTIVES: {
     without: 'none',

@@ -42,7 +42,15 @@ export async function openTokenService(
     const store = createTokenStore(database)
     const log = createRevocationLog(database)
     const { lifetimes } = config
-    const tokens = createTokens({ store, log, clients, lifetimes, clock, emit: database.emit })
+    const tokens = createTokens({
+      store,
+      log,
+      clients,
+      lifetimes,
+      clock,
+      emit: database.emit,
+      observer: database.observer,
+    })
     const restores = createRestoreStore(database)
     const complete: TokenService['completeRestore'] = (given, caller) =>
       completeRestore({ restores, clock }, given, caller)

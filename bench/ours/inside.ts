@@ -1,5 +1,6 @@
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
+import { observeNothing } from '../../src/events/observer.ts'
 import { type Database, databaseClock } from '../../src/storage/engine/database.ts'
 import { migratePostgres } from '../../src/storage/engine/postgres-migration.ts'
 import { connectionOptions } from '../../src/storage/engine/session-settings.ts'
@@ -120,6 +121,8 @@ function databaseOn(client: pg.Client, scanner = client): Database {
     description: 'the benchmark’s database',
     statementName: (name) => name,
     clock: databaseClock,
+    observer: observeNothing,
+    pools: () => [],
     time: { now: () => new Date(), check: async () => true },
     ping: nothing,
     close: nothing,

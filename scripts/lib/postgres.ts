@@ -31,7 +31,13 @@ export interface RunningPostgres {
 }
 
 /** Settings as on the server's command line, e.g. `{ fsync: 'on', max_connections: '20' }`. */
-export type PostgresSettings = Readonly<Record<string, string>>
+type PostgresSettings = Readonly<Record<string, string>>
+
+interface StartOptions {
+  readonly settings?: PostgresSettings
+  /** Fills the data folder, which does not exist yet. By default it becomes a new, empty cluster. */
+  readonly fill?: (dataDir: string) => Promise<void>
+}
 
 interface Installation {
   readonly folder: string
@@ -59,7 +65,7 @@ interface Launched {
  *
  * @throws Error with the tail of the server's log when it does not answer within 30 s.
  */
-export async function startPostgres(options: { readonly settings?: PostgresSettings } = {}): Promise<RunningPostgres> {
+export async function startPostgres(options: StartOptions = {}): Promise<RunningPostgres> {
   const binaries = findPostgres()
   const account = serverAccount()
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-postgres-'))
@@ -69,7 +75,7 @@ export async function startPostgres(options: { readonly settings?: PostgresSetti
     const bin = await runnableBinaries(binaries, account, folder)
     const port = await findPort()
     const server = new TemporaryPostgres({ folder, bin, account, port, settings: options.settings ?? {}, cleaner })
-    await server.initialise()
+    await (options.fill === undefined ? server.initialise() : options.fill(server.dataDir))
     await server.restart()
     return server
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { readConfig, readEnvironment } from '../config.ts'
+import type { EmitEvent } from '../events/events.ts'
 import type { Service } from '../service.ts'
 import { CommandFault } from './fault.ts'
 import { type Answer, basicAuthorization, jsonOption, type OutputOptions, print } from './output.ts'
@@ -18,24 +19,42 @@ export function defineServe(program: Command): void {
 async function serve(options: OutputOptions): Promise<void> {
   // Imported here and not at the top: loading GraphQL takes longer than running any of the other commands.
   const { startService } = await import('../service.ts')
-  const service = await startService(readConfig(readEnvironment()))
-  stopOnSignals(service, options)
+  const { logEvents } = await import('../telemetry.ts')
+  const emit = logEvents()
+  const service = await startService(readConfig(readEnvironment()), { emit })
+  stopOnSignals({ service, emit }, options)
   await print(announce(service), options).catch(async (error) => {
     await service.stop()
     throw error
   })
 }
 
-function stopOnSignals(service: Service, { json = false }: OutputOptions): void {
+/** After this time the process ends, whatever still runs. `stop` takes less, unless something does not end. */
+const mostStopMs = 5_000
+
+interface Running {
+  readonly service: Service
+  readonly emit: EmitEvent
+}
+
+/** A second signal ends the process at once: it has no listener any more. */
+function stopOnSignals({ service, emit }: Running, { json = false }: OutputOptions): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       if (!json) process.stdout.write(`\n${signal}: finishing the requests under way\n`)
+      // It does not keep alive a process that has nothing left to do.
+      setTimeout(() => forceExit(emit), mostStopMs).unref()
       service.stop().catch((error: unknown) => {
         process.stderr.write(`Could not stop cleanly: ${String(error)}\n`)
         process.exitCode = 1
       })
     })
   }
+}
+
+function forceExit(emit: EmitEvent): never {
+  emit({ name: 'stop_forced' })
+  process.exit(1)
 }
 
 const lostSecret = new CommandFault(

@@ -14,6 +14,15 @@ export const events = {
     level: 'warn',
     meaning: 'Credentials were refused: a wrong secret, an unknown client, or a token that is not valid.',
   },
+  authority_refused: {
+    level: 'warn',
+    meaning: 'A caller with right credentials asked for what it has no right to.',
+  },
+  refresh_token_reused: {
+    level: 'warn',
+    meaning:
+      'A refresh token was used again after its grace period, so it may have been stolen. Its session was ended (RFC 9700 §4.14.2).',
+  },
   rate_limited: {
     level: 'warn',
     meaning: 'A request was answered 429: its caller, or its address, has asked for too much in the last minute.',
@@ -88,13 +97,37 @@ export const events = {
     meaning:
       'An answer broke off while it was sent. Its connection was closed, so that no client takes it for the whole.',
   },
+  request_overdue: {
+    level: 'warn',
+    meaning:
+      'A request was not finished within 20 s. Its caller was answered 503 and may repeat it; what could be stopped was stopped.',
+  },
+  reader_cut_off: {
+    level: 'warn',
+    meaning:
+      'A client read nothing of its answer or of its stream for 10 s, and its connection was closed. A follower goes on from its cursor.',
+  },
+  stream_refused: {
+    level: 'warn',
+    meaning:
+      'A subscription was refused, because its caller (429) or this process (503) has as many open streams as MAX_STREAMS_PER_CALLER or MAX_STREAMS allows.',
+  },
+  connection_refused: {
+    level: 'warn',
+    meaning: 'There were as many connections as MAX_CONNECTIONS allows, so a further one was closed at once.',
+  },
   connection_not_accepted: {
     level: 'error',
     meaning: 'The server could not accept a connection. Usually the process has too many files open.',
   },
   requests_cut_off: {
     level: 'warn',
-    meaning: 'The server stopped before these requests were answered, because they took too long.',
+    meaning:
+      'The service stopped before these requests were finished, because they took too long. Their callers were answered 503 where they could be.',
+  },
+  stop_forced: {
+    level: 'error',
+    meaning: 'Something did not end within 5 s after SIGTERM or SIGINT, so the process ended itself, with exit code 1.',
   },
 } as const satisfies Readonly<Record<string, { readonly level: EventLevel; readonly meaning: string }>>
 

@@ -1,4 +1,5 @@
-import type { RequestFacts } from './admission.ts'
+import type { Refusal, RequestFacts } from './admission.ts'
+import { completeAnswer } from './answer-headers.ts'
 import { contextOfRequest } from './request-context.ts'
 import { createRoutes, type RoutesDependencies } from './routes.ts'
 
@@ -17,12 +18,16 @@ export type Handler = (request: Request, known?: MountedRequest) => Promise<Resp
 export function createHandler(dependencies: RoutesDependencies): Handler {
   const { admit, answer } = createRoutes(dependencies)
   return async (request, { address } = {}) => {
+    const context = contextOfRequest(request, address)
     const refusal = admit?.(factsOf(request))
-    if (refusal === undefined) return answer(request, contextOfRequest(request, address))
-    const { status, headers, body } = refusal
-    // No body at all if it is empty: a status like 204 may have none, and the answer to HEAD has none.
-    return new Response(request.method === 'HEAD' ? null : body || null, { status, headers })
+    const given = refusal === undefined ? await answer(request, context) : responseOf(refusal, request)
+    return completeAnswer(given, context.id)
   }
+}
+
+/** No body at all if it is empty: a status like 204 may have none, and the answer to HEAD has none. */
+function responseOf({ status, headers, body }: Refusal, { method }: Request): Response {
+  return new Response(method === 'HEAD' ? null : body || null, { status, headers })
 }
 
 function factsOf({ method, url, headers }: Request): RequestFacts {

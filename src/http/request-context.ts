@@ -6,6 +6,8 @@ export interface RequestContext {
   readonly id: string
   /** The address of the client. Undefined if the server did not say it, as a mounted handler's may not. */
   readonly address: string | undefined
+  /** The origin by which the client has called, as a trusted proxy says. Undefined without one. */
+  readonly origin: string | undefined
   /** Whether anybody still waits for the answer. */
   isAwaited(): boolean
   /** Aborts once nobody waits for the answer any more. Made when it is first read: few requests need it. */
@@ -18,23 +20,30 @@ export interface RequestContext {
 interface Findings {
   /** The caller's label (`callerLabel`), once it has authenticated. */
   caller?: string
+  /** The path of the route that answers it; undefined if there is none. */
+  route?: string
+  /** The name that the client gave to its GraphQL operation, if it can be shown. */
+  operation?: string
 }
 
 export interface RequestOrigin {
   /** The header `X-Request-Id` that the client or its proxy sent. */
   readonly givenId?: string | undefined
   readonly address?: string | undefined
+  readonly origin?: string | undefined
   isAwaited(): boolean
   /** Called at most once. */
   readonly openSignal: () => AbortSignal
 }
 
 /** Requests of one server process have different ids, unless their clients choose equal ones. */
-export function createRequestContext({ givenId, address, isAwaited, openSignal }: RequestOrigin): RequestContext {
+export function createRequestContext(given: RequestOrigin): RequestContext {
+  const { givenId, address, origin, isAwaited, openSignal } = given
   let signal: AbortSignal | undefined
   return {
     id: givenId !== undefined && idForm.test(givenId) ? givenId : randomUUID(),
     address,
+    origin,
     isAwaited,
     get signal() {
       signal ??= openSignal()

@@ -2,14 +2,17 @@ import type { GraphQLSchema } from 'graphql'
 import type { EmitEvent } from '../events/events.ts'
 import { createSchema } from '../graph/schema.ts'
 import type { Tokens } from '../tokens/tokens.ts'
-import { type Admit, guardAdmission } from './admission.ts'
+import { type Admit, guardAdmission, type Refusal } from './admission.ts'
 import { defaultGraphqlBytes } from './body.ts'
+import type { AllowedOrigins } from './cors.ts'
 import type { AuthenticatePassword } from './elasticsearch/grants.ts'
 import { createElasticsearchRoutes } from './elasticsearch/routes.ts'
 import { type Exposure, openExposure } from './exposure.ts'
+import { answerGivenUp } from './given-up.ts'
 import { createDocuments, type Documents, defaultMaxCost } from './graphql/documents.ts'
 import { createFastPath, type FastPath } from './graphql/fast-path.ts'
 import { createGraphqlHandler, isEventStream } from './graphql/route.ts'
+import { createStreamLimits, defaultStreamLimits, type StreamLimits } from './graphql/stream-limits.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createHealthHandler, createReadyHandler } from './operations.ts'
 import { createGraphiqlPage, wantsPage } from './pages/graphiql.ts'
@@ -40,6 +43,12 @@ export interface RoutesDependencies {
   readonly exposure?: Exposure
   /** How many points a minute a caller or an address may spend; what is left out has its default. */
   readonly rateLimits?: Partial<RateLimitSettings>
+  /** The origins whose pages may read answers: any by default. */
+  readonly corsOrigins?: AllowedOrigins
+  /** The most open streams of this process: 2,000 by default. */
+  readonly maxStreams?: number
+  /** The most open streams of one client, of one owner, or of one address: 100 by default. */
+  readonly maxStreamsPerCaller?: number
   /** Receives the faults that callers are not shown. */
   readonly emit: EmitEvent
 }
@@ -60,6 +69,8 @@ export interface Routes {
   readonly fastPath: FastPath
   /** Answers any request that was admitted: by its route, or by 404 or 405. */
   readonly answer: RouteHandler
+  /** Answers a request that took too long, in the dialect of its path: 503, and it may be repeated. */
+  readonly answerGivenUp: (target: string, message: string) => Refusal
   readonly table: readonly Route[]
 }
 
@@ -76,8 +87,9 @@ export function createRoutes(dependencies: RoutesDependencies): Routes {
   } = dependencies
   const limits = createRateLimits({ ...defaultRateLimits, ...dependencies.rateLimits }, emit)
   const documents = createDocuments({ schema, maxCost: maxQueryCost })
+  const streams = createStreamLimits({ ...defaultStreamLimits, ...dependencies })
   const table = addHeadRoutes([
-    ...graphqlRoutes({ ...dependencies, schema, documents, limits, exposure, maxBodyBytes }),
+    ...graphqlRoutes({ ...dependencies, schema, documents, limits, streams, exposure, maxBodyBytes }),
     ...elasticsearchRoutes({ ...dependencies, limits, exposure }),
     ...oauthRoutes({ ...dependencies, limits, exposure }),
     ...operationsRoutes(dependencies),
@@ -86,6 +98,7 @@ export function createRoutes(dependencies: RoutesDependencies): Routes {
     admit: admit && guardAdmission(admit, emit),
     fastPath: createFastPath({ schema, tokens, limits, documents, exposure, maxBodyBytes, emit }),
     answer: createRouter(table, exposure),
+    answerGivenUp,
     table,
   }
 }
@@ -99,6 +112,7 @@ interface GraphqlDependencies extends LimitedDependencies {
   readonly maxBodyBytes: number
   readonly schema: GraphQLSchema
   readonly documents: Documents
+  readonly streams: StreamLimits
 }
 
 function graphqlRoutes(dependencies: GraphqlDependencies): readonly Route[] {
@@ -173,6 +187,10 @@ function addHeadRoutes(routes: readonly Route[]): readonly Route[] {
 /** The content is read, also so that a failure of it is known, and its length is that of GET's answer. */
 async function withoutContent(answer: Response): Promise<Response> {
   const headers = new Headers([...answer.headers])
+  if (headers.has('content-length')) {
+    await answer.body?.cancel()
+    return new Response(null, { status: answer.status, headers })
+  }
   const { byteLength } = await answer.arrayBuffer()
   // RFC 9110 §8.6: a 304 has the length of the answer that is not sent, so it is left out. A stream has none.
   if (answer.status !== 304 && !isEventStream(answer)) headers.set('content-length', String(byteLength))
@@ -180,10 +198,12 @@ async function withoutContent(answer: Response): Promise<Response> {
 }
 
 function createRouter(table: readonly Route[], exposure: Exposure): RouteHandler {
+  const paths = new Set(table.map(({ path }) => path))
   const handlers = new Map(table.map(({ method, path, handle }) => [`${method} ${path}`, handle]))
   return async (request, context) => {
     const { pathname } = new URL(request.url)
     const { method } = request
+    if (paths.has(pathname)) context.findings.route = pathname
     const handle = handlers.get(`${method} ${pathname}`)
     if (handle !== undefined && method !== 'OPTIONS') return handle(request, context)
     const methods = table.filter(({ path }) => path === pathname).map((route) => route.method)

@@ -1,61 +1,205 @@
-import type { ServerResponse } from 'node:http'
+/**
+ * The requests of a server from the arrival of their headers until their answer is sent or their connection is lost.
+ *
+ * States of a request:
+ * - Arriving: its body is not complete. node:http limits how long that lasts.
+ * - Working: it is complete, and nothing of its answer is sent. It is given up at the deadline: its caller is answered
+ *   503, its signal aborts, and what its handler answers later is dropped.
+ * - Answering: its answer is being sent. It is cut off when its client reads nothing for too long.
+ * - Ended: its answer is sent, or its connection is lost. Its signal aborts.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { EmitEvent } from '../events/events.ts'
+import type { EndedRequest, RequestObserver, WatchedRequest } from '../events/request-observer.ts'
+import { createRequestContext, type RequestContext } from '../http/request-context.ts'
+import { TokenServiceError } from '../tokens/errors.ts'
+import { type Deadlines, longestStepMs, sweepMs } from './deadlines.ts'
+import type { Client } from './forwarded.ts'
 
-/**
- * How long a request may run once the server stops. Many platforms kill a container 10 s after SIGTERM, and the database
- * is closed after the server.
- */
-const runningMs = 8_000
-/**
- * How long a request may wait for its client once the server stops: for the rest of its body, or until its answer is
- * read. No work of this service is lost with it.
- */
-const waitingMs = 3_000
-/** How long a stream may take to send its end. One whose client does not read never finishes. */
-const streamMs = 1_000
-/** How long the server must have received no request before it closes. */
-const quietMs = 200
+/** Why this server, and not the client, ended a request. */
+type Ending = 'overdue' | 'unread' | 'stopped'
 
-/** The requests of a server that are not answered yet, as far as it knows of them: their headers have arrived. */
-export interface OpenRequests {
-  /** Keeps the request until its answer is sent or its connection is lost. */
-  add(response: ServerResponse): void
-  /** The answer is a stream of events: it lasts until its client leaves. */
-  markStream(response: ServerResponse): void
-  /** Whether a part of an answer was sent on this connection, and the rest was not. */
-  isAnswering(socket: Duplex): boolean
-  /**
-   * Waits until no request is open and none has arrived for a moment, but no longer than each of them may take. Answers
-   * how many requests are cut off if the server closes now. Streams are not counted: their clients subscribe again.
-   */
-  drain(): Promise<number>
+interface Beginning {
+  readonly client: Client
+  readonly now: number
+  readonly watched: WatchedRequest | undefined
 }
 
-export function createOpenRequests(): OpenRequests {
-  const open = new Set<ServerResponse>()
-  const streams = new WeakSet<ServerResponse>()
-  let lastRequestAt = 0
+/** One request. Its states are described at the top of this file. */
+export class OpenRequest {
+  readonly response: ServerResponse
+  readonly context: RequestContext
+  /** The answer is a stream of events: it lasts until its client leaves. */
+  isStream: boolean = false
+  /** By the monotonic clock. */
+  readonly beganAt: number = performance.now()
+  /** The request as it is observed. */
+  readonly watched: WatchedRequest | undefined
+  /** The running time at the last change of state, or the last progress in it. */
+  since: number
+  /** How many bytes of the connection the system has taken at that time. */
+  sentBytes = 0
+  #ending: Ending | undefined
+  #abandoned: AbortController | undefined
 
-  function patienceFor(response: ServerResponse): number {
-    if (streams.has(response)) return streamMs
-    return !response.req.complete || response.writableEnded ? waitingMs : runningMs
+  constructor(response: ServerResponse, { client, now, watched }: Beginning) {
+    this.response = response
+    this.watched = watched
+    this.since = now
+    this.context = createRequestContext({
+      givenId: [response.req.headers['x-request-id']].flat()[0],
+      ...client,
+      isAwaited: () => this.isAwaited,
+      openSignal: () => this.#openSignal(),
+    })
   }
 
+  get isAwaited(): boolean {
+    return this.#ending === undefined && !this.isOver
+  }
+
+  /** A response that waits behind another one of its connection is never closed: only its connection says so. */
+  get isOver(): boolean {
+    return this.response.closed || this.response.req.socket.destroyed
+  }
+
+  /** How it ended, once it is over. */
+  get outcome(): Ending | 'answered' | 'disconnected' {
+    return this.#ending ?? (this.response.writableFinished ? 'answered' : 'disconnected')
+  }
+
+  /** Nobody waits for the answer any more: nothing that can be stopped goes on. */
+  abandon(message: string, ending?: Ending): void {
+    this.#ending ??= ending
+    this.#abandoned?.abort(new TokenServiceError('ERR_CANCELLED', message))
+  }
+
+  #openSignal(): AbortSignal {
+    this.#abandoned = new AbortController()
+    if (!this.isAwaited) this.abandon(clientHasLeft)
+    return this.#abandoned.signal
+  }
+}
+
+const clientHasLeft = 'The client has left.'
+
+export interface OpenRequests {
+  /** Opens a request, until its answer is sent or its connection is lost. */
+  begin(request: IncomingMessage, response: ServerResponse): OpenRequest
+  readonly all: ReadonlySet<OpenRequest>
+  /** Whether a part of an answer was sent on this connection, and the rest was not. */
+  isAnswering(socket: Duplex): boolean
+  /** Ends the work on a request, and answers 503 if nothing was answered yet. */
+  giveUp(request: OpenRequest, message: string, ending: Ending): void
+  /** Ends the sweep, which does not keep a process alive. */
+  close(): void
+}
+
+export interface OpenRequestsOptions {
+  readonly deadlines: Deadlines
+  readonly clientOf: (request: IncomingMessage) => Client
+  /** Answers a request that is given up, in the dialect of its path. */
+  readonly answerGivenUp: (request: OpenRequest, message: string) => void
+  readonly observer: RequestObserver | undefined
+  readonly emit: EmitEvent
+}
+
+export function createOpenRequests(options: OpenRequestsOptions): OpenRequests {
+  const { deadlines, clientOf, observer, emit } = options
+  const all = new Set<OpenRequest>()
+  const clock = createRunningClock()
+  const timer = setInterval(sweep, sweepMs).unref()
+
   return {
-    add(response) {
-      open.add(response)
-      lastRequestAt = Date.now()
-      response.once('close', () => open.delete(response))
+    all,
+    begin(request, response) {
+      const begun = new OpenRequest(response, {
+        client: clientOf(request),
+        now: clock.now,
+        watched: observer?.begin({ method: request.method ?? '', headers: request.headers }),
+      })
+      all.add(begun)
+      response.once('close', () => end(begun))
+      return begun
     },
-    markStream: (response) => void streams.add(response),
-    isAnswering: (socket) => [...open].some((response) => response.socket === socket && response.headersSent),
-    async drain() {
-      const stoppedAt = Date.now()
-      const isDone = () => [...open].every((response) => Date.now() - stoppedAt >= patienceFor(response))
-      const isQuiet = () => Date.now() - lastRequestAt >= quietMs
-      while (!(isDone() && isQuiet()) && Date.now() - stoppedAt < runningMs) await sleep(20)
-      return [...open].filter((response) => !streams.has(response)).length
+    isAnswering: (socket) =>
+      [...all].some(({ response }) => response.socket === socket && response.headersSent && !response.writableFinished),
+    giveUp,
+    close: () => clearInterval(timer),
+  }
+
+  /** Every request ends here, and only once. */
+  function end(request: OpenRequest): void {
+    if (!all.delete(request)) return
+    request.abandon(clientHasLeft)
+    request.watched?.end(describeEnd(request))
+  }
+
+  function sweep(): void {
+    clock.tick()
+    for (const request of all) {
+      if (request.isOver) end(request)
+      else if (request.response.headersSent) checkReading(request)
+      else if (!request.response.req.complete) request.since = clock.now
+      else if (clock.now - request.since >= deadlines.answerMs) giveUpOverdue(request)
+    }
+  }
+
+  function checkReading(request: OpenRequest): void {
+    const { response } = request
+    const { socket } = response.req
+    const sentBytes = socket.bytesWritten - socket.writableLength
+    if (response.writableLength === 0 || sentBytes !== request.sentBytes) {
+      request.sentBytes = sentBytes
+      request.since = clock.now
+    } else if (clock.now - request.since >= deadlines.unreadMs) {
+      emit({ name: 'reader_cut_off', facts: { request: request.context.id, unreadBytes: response.writableLength } })
+      giveUp(request, 'The client did not read the answer.', 'unread')
+    }
+  }
+
+  function giveUpOverdue(request: OpenRequest): void {
+    emit({ name: 'request_overdue', facts: { request: request.context.id, milliseconds: deadlines.answerMs } })
+    giveUp(request, `The request took longer than ${deadlines.answerMs / 1_000} s and was given up.`, 'overdue')
+  }
+
+  function giveUp(request: OpenRequest, message: string, ending: Ending): void {
+    if (request.response.headersSent) request.response.req.socket.destroy()
+    else options.answerGivenUp(request, message)
+    // Only now: what the handler does about it must not be the answer.
+    request.abandon(message, ending)
+  }
+}
+
+function describeEnd({ response, context, outcome, isStream, beganAt }: OpenRequest): EndedRequest {
+  const { route, operation, caller } = context.findings
+  return {
+    id: context.id,
+    method: response.req.method ?? '',
+    route,
+    operation,
+    caller,
+    address: context.address,
+    status: response.headersSent ? response.statusCode : 0,
+    outcome,
+    isStream,
+    milliseconds: performance.now() - beganAt,
+  }
+}
+
+/** Counts the time in which this process was running. It is right to within a sweep, and reading it costs nothing. */
+function createRunningClock(): { readonly now: number; tick(): void } {
+  let lastTick = performance.now()
+  let now = 0
+  return {
+    get now() {
+      return now
+    },
+    tick() {
+      const instant = performance.now()
+      now += Math.min(instant - lastTick, longestStepMs)
+      lastTick = instant
     },
   }
 }

@@ -34,8 +34,8 @@ const hostPattern = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 const knownHosts = new Set<string>()
 const mostKnownHosts = 100
 
-/** `1.2.3.4.5` matches the pattern, but it is no host. */
-function isHost(host: string): boolean {
+/** Whether it is a name or an address, and optionally a port. `1.2.3.4.5` matches the pattern, but it is no host. */
+export function isHost(host: string): boolean {
   if (knownHosts.has(host)) return true
   if (!hostPattern.test(host) || !URL.canParse(`http://${host}`)) return false
   if (knownHosts.size < mostKnownHosts) knownHosts.add(host)

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { maxHeaderSize, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { completeHeaders } from '../http/answer-headers.ts'
 
 /**
  * Answers bytes that node:http could not read as a request, and closes their connection: what follows cannot be told
@@ -24,13 +26,15 @@ export function answerUnreadable(
 export function writeRefusal(code: string | undefined): string {
   const { status, message } = refusals[code ?? ''] ?? unreadable
   const body = JSON.stringify({ message })
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'content-type: application/json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ]
-  return `${head.join('\r\n')}\r\n\r\n${body}`
+  const own = {
+    'content-type': 'application/json',
+    'content-length': `${Buffer.byteLength(body)}`,
+    connection: 'close',
+  }
+  // It has no context: its header fields were not read, or are those of no request.
+  const headers = completeHeaders(own, randomUUID())
+  const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  return `${[`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...fields].join('\r\n')}\r\n\r\n${body}`
 }
 
 interface ParserRefusal {

@@ -1,3 +1,4 @@
+import type { Observer, StatementName, TracePoint } from '../events/observer.ts'
 import { unavailable } from './engine/errors.ts'
 
 /** Fewer items than this share one statement: to split them over two would cost more than it gains. */
@@ -9,8 +10,17 @@ const maxBatchSize = 256
  */
 const maxWaitMs = 5_000
 
+/** How the statements of a batcher are sent and measured. */
+export interface BatchOptions {
+  readonly name: StatementName
+  readonly observer: Observer
+  /** How many statements may be in flight at once. */
+  readonly concurrency?: number
+}
+
 interface Waiting<Item, Answer> {
   readonly item: Item
+  readonly place: TracePoint
   readonly since: number
   readonly resolve: (answer: Answer) => void
   readonly reject: (reason: unknown) => void
@@ -22,7 +32,7 @@ interface Waiting<Item, Answer> {
  * A single item is sent at once. Concurrent items share a statement and its commit, which is what makes it fast (in a
  * batch of 64, a row costs Postgres about a seventh). There is no timer: no item waits for a batch to fill.
  *
- * `concurrency` is how many statements may be in flight at once. With two, concurrent items are split in halves, so
+ * With a `concurrency` of two, concurrent items are split in halves, so
  * that this process reads and writes HTTP for one half while Postgres works on the other. With one, this process and
  * Postgres would each wait for the other to finish.
  *
@@ -33,7 +43,7 @@ interface Waiting<Item, Answer> {
  */
 export function createBatcher<Item, Answer>(
   run: (items: readonly Item[]) => Promise<readonly Answer[]>,
-  concurrency = 1,
+  { name, observer, concurrency = 1 }: BatchOptions,
 ): (item: Item) => Promise<Answer> {
   const waiting: Waiting<Item, Answer>[] = []
   let running = 0
@@ -42,7 +52,7 @@ export function createBatcher<Item, Answer>(
 
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, since: performance.now(), resolve, reject })
+      waiting.push({ item, place: observer.here(), since: performance.now(), resolve, reject })
       scheduleSend()
     })
 
@@ -83,7 +93,8 @@ export function createBatcher<Item, Answer>(
 
   async function answerAll(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
     try {
-      const answers = await run(batch.map(({ item }) => item))
+      const places = batch.map(({ place }) => place)
+      const answers = await observer.statement(name, places, () => run(batch.map(({ item }) => item)))
       for (const [place, { resolve, reject }] of batch.entries()) {
         const answer = answers[place]
         if (answer === undefined) reject(new Error(`No answer for item ${place} of a batch of ${batch.length}`))

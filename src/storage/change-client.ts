@@ -39,10 +39,13 @@ const refusals = {
 export function createChangeClient(
   database: Database,
 ): (id: string, change: Change, by: ClientChangeBy) => Promise<ClientChangeAnswer> {
+  const { observer } = database
   const countAppended = prepareCountAppended(database)
 
   return async (id, change, by) => {
-    const row = await callChangeClient(database, { id, change, by })
+    const row = await observer.statement('change_client', [observer.here()], () =>
+      callChangeClient(database, { id, change, by }),
+    )
     if (row === undefined) throw new Error('Changing a client returned no row')
     const { outcome, revision, ...client } = row
     if (outcome !== 'changed') return { outcome: refusals[outcome] }

@@ -17,11 +17,14 @@ export function createClientStore(database: Database): ClientStore {
     .where(sql`${clients.id} = any(${list('ids', 'text')})`)
     .prepare(statementName('clients'))
   // Each request of a client looks it up: those that come at the same time share the statement.
-  const findClient = createBatcher(async (ids: readonly string[]): Promise<readonly (StoredClient | null)[]> => {
-    const rows = await byIds.execute({ ids: [...new Set(ids)] })
-    const found = new Map(rows.map((row) => [row.id, readClientRow(row)]))
-    return ids.map((id) => found.get(id) ?? null)
-  })
+  const findClient = createBatcher(
+    async (ids: readonly string[]): Promise<readonly (StoredClient | null)[]> => {
+      const rows = await byIds.execute({ ids: [...new Set(ids)] })
+      const found = new Map(rows.map((row) => [row.id, readClientRow(row)]))
+      return ids.map((id) => found.get(id) ?? null)
+    },
+    { name: 'find_client', observer: database.observer },
+  )
   const change = createChangeClient(database)
 
   return {

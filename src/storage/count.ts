@@ -58,8 +58,9 @@ interface Earlier {
  * them.
  */
 export function prepareCount(database: Database): (question: CountQuestion) => Promise<InvalidationCounts> {
-  const ofSession = createBatcher(prepareCountOf(database, 'session'))
-  const ofOwner = createBatcher(prepareCountOf(database, 'owner'))
+  const { observer } = database
+  const ofSession = createBatcher(prepareCountOf(database, 'session'), { name: 'count', observer })
+  const ofOwner = createBatcher(prepareCountOf(database, 'owner'), { name: 'count', observer })
 
   return async (question) => {
     const { realm, username, sessionId } = question.coverage

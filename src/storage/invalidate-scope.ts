@@ -44,11 +44,12 @@ export function prepareInvalidateScope(
 export function prepareAppendScope(
   database: Database,
 ): (asked: InvalidationScope, by: Attribution) => Promise<CountQuestion | undefined> {
+  const { observer } = database
   const append = prepareAppend(database)
 
   return async (asked, by) => {
     const scope = await readScope(database, asked)
-    const appended = scope && (await append(scope, by))
+    const appended = scope && (await observer.statement('invalidate_scope', [observer.here()], () => append(scope, by)))
     return appended && { revision: appended.revision, coverage: { ...scope, bound: appended.bound }, at: by.at }
   }
 }
@@ -176,7 +177,7 @@ interface Counted {
   readonly counts: InvalidationCounts
 }
 
-function prepareRecord({ db, statementName }: Database): (counted: Counted) => Promise<unknown> {
+function prepareRecord({ db, statementName, observer }: Database): (counted: Counted) => Promise<unknown> {
   const asked = sql`unnest(${list('revisions', 'bigint')}, ${list('invalidated', 'bigint')},
     ${list('previouslyInvalidated', 'bigint')}) asked (revision, invalidated, previously_invalidated)`
   const statement = db
@@ -186,14 +187,17 @@ function prepareRecord({ db, statementName }: Database): (counted: Counted) => P
     .where(eq(revocations.revision, sql`asked.revision`))
     .prepare(statementName('record'))
 
-  return createBatcher(async (rows: readonly Counted[]) => {
-    await statement.execute({
-      revisions: column(rows, ({ revision }) => revision),
-      invalidated: column(rows, ({ counts }) => counts.invalidated),
-      previouslyInvalidated: column(rows, ({ counts }) => counts.previouslyInvalidated),
-    })
-    return rows
-  })
+  return createBatcher(
+    async (rows: readonly Counted[]) => {
+      await statement.execute({
+        revisions: column(rows, ({ revision }) => revision),
+        invalidated: column(rows, ({ counts }) => counts.invalidated),
+        previouslyInvalidated: column(rows, ({ counts }) => counts.previouslyInvalidated),
+      })
+      return rows
+    },
+    { name: 'count', observer },
+  )
 }
 
 /** How old an uncounted revocation must be before it counts as abandoned: requests end within seconds. */

@@ -76,7 +76,10 @@ async function runOnce(database: Database, options: RetentionOptions): Promise<v
   const mayDelete = await database.time.check()
   // Counts first: the pairs and revocations that a count needs may be deleted next.
   await completeCounts(database, database.time.now())
-  if (mayDelete) await deleteExpired(database, options)
+  if (mayDelete) {
+    const { slots, revocations } = await deleteExpired(database, options)
+    database.observer.retention({ slots: slots.length, revocations })
+  }
 }
 
 /**

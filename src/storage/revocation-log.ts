@@ -1,4 +1,5 @@
 import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import type { StatementName } from '../events/observer.ts'
 import type { ListableScope, Revocation } from '../tokens/coverage.ts'
 import type { RevocationLog, RevocationsQuery } from '../tokens/revocation-log.ts'
 import type { PairKey } from '../tokens/token.ts'
@@ -11,24 +12,29 @@ import { revocations } from './schema.ts'
 import { columnsOf, mayConcern } from './sweep-scope.ts'
 
 export function createRevocationLog(database: Database): RevocationLog {
-  const { db } = database
+  const { db, observer } = database
   const guardStorage = guardOf(database)
-  const find = createBatcher(async (revisions: readonly number[]): Promise<readonly (Revocation | null)[]> => {
-    const rows = await db
-      .select(revocationColumns)
-      .from(revocations)
-      .where(inArray(revocations.revision, [...revisions]))
-    const found = new Map(rows.map((row) => [row.revision, readRow(row)]))
-    return revisions.map((revision) => found.get(revision) ?? null)
-  })
+  const find = createBatcher(
+    async (revisions: readonly number[]): Promise<readonly (Revocation | null)[]> => {
+      const rows = await db
+        .select(revocationColumns)
+        .from(revocations)
+        .where(inArray(revocations.revision, [...revisions]))
+      const found = new Map(rows.map((row) => [row.revision, readRow(row)]))
+      return revisions.map((revision) => found.get(revision) ?? null)
+    },
+    { name: 'find_revocation', observer },
+  )
+  const one = <Answer>(name: StatementName, run: () => Promise<Answer>) =>
+    observer.statement(name, [observer.here()], run)
   return {
     find: (revision) => guardStorage(async () => (await find(revision)) ?? undefined),
-    list: (query) => guardStorage(() => list(database, query)),
+    list: (query) => guardStorage(() => one('list_revocations', () => list(database, query))),
     findEnding: (key) => guardStorage(() => findEnding(database, key)),
     position: () => guardStorage(() => readPosition(database)),
     readSince: (cursor, options) =>
       guardStorage(async () => {
-        const { rows, ...page } = await readSince(database, cursor, options)
+        const { rows, ...page } = await one('read_feed', () => readSince(database, cursor, options))
         return { ...page, revocations: rows.map(readRow) }
       }),
     listen: database.notifications.listen,

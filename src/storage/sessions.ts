@@ -100,7 +100,10 @@ export function prepareListSessions(
   database: Database,
   find: (question: SessionQuestion) => Promise<StoredSession | null>,
 ): (query: SessionsQuery) => Promise<readonly StoredSession[]> {
-  const ofOwner = createBatcher(askOnce(prepareOwnerCandidates(database)))
+  const ofOwner = createBatcher(askOnce(prepareOwnerCandidates(database)), {
+    name: 'list_sessions',
+    observer: database.observer,
+  })
   const listIds = ({ scope, ...question }: CandidateQuestion) =>
     scope.kind === 'realm-user' ? ofOwner({ scope, ...question }) : listCandidates(database, { scope, ...question })
 

@@ -13,17 +13,22 @@ import { watchUnreachedNumbers } from './unreached-numbers.ts'
 
 /** The token store on Postgres or PGlite. Concurrent requests share statements and commits. */
 export function createTokenStore(database: Database): TokenStore {
+  const { observer } = database
   const guardStorage = guardOf(database)
   const noticeUnknown = watchUnreachedNumbers(database)
   // Two statements at once where a statement waits for its commit (a third more invalidations a second). A read is too
   // short for a second one to help.
-  const issue = createBatcher(prepareIssue(database), 2)
-  const find = createBatcher(prepareFind(database))
-  const spend = createBatcher(prepareRefresh(database), 2)
-  const invalidateHalf = createBatcher(notifying(database, prepareInvalidateHalves(database)), 2)
+  const issue = createBatcher(prepareIssue(database), { name: 'issue', observer, concurrency: 2 })
+  const find = createBatcher(prepareFind(database), { name: 'find', observer })
+  const spend = createBatcher(prepareRefresh(database), { name: 'refresh', observer, concurrency: 2 })
+  const invalidateHalf = createBatcher(notifying(database, prepareInvalidateHalves(database)), {
+    name: 'invalidate_half',
+    observer,
+    concurrency: 2,
+  })
   const invalidateScope = prepareInvalidateScope(database)
   const countScope = prepareCountScope(database)
-  const findSession = createBatcher(askOnce(prepareFindSessions(database)))
+  const findSession = createBatcher(askOnce(prepareFindSessions(database)), { name: 'find_session', observer })
   const listSessions = prepareListSessions(database, findSession)
 
   return {

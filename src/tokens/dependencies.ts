@@ -1,4 +1,5 @@
 import type { EmitEvent } from '../events/events.ts'
+import type { Observer } from '../events/observer.ts'
 import type { ClientStore } from './client-store.ts'
 import type { Lifetimes } from './pair.ts'
 import type { RevocationLog } from './revocation-log.ts'
@@ -12,6 +13,8 @@ export interface TokensDependencies {
   readonly lifetimes: Lifetimes
   /** Decides only what has expired. Order is decided by revisions, never by this clock. */
   readonly clock: () => Date
-  /** Receives the events of the subscriptions. By default they are dropped. */
+  /** Watches the feed. By default nothing is measured. */
+  readonly observer?: Observer
+  /** Receives the events of the subscriptions and of reuse. By default they are dropped. */
   readonly emit?: EmitEvent
 }

@@ -7,7 +7,8 @@ export const errorCodes = {
   ERR_UNAUTHENTICATED: 'Credentials are required and missing, or they are wrong.',
   ERR_FORBIDDEN: 'The caller is authenticated, but is not allowed to do this.',
   ERR_MORE_THAN_EXPECTED: 'More tokens would end than the caller expected; nothing was changed.',
-  ERR_RATE_LIMITED: 'The caller, or its address, has asked for too much in the last minute; try again later.',
+  ERR_RATE_LIMITED:
+    'The caller, or its address, has asked for too much in the last minute, or has too many streams open; try again later.',
   ERR_STORAGE_UNAVAILABLE: 'The database did not answer, so the outcome is unknown; repeating the request is safe.',
   ERR_CANCELLED:
     'Nobody waits for the answer any more: the client has left, or the request took too long. The rest of it was not done.',

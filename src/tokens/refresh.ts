@@ -113,6 +113,7 @@ async function refuseReused(dependencies: TokensDependencies, pair: StoredPair, 
     { kind: 'session', session: sessionOf(pair) },
     { at, caller: systemCaller, reason: 'refresh-token-reuse' },
   )
+  dependencies.emit?.({ name: 'refresh_token_reused', facts: { session: pair.sessionId } })
   return refused('already-used')
 }
 

@@ -25,13 +25,17 @@ export interface HttpSubject extends Subject {
 }
 
 /** Starts the service in a process of its own on this database. */
-export async function startSubject(databaseUrl: string): Promise<HttpSubject> {
+export async function startSubject(
+  databaseUrl: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<HttpSubject> {
   const service = await startProcess({
     DATABASE_URL: databaseUrl,
     ADMIN_SECRET: adminSecret,
     // All of the load comes from one address.
     RATE_LIMIT_ANONYMOUS: '100000000',
     RATE_LIMIT_OWNER: '100000000',
+    ...environment,
   })
   return { service, ...createHttpSubject(service.url) }
 }

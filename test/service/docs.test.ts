@@ -45,7 +45,7 @@ beforeAll(async () => {
 afterAll(() => postgres.stop())
 
 test('every block is in a language that is tested', () => {
-  const known = ['sh', 'console', 'json', 'text', 'ts', 'graphql', 'sql', 'dotenv']
+  const known = ['sh', 'console', 'json', 'text', 'ts', 'graphql', 'sql', 'dotenv', 'nginx']
 
   expect(blocks.filter(({ language }) => !known.includes(language)).map(({ place }) => place)).toEqual([])
   // An indented fence, or one of tildes, would be no block to this test.

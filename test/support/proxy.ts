@@ -12,13 +12,17 @@ export interface TcpProxy {
   cut(): void
   /** Closes the connection of the next answer, which does not arrive. */
   dropAnswer(): void
+  /** Resets all connections. */
+  reset(): void
+  /** Carries new connections to another target from now on, and resets those to the old one. */
+  retarget(target: string): void
   /** Carries new connections again. */
   heal(): void
   close(): void
 }
 
 export async function startProxy(target: string): Promise<TcpProxy> {
-  const { hostname, port } = new URL(target)
+  let { hostname, port } = new URL(target)
   const pairs = new Set<{ readonly sockets: readonly Socket[]; isDead: boolean }>()
   let isCut = false
   let dropsAnswer = false
@@ -43,6 +47,9 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     carry(client, upstream)
     carry(upstream, client)
   })
+  const reset = () => {
+    for (const { sockets } of pairs) for (const socket of sockets) socket.resetAndDestroy()
+  }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -56,6 +63,11 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     },
     dropAnswer() {
       dropsAnswer = true
+    },
+    reset,
+    retarget(other) {
+      ;({ hostname, port } = new URL(other))
+      reset()
     },
     heal() {
       isCut = false

@@ -59,7 +59,12 @@ export interface TestServiceOptions {
 }
 
 /** What callers do wrong is an event, but no fault of the service. */
-const aboutCallers: ReadonlySet<EventName> = new Set(['authentication_failed', 'rate_limited'])
+const aboutCallers: ReadonlySet<EventName> = new Set([
+  'authentication_failed',
+  'authority_refused',
+  'rate_limited',
+  'refresh_token_reused',
+])
 
 export const admin: ClientCaller = { kind: 'client', clientId: 'admin', scopes: adminScopes }
 export const adminSecret = 'a-secret-for-tests-of-32-characters'

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { observeNothing } from '../../src/events/observer.ts'
 import { createBatcher } from '../../src/storage/batch.ts'
 
 /** A batcher whose statements end when the test ends them. */
@@ -10,7 +11,7 @@ function openBatcher(concurrency: number) {
         const answers = members.map((member) => `answer ${member}`)
         statements.push({ members, end: (error) => (error ? reject(error) : resolve(answers)) })
       }),
-    concurrency,
+    { name: 'find', observer: observeNothing, concurrency },
   )
   return { statements, askAll: (from: number, count: number) => numbers(from, count).map(ask) }
 }

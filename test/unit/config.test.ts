@@ -7,7 +7,13 @@ test('without settings the service has the embedded database, port 4000 on the l
     host: '127.0.0.1',
     publicUrl: undefined,
     exposure: { graphiql: true, introspection: 'everyone', graphqlGet: 'any' },
+    metrics: undefined,
     maxQueryCost: 10_000,
+    maxConnections: 4_096,
+    maxStreams: 2_000,
+    maxStreamsPerCaller: 100,
+    corsOrigins: '*',
+    trustedProxies: 0,
     maxGraphqlBytes: 262_144,
     rateLimits: { failures: 600, anonymous: 12_000, owner: 3_000, client: 0 },
     database: { kind: 'embedded', folder: '.data' },
@@ -32,6 +38,34 @@ test('DATABASE_URL selects Postgres, and DATABASE_DIRECT_URL bypasses its pooler
     url,
     directUrl,
   })
+})
+
+test.each([
+  [{}, '*'],
+  [{ NODE_ENV: 'production' }, []],
+  [{ NODE_ENV: 'production', CORS_ORIGINS: '*' }, '*'],
+  [{ CORS_ORIGINS: 'none' }, []],
+  [{ CORS_ORIGINS: 'https://a.example, http://localhost:3000' }, ['https://a.example', 'http://localhost:3000']],
+])('%j lets the pages of %j call', (environment, origins) => {
+  expect(readConfig(environment).corsOrigins).toEqual(origins)
+})
+
+test.each(['https://a.example/', 'a.example', 'null', '*,https://a.example', 'https://*.example'])(
+  'CORS_ORIGINS=%s is refused: no browser sends it as an origin',
+  (CORS_ORIGINS) => {
+    expect(() => readConfig({ CORS_ORIGINS })).toThrow('CORS_ORIGINS must be')
+  },
+)
+
+test.each([
+  ['2', 2],
+  ['loopback, 10.0.0.0/8', ['loopback', '10.0.0.0/8']],
+])('TRUST_PROXY=%s trusts %j', (TRUST_PROXY, proxies) => {
+  expect(readConfig({ TRUST_PROXY }).trustedProxies).toEqual(proxies)
+})
+
+test.each(['true', '10.0.0.0/99', 'proxy.example', '-1'])('TRUST_PROXY=%s is refused', (TRUST_PROXY) => {
+  expect(() => readConfig({ TRUST_PROXY })).toThrow('TRUST_PROXY must be')
 })
 
 test('one error names all faults, and no value that may be a secret', () => {

@@ -63,7 +63,7 @@ const ask = (method: string, path: string, headers: Headers) =>
 
 /** Without what belongs to the connection or to the moment. */
 function fieldsOf({ status, headers }: Response) {
-  const varying = ['date', 'connection', 'keep-alive', 'transfer-encoding', 'content-length']
+  const varying = ['date', 'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'x-request-id']
   const entries = [...headers].map(([name, value]) => [name.toLowerCase(), value] as const)
   return { status, fields: Object.fromEntries(entries.filter(([name]) => !varying.includes(name))) }
 }

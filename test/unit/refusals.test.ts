@@ -205,7 +205,7 @@ describe('a page of another origin can read', () => {
       expect([refused.status, failed.status]).toEqual([401, 503])
       expect([refused.headers.has('www-authenticate'), failed.headers.get('retry-after')]).toEqual([true, '1'])
       for (const { headers } of [refused, failed]) {
-        expect(headers.get('access-control-expose-headers')).toBe('WWW-Authenticate, Retry-After')
+        expect(headers.get('access-control-expose-headers')).toBe('WWW-Authenticate, Retry-After, X-Request-Id')
         expect(headers.get('access-control-allow-origin')).toMatch(/^(\*|https:\/\/a\.example)$/)
       }
     })
@@ -213,7 +213,7 @@ describe('a page of another origin can read', () => {
     test('the metadata, with the same headers', async () => {
       const { headers } = await handler(new Request('http://localhost/.well-known/oauth-authorization-server'))
 
-      expect(headers.get('access-control-expose-headers')).toBe('WWW-Authenticate, Retry-After')
+      expect(headers.get('access-control-expose-headers')).toBe('WWW-Authenticate, Retry-After, X-Request-Id')
     })
   })
 })

@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { ServiceEvent } from '../../src/events/events.ts'
 import { createRoutes } from '../../src/http/routes.ts'
 import { startServer } from '../../src/server/server.ts'
@@ -16,7 +17,7 @@ const endless = {
   },
 }
 /** How long the verb of a running request takes. */
-const workMs = 3_500
+const workMs = 2_000
 const tokens: Tokens = {
   ...noTokens,
   authenticate: async () => ({ kind: 'client', clientId: 'a', scopes: ['manage_token'] }),
@@ -166,4 +167,47 @@ describe.concurrent('a stop is not held too long by', () => {
     if (answer !== undefined) await expect.poll(() => readAnswer(received).status).toBe(answer)
     socket.destroy()
   })
+})
+
+test('a request that crosses the close of an idle connection is answered 408, and is not served', async () => {
+  const { server, requests } = await start()
+  const socket = openSocket(server.origin)
+  const health = 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n'
+  socket.write(health)
+  await once(socket, 'data')
+  let received = ''
+  socket.on('data', (bytes) => {
+    received += bytes.toString('latin1')
+    socket.write(health)
+  })
+
+  await server.stop()
+
+  expect(readAnswer(received).status).toBe(408)
+  expect(requests()).toBe(1)
+  socket.destroy()
+})
+
+test('each answer during a stop asks the client to close its connection, and no connection is accepted', async () => {
+  const { server } = await start()
+  const socket = openSocket(server.origin)
+  const health = 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n'
+  socket.write(health)
+  await once(socket, 'data')
+
+  const stopping = server.stop()
+
+  const refused = new Promise((resolve) => {
+    const attempt = () =>
+      openSocket(server.origin)
+        .on('error', resolve)
+        .on('connect', () => setTimeout(attempt, 20))
+    attempt()
+  })
+  expect(await refused).toMatchObject({ syscall: 'connect' })
+  socket.write(health)
+  const [answer] = await once(socket, 'data')
+  expect(readAnswer(String(answer)).status).toBe(200)
+  expect(readAnswer(String(answer)).headers.get('connection')).toBe('close')
+  await stopping
 })

@@ -73,11 +73,15 @@ export function toElasticsearchError(error: unknown, emit: EmitEvent): Elasticse
     if (error.code === 'ERR_FORBIDDEN') return unauthorized(error.message)
     if (error instanceof RateLimitedError) return rejected(error)
   }
+  if (error instanceof TokenServiceError && error.code === 'ERR_CANCELLED') return unavailable()
   emitFault(emit, error)
-  // Never a 401: clients would discard valid tokens.
-  if (error instanceof TokenServiceError && /^ERR_(STORAGE_UNAVAILABLE|CANCELLED)$/.test(error.code))
-    return security(503, 'unable to perform requested action', noRetryBefore)
+  if (error instanceof TokenServiceError && error.code === 'ERR_STORAGE_UNAVAILABLE') return unavailable()
   return new ElasticsearchError(500, { type: 'exception', reason: 'Unexpected error.' })
+}
+
+/** Never a 401: clients would discard valid tokens. */
+export function unavailable(): ElasticsearchError {
+  return security(503, 'unable to perform requested action', noRetryBefore)
 }
 
 /** What Elasticsearch answers when its queues are full. Its clients try again. */

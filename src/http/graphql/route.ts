@@ -1,18 +1,18 @@
 import {
   type DocumentNode,
   type ExecutionArgs,
-  type ExecutionResult,
   GraphQLError,
   type GraphQLSchema,
   Kind,
   type SelectionSetNode,
 } from 'graphql'
-import { createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
+import { type CORSOptions, createYoga, isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga'
 import type { EmitEvent } from '../../events/events.ts'
 import { type GraphContext, graphContext } from '../../graph/builder.ts'
 import { createErrorPresenter } from '../../graph/errors.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { answerHeaders, exposedHeaders } from '../answer-headers.ts'
+import { type AllowedOrigins, isAllowedOrigin } from '../cors.ts'
 import { authenticateHeader } from '../credentials.ts'
 import { assertMayReadSchema, type Exposure, hasPreflight } from '../exposure.ts'
 import type { RateLimits } from '../rate-limits.ts'
@@ -20,6 +20,8 @@ import type { RequestContext, RouteHandler } from '../request-context.ts'
 import type { Documents } from './documents.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
+import { endOnAbort, endWithError } from './stream-end.ts'
+import type { StreamLimits } from './stream-limits.ts'
 
 export interface GraphqlDependencies {
   readonly schema: GraphQLSchema
@@ -27,14 +29,17 @@ export interface GraphqlDependencies {
   readonly endpoint: string
   readonly documents: Documents
   readonly limits: RateLimits
+  readonly streams: StreamLimits
   readonly exposure: Exposure
   readonly maxBodyBytes: number
+  /** Whose pages may call: any by default. */
+  readonly corsOrigins?: AllowedOrigins | undefined
   readonly emit: EmitEvent
 }
 
 /** The GraphQL route: Yoga, with limits on the requests that it accepts. */
 export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHandler {
-  const { schema, tokens, endpoint, limits, exposure, emit } = dependencies
+  const { schema, tokens, endpoint, limits, streams, exposure, corsOrigins = '*', emit } = dependencies
   const suggests = exposure.introspection === 'everyone'
   const present = createErrorPresenter(schema, emit, { suggests })
   const yoga = createYoga<ServerContext>({
@@ -56,17 +61,32 @@ export function createGraphqlHandler(dependencies: GraphqlDependencies): RouteHa
     landingPage: false,
     multipart: false,
     maxRequestBodySize: false,
-    // Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow.
-    cors: { origin: '*', credentials: false, methods: ['GET', 'HEAD', 'POST'], exposedHeaders: [...exposedHeaders] },
+    cors: corsOf(corsOrigins),
   })
-  return async (request, requestContext) => {
-    const response = await (request.method === 'HEAD'
+  const answer: RouteHandler = async (request, requestContext) =>
+    request.method === 'HEAD'
       ? yoga.fetch(asGet(request), { requestContext, isHead: true })
-      : yoga.fetch(request, { requestContext }))
+      : yoga.fetch(request, { requestContext })
+  return async (request, requestContext) => {
+    const mayOpenStream = request.headers.get('accept')?.includes('text/event-stream') ?? false
+    const endTurn = mayOpenStream ? await streams.waitForTurn() : undefined
+    const response = await answer(request, requestContext).finally(endTurn)
     for (const [name, value] of Object.entries(answerHeaders)) response.headers.set(name, value)
     // Only what Yoga writes in pieces has none: server-sent events and multipart.
     if (!response.headers.has('content-length')) correctStreamHeaders(response)
     return response
+  }
+}
+
+/**
+ * What Yoga may add for the request's origin. It is not given the list: for an origin that is not in it, it answers
+ * `Access-Control-Allow-Origin: null`, which is the origin of every sandboxed page, and it takes an empty list for any.
+ */
+function corsOf(allowed: AllowedOrigins): (request: Request) => CORSOptions {
+  const common = { credentials: false, methods: ['GET', 'HEAD', 'POST'], exposedHeaders: [...exposedHeaders] }
+  return ({ headers }) => {
+    const origin = headers.get('origin')
+    return origin !== null && isAllowedOrigin(allowed, origin) ? { ...common, origin: [origin] } : false
   }
 }
 
@@ -104,7 +124,7 @@ export function isEventStream({ headers }: Response): boolean {
 
 /** One plugin does it all, because each plugin costs microseconds at every request. */
 function useRequestLimits(
-  { documents, limits, exposure, maxBodyBytes }: GraphqlDependencies,
+  { documents, limits, streams, exposure, maxBodyBytes }: GraphqlDependencies,
   present: (error: unknown) => GraphQLError,
 ): Plugin<GraphContext & ServerContext, ServerContext> {
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
@@ -137,11 +157,13 @@ function useRequestLimits(
       const refusal =
         refuseSubscription(args.contextValue, args.document) ?? (await refuseToRun(args, args.contextValue))
       if (refusal !== undefined) return setResultAndStopExecution({ errors: [refusal] })
+      const { requestContext } = args.contextValue
+      const leave = streams.takePlace(requestContext)
       return {
         onSubscribeResult: ({ result, setResult }) => {
-          if (!isAsyncIterable(result)) return
-          const results = endWithError(result, present)
-          endOnAbort(args.contextValue.request.signal, results)
+          if (!isAsyncIterable(result)) return leave()
+          const results = endWithError(result, { present, leave })
+          endOnAbort(requestContext.signal, results)
           setResult(results)
         },
       }
@@ -212,44 +234,6 @@ function isConditional({ selections }: SelectionSetNode): boolean {
       selection.directives?.some(({ name }) => name.value === 'skip' || name.value === 'include') ||
       (selection.kind === Kind.INLINE_FRAGMENT && isConditional(selection.selectionSet)),
   )
-}
-
-/**
- * When the source of a stream fails, the stream sends an error that is presented like any other, and then completes.
- * Yoga would close the connection, and the client would not learn the reason.
- */
-function endWithError(
-  results: AsyncIterable<ExecutionResult>,
-  present: (error: unknown) => GraphQLError,
-): AsyncIterableIterator<ExecutionResult> {
-  const iterator = results[Symbol.asyncIterator]()
-  let hasFailed = false
-  return {
-    async next() {
-      if (hasFailed) return completed
-      try {
-        const step = await iterator.next()
-        if (step.done === true || step.value.errors === undefined) return step
-        return { done: false, value: { ...step.value, errors: step.value.errors.map(present) } }
-      } catch (error) {
-        hasFailed = true
-        return { done: false, value: { errors: [present(error)] } }
-      }
-    },
-    return: async () => iterator.return?.() ?? completed,
-    [Symbol.asyncIterator]() {
-      return this
-    },
-  }
-}
-
-const completed = { done: true, value: undefined } as const
-
-/** Ends the stream when the caller disconnects. If that happens before Yoga reads it, it would stay open for ever. */
-function endOnAbort(signal: AbortSignal, results: AsyncIterableIterator<unknown>): void {
-  const end = () => void results.return?.()
-  if (signal.aborted) end()
-  else signal.addEventListener('abort', end, { once: true })
 }
 
 /** Whether the client accepts any of the types that Yoga can write. Yoga writes UTF-8 and ignores `q`. */

@@ -1,8 +1,9 @@
 import type { EmitEvent } from '../../events/events.ts'
 import type { Tokens } from '../../tokens/tokens.ts'
 import { exposedHeaders } from '../answer-headers.ts'
+import { type AllowedOrigins, isAllowedOrigin } from '../cors.ts'
 import type { RateLimits } from '../rate-limits.ts'
-import type { RouteHandler } from '../request-context.ts'
+import type { RequestContext, RouteHandler } from '../request-context.ts'
 import { withErrorAnswers } from './answer.ts'
 import { authenticateCaller, type FormRequest } from './caller.ts'
 import { type Form, readForm } from './form.ts'
@@ -17,6 +18,8 @@ export interface OAuthDependencies {
   readonly limits: RateLimits
   /** Our issuer identifier: an origin. By default the origin of each request. */
   readonly publicUrl?: string | undefined
+  /** Whose pages may call: any by default. */
+  readonly corsOrigins?: AllowedOrigins | undefined
   readonly emit: EmitEvent
 }
 
@@ -31,36 +34,45 @@ export interface OAuthRoutes {
   readonly preflight: (methods: string) => RouteHandler
 }
 
-export function createOAuthRoutes({ tokens, limits, publicUrl, emit }: OAuthDependencies): OAuthRoutes {
-  const issuerOf = (request: Request) => publicUrl ?? new URL(request.url).origin
+export function createOAuthRoutes(dependencies: OAuthDependencies): OAuthRoutes {
+  const { tokens, limits, publicUrl, corsOrigins = '*', emit } = dependencies
+  const withCors = createCors(corsOrigins)
+  const issuerOf = (request: Request, { origin }: RequestContext) => publicUrl ?? origin ?? new URL(request.url).origin
   const withForm = (answer: (tokens: Tokens, request: FormRequest) => Promise<Response>): RouteHandler =>
     withErrorAnswers(async (request, context) => {
       const form = await readForm(request)
       const caller = await authenticateCaller({ tokens, limits, context }, request, form)
-      return answer(tokens, { form, caller, issuer: issuerOf(request) })
+      return answer(tokens, { form, caller, issuer: issuerOf(request, context) })
     }, emit)
 
   return {
     revoke: withCors(withForm(revoke)),
     refresh: withCors(withForm(refresh)),
-    describeServer: withCors(async (request) => describeServer(issuerOf(request), publicUrl !== undefined)),
+    describeServer: withCors(async (request, context) =>
+      describeServer(issuerOf(request, context), publicUrl !== undefined),
+    ),
     preflight: (methods) => withCors(async () => answerPreflight(methods)),
     introspect: withForm(introspect),
     revokeGlobally: withErrorAnswers(async (request, context) => {
       const caller = await authenticateCaller({ tokens, limits, context }, request, noForm)
-      return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request) })
+      return revokeGlobally(tokens, { request, caller, issuer: issuerOf(request, context) })
     }, emit),
   }
 }
 
 const noForm: Form = new Map()
 
-/** Any page may call: no cookie is involved that a browser would add, so a page can do only what its tokens allow. */
-function withCors(answer: RouteHandler): RouteHandler {
-  return async (request, context) => {
+/** Makes the function that lets the pages of these origins read a route's answers. */
+function createCors(allowed: AllowedOrigins): (answer: RouteHandler) => RouteHandler {
+  return (answer) => async (request, context) => {
     const response = await answer(request, context)
-    response.headers.set('access-control-allow-origin', '*')
-    response.headers.set('access-control-expose-headers', exposedHeaders.join(', '))
+    const { headers } = response
+    const origin = request.headers.get('origin')
+    // One cache for all origins would give the answer for one page to another.
+    if (allowed !== '*') headers.append('vary', 'origin')
+    if (!isAllowedOrigin(allowed, origin)) return response
+    headers.set('access-control-allow-origin', allowed === '*' ? allowed : (origin ?? ''))
+    headers.set('access-control-expose-headers', exposedHeaders.join(', '))
     return response
   }
 }

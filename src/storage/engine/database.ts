@@ -1,6 +1,7 @@
 import { type ExtractTablesWithRelations, type SQL, sql } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import type { EmitEvent } from '../../events/events.ts'
+import type { Observer } from '../../events/observer.ts'
 import type { TokenServiceError } from '../../tokens/errors.ts'
 import type * as schema from '../schema.ts'
 import type { Notifications } from './notifications.ts'
@@ -44,6 +45,10 @@ export interface Database {
   readonly identity: IdentityWatch
   /** Where all that uses this database reports its events. */
   readonly emit: EmitEvent
+  /** Watches all that uses this database. */
+  readonly observer: Observer
+  /** The pools of connections as they are now. */
+  pools(): readonly PoolState[]
 }
 
 /**
@@ -58,6 +63,14 @@ export interface SharedClock {
    * that is wrong by a day would delete the pairs of everybody who is logged in.
    */
   check(): Promise<boolean>
+}
+
+/** How many connections of a pool are in use and not, and how many calls wait for one. */
+export interface PoolState {
+  readonly name: string
+  readonly used: number
+  readonly idle: number
+  readonly waiting: number
 }
 
 export interface Background {
@@ -105,6 +118,8 @@ export interface DatabaseOptions {
    * dropped.
    */
   readonly emit?: EmitEvent
+  /** Watches the statements and retention. By default nothing is measured. */
+  readonly observer?: Observer
   /**
    * Refuses an embedded folder that holds no database; otherwise a database is created there. A caller that invalidates
    * tokens means tokens that exist, and a new, empty database would report success.

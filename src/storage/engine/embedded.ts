@@ -2,6 +2,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/pglite'
 import { dropEvents } from '../../events/events.ts'
+import { type Observer, observeNothing } from '../../events/observer.ts'
 import * as schema from '../schema.ts'
 import { type Database, type DatabaseOptions, databaseClock, type IdentityWatch } from './database.ts'
 import { guardFolder, ignoreFailure, takeFolder } from './embedded-folder.ts'
@@ -18,7 +19,7 @@ import { watchOwnClock } from './shared-clock.ts'
  * opened; ERR_DATABASE_RESTORED
  */
 export async function openEmbedded(folder: string, options: DatabaseOptions = {}): Promise<Database> {
-  const { allowRestored, emit = dropEvents, mustExist = false } = options
+  const { allowRestored, emit = dropEvents, mustExist = false, observer = observeNothing } = options
   const taken = await guardFolder(folder, () => takeFolder(folder, mustExist))
   let engine: PGlite | undefined
   try {
@@ -31,7 +32,10 @@ export async function openEmbedded(folder: string, options: DatabaseOptions = {}
       return prepared
     })
     const description = `embedded PGlite in ${folder}`
-    return { ...embeddedDatabase(opened, { description, emit, identity, release: taken.release }), migrations }
+    return {
+      ...embeddedDatabase(opened, { description, emit, observer, identity, release: taken.release }),
+      migrations,
+    }
   } catch (error) {
     // On a full disk the engine cannot be closed either. What failed first is what the operator needs to know.
     await engine?.close().catch(ignoreFailure)
@@ -49,6 +53,7 @@ async function prepare(engine: PGlite, options: Parameters<typeof openIdentity>[
 }
 
 interface EmbeddedOptions extends Pick<Database, 'description' | 'emit'> {
+  readonly observer?: Observer
   /** By default it is not examined before the first check. */
   readonly identity?: IdentityWatch
   /** Called once the engine is closed. */
@@ -58,12 +63,14 @@ interface EmbeddedOptions extends Pick<Database, 'description' | 'emit'> {
 /** Wraps an engine that is open and migrated. */
 export function embeddedDatabase(engine: PGlite, { description, emit, release, ...given }: EmbeddedOptions): Database {
   const db = drizzle(engine, { schema })
-  const { identity = watchIdentity(db, { emit }) } = given
+  const { identity = watchIdentity(db, { emit }), observer = observeNothing } = given
   return {
     db,
     description,
     emit,
     identity,
+    observer,
+    pools: () => [],
     migrations: [],
     notifications: createLocalNotifications(),
     statementName: (name) => name,

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
+import { observeNothing } from '../../events/observer.ts'
 import * as schema from '../schema.ts'
 import { assertSession } from './assert-server.ts'
 import {
@@ -11,6 +12,7 @@ import {
   type Database,
   type DatabaseOptions,
   databaseClock,
+  type PoolState,
   type PostgresLocation,
 } from './database.ts'
 import { evidence } from './errors.ts'
@@ -25,7 +27,7 @@ import { measureDatabaseClock } from './shared-clock.ts'
 
 export async function openPostgres(
   location: PostgresLocation,
-  { allowRestored, emit = dropEvents, statementTimeoutMs = 15_000 }: DatabaseOptions,
+  { allowRestored, emit = dropEvents, observer = observeNothing, statementTimeoutMs = 15_000 }: DatabaseOptions,
 ): Promise<Database> {
   const { url, directUrl } = location
   const migrations = await guardOpening(location, () => migratePostgres(directUrl))
@@ -53,6 +55,8 @@ export async function openPostgres(
   return {
     db,
     emit,
+    observer,
+    pools: () => [stateOf('lookups', pool), stateOf('scans', scanPool)],
     notifications,
     migrations,
     identity,
@@ -88,6 +92,10 @@ function openPool(config: pg.PoolConfig, emit: EmitEvent): pg.Pool {
   // Without a listener for `error`, a restart of Postgres would end this process.
   pool.on('error', (error) => emit({ name: 'database_connection_lost', error: evidence(error) }))
   return pool
+}
+
+function stateOf(name: string, { totalCount, idleCount, waitingCount }: pg.Pool): PoolState {
+  return { name, used: totalCount - idleCount, idle: idleCount, waiting: waitingCount }
 }
 
 /** For each new connection, so that it holds too for a setting that was changed while this process runs. */

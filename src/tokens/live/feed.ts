@@ -64,13 +64,19 @@ const minIntervalMs = 10
 const shortestPauseMs = 50
 const longestPauseMs = 2_000
 
+interface FeedReports {
+  readonly emit: EmitEvent
+  /** Called with the newest revocation of each batch, as it is read. */
+  readonly onRead: (newest: Revocation) => void
+}
+
 /** One reader of the log for all followers in this process. Its states are described at the top of this file. */
-export function createFeed(log: ReadableLog, emit: EmitEvent): Feed {
+export function createFeed(log: ReadableLog, emit: EmitEvent, onRead: FeedReports['onRead'] = () => undefined): Feed {
   let reader: LogReader | undefined
 
   return {
     join(onBatch) {
-      reader ??= new LogReader(log, emit)
+      reader ??= new LogReader(log, { emit, onRead })
       const joined = reader
       return joined.join(onBatch, () => {
         joined.stop()
@@ -95,6 +101,7 @@ interface PendingCatchUp {
 class LogReader {
   readonly #log: ReadableLog
   readonly #emit: EmitEvent
+  readonly #onRead: (newest: Revocation) => void
   readonly #followers = new Set<{ readonly onBatch: (batch: FeedBatch) => void }>()
   readonly #stopListening: () => void
   /** The last batches, by the cursor that they come after, the oldest first. */
@@ -108,9 +115,10 @@ class LogReader {
   #failures = 0
   #pending: PendingCatchUp[] = []
 
-  constructor(log: ReadableLog, emit: EmitEvent) {
+  constructor(log: ReadableLog, { emit, onRead }: FeedReports) {
     this.#log = log
     this.#emit = emit
+    this.#onRead = onRead
     this.#stopListening = log.listen(() => this.#requestRead())
   }
 
@@ -209,6 +217,8 @@ class LogReader {
       this.#kept.delete(oldest)
       this.#keptRows -= weightOf(old)
     }
+    const newest = batch.revocations.at(-1)
+    if (newest !== undefined) this.#onRead(newest)
     for (const { onBatch } of [...this.#followers]) onBatch(batch)
   }
 }

@@ -12,6 +12,7 @@
  * After `endStreams` each new stream is over as soon as it is prepared.
  */
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
+import type { Observer } from '../../events/observer.ts'
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
 import type { ClientStore } from '../client-store.ts'
 import type { Revocation } from '../coverage.ts'
@@ -49,11 +50,12 @@ export interface SubscriptionsDependencies {
   readonly clients: Pick<ClientStore, 'findClient'>
   readonly clock: () => Date
   readonly emit?: EmitEvent
+  readonly observer?: Pick<Observer, 'feedRead'>
 }
 
 export function createSubscriptions(dependencies: SubscriptionsDependencies): Subscriptions {
-  const { log, emit = dropEvents } = dependencies
-  const feed = createFeed(log, emit)
+  const { log, emit = dropEvents, observer, clock } = dependencies
+  const feed = createFeed(log, emit, ({ at }) => observer?.feedRead(clock().getTime() - at.getTime()))
   const watch = createWatch(dependencies, feed)
   const { begin, endStreams } = createStreams()
 
@@ -85,7 +87,10 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
         const mayFollow = await watchScope(dependencies, caller, 'manage_token')
         const first = await log.readSince(after, { limit: pageRows, upTo: await feed.catchUp() })
-        return follow({ feed, log, mayFollow }, stream, first)
+        return startWith(
+          eventOf(first),
+          follow({ feed, log, mayFollow }, stream, { cursor: first.cursor, hasMore: first.hasMore }),
+        )
       })
     },
     endStreams,
@@ -165,18 +170,30 @@ function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Fee
   }
 }
 
+/** The first value, and then those of the source. The first is not kept: it may be long, and the stream lasts. */
+function startWith<Value>(first: Value, rest: AsyncIterator<Value, void, undefined>): typeof rest {
+  let unread: Value | undefined = first
+  return {
+    async next() {
+      if (unread === undefined) return rest.next()
+      const value = unread
+      unread = undefined
+      return { done: false, value }
+    },
+  }
+}
+
 /**
- * The events after `first`. While the reader keeps up with the feed, they come from the batches that the feed keeps.
+ * The events after a position. While the reader keeps up with the feed, they come from the batches that the feed keeps.
  * Otherwise they are read from the log, up to the position of the feed at that time. Both use the same cursors, so no
  * revocation is lost when the source changes.
  */
 async function* follow(
   { feed, log, mayFollow }: Following,
   stream: Stream<FeedEvent>,
-  first: LogPage,
+  position: Pick<LogPage, 'cursor' | 'hasMore'>,
 ): AsyncGenerator<FeedEvent, void, undefined> {
-  yield eventOf(first)
-  let { cursor, hasMore } = first
+  let { cursor, hasMore } = position
   while (!stream.isOver) {
     let step: FeedEvent | undefined = feed.batchAfter(cursor)
     if (step === undefined && feed.isAt(cursor)) {

@@ -1,0 +1,32 @@
+import { describe, expect, test } from 'vitest'
+import { playCampaign } from '../campaigns/campaign.ts'
+import { type CampaignName, campaigns } from '../campaigns/campaigns.ts'
+import { isFaketimeMissing } from '../campaigns/clock.ts'
+import { countViolations } from '../campaigns/ledger.ts'
+
+/** Short versions of `npm run campaign`: they break the same things, a few times. */
+const names = Object.keys(campaigns).filter(isCampaign)
+
+function isCampaign(name: string): name is CampaignName {
+  return Object.hasOwn(campaigns, name) && !(name === 'clock' && isFaketimeMissing)
+}
+
+const timeout = 180_000
+
+describe('nothing that was acknowledged is lost, and no repetition ends a login, when', () => {
+  test.for(names)('%s', { timeout }, async (name) => {
+    const tally = await playCampaign(campaigns[name], { runs: 2, seed: 42, operations: 150, isControl: false })
+
+    expect(tally.evidence).toEqual([])
+    expect(tally.runs).toBe(2)
+    expect(tally.acknowledged).toBeGreaterThan(100)
+  })
+})
+
+describe('a service without one of its guarantees is caught:', () => {
+  test.for(names)('%s', { timeout }, async (name) => {
+    const options = { runs: 20, seed: 42, operations: 150, isControl: true, stopsAtViolation: true }
+
+    expect(countViolations(await playCampaign(campaigns[name], options))).toBeGreaterThan(0)
+  })
+})
