@@ -41,9 +41,9 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
     },
     {
       title: 'Failures and refusals',
-      description: '5xx are failures of the service or its database, 4xx are mistakes of callers.',
+      description: '5xx and `overdue` are failures of the service or its database, 4xx are mistakes of callers.',
       unit: 'reqps',
-      queries: { '{{status}}': rate('requests_total', 'status', 'status=~"4xx|5xx"') },
+      queries: { '{{status}}': rate('requests_total', 'status', 'status!~"1xx|2xx|3xx"') },
     },
     {
       title: 'Time to answer',
