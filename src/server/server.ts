@@ -13,7 +13,7 @@ import { createOpenRequests, type OpenRequest } from './open-requests.ts'
 import { refuseRepeatedField } from './repeated-field.ts'
 import { badRequestTarget, normalizeRequestTarget } from './request-target.ts'
 import { answerUnreadable } from './unreadable-request.ts'
-import { write, writeWhole } from './write-answer.ts'
+import { write, writeFast, writeWhole } from './write-answer.ts'
 
 export interface ServerOptions {
   readonly routes: Routes
@@ -160,7 +160,7 @@ async function answerByFastPath(begun: OpenRequest, { routes, emit }: Paths): Pr
   try {
     const body = await readBody(request)
     const fastAnswer = await routes.fastPath.answer(request.headers, body, context)
-    if (fastAnswer !== undefined) return writeWhole(begun, fastAnswer)
+    if (fastAnswer !== undefined) return writeFast(begun, fastAnswer)
     await write(begun, await callHandler(routes.answer, request, { body, context }))
   } catch (error) {
     endFailed(begun, error, emit)

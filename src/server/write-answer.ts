@@ -19,6 +19,13 @@ const pieceBytes = 64 * 1024
 /** Headers that are decided here and not by handlers: theirs could contradict what this file writes. */
 const connectionHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length'])
 
+/** Writes an answer of the fast path. It has the headers of every answer already, but for the one that names the request. */
+export function writeFast({ response, context }: OpenRequest, { status, headers, body }: FastAnswer): void {
+  if (response.headersSent) return
+  const length = Buffer.byteLength(body)
+  response.writeHead(status, { ...headers, 'x-request-id': context.id, 'content-length': length }).end(body)
+}
+
 /** Writes an answer, unless the request was given up and answered already. */
 export function writeWhole({ response, context }: OpenRequest, { status, headers, body }: WholeAnswer): void {
   if (response.headersSent) return

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How a request ended for its client: its status, `refused` if it was never sent, or `unknown` and why. */
-type Outcome = number | 'refused' | `unknown: ${string}`
+export type Outcome = number | 'refused' | `unknown: ${string}`
 
 export interface WorkerOptions {
   readonly url: string
@@ -12,18 +12,18 @@ export interface WorkerOptions {
   readonly opensEach?: boolean
   /** The longest pause between two requests. */
   readonly mostPauseMs?: number
+  readonly onOutcome: (outcome: Outcome) => void
 }
 
-/** Sends one request after the other until the server accepts no connection any more. Answers all outcomes. */
-export async function workUntilRefused(options: WorkerOptions): Promise<readonly Outcome[]> {
+/** Sends one request after the other until the server accepts no connection any more. */
+export async function workUntilRefused(options: WorkerOptions): Promise<void> {
   const agent = new Agent({ keepAlive: options.opensEach !== true, maxSockets: 1 })
-  const outcomes: Outcome[] = []
-  do {
-    outcomes.push(await send(options, agent))
+  for (let outcome: Outcome = 0; outcome !== 'refused'; ) {
+    outcome = await send(options, agent)
+    options.onOutcome(outcome)
     await sleep(Math.random() * (options.mostPauseMs ?? 0))
-  } while (outcomes.at(-1) !== 'refused')
+  }
   agent.destroy()
-  return outcomes
 }
 
 function send({ url, headers, body }: WorkerOptions, agent: Agent): Promise<Outcome> {
