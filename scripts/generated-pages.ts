@@ -1,6 +1,7 @@
 import { describeFault, faults } from '../src/commands/fault.ts'
 import { type EventName, events, type ServiceEvent } from '../src/events/events.ts'
 import { createHandler, type Handler } from '../src/http/handler.ts'
+import { metrics, prefix } from '../src/observability/metric-table.ts'
 import { settings } from '../src/settings.ts'
 import { createLogger, logEvents } from '../src/telemetry.ts'
 import { type ErrorCode, errorCodes, TokenServiceError } from '../src/tokens/errors.ts'
@@ -12,6 +13,7 @@ export async function generatePages(): Promise<Readonly<Record<string, string>>>
     'docs/settings.md': settingsPage(),
     'docs/errors.md': await errorsPage(),
     'docs/events.md': eventsPage(),
+    'docs/metrics.md': metricsPage(),
   }
 }
 
@@ -105,6 +107,27 @@ function eventsPage(): string {
       ['event', 'level', 'means'],
       eventNames().map((name) => [`\`${name}\``, events[name].level, events[name].meaning]),
     ),
+  ])
+}
+
+function metricsPage(): string {
+  return page([
+    '# Metrics',
+    generated,
+    'With `METRICS_PORT` the service serves metrics for Prometheus at `/metrics` on a port of their own, without credentials and on 127.0.0.1: [settings](settings.md). Without it nothing is measured.',
+    'A dashboard for Grafana and alerts for Prometheus: [examples/observability](../examples/observability/README.md).',
+    '## All metrics',
+    'No label has a value that a caller chooses, so their number is bounded. A histogram has `_bucket`, `_sum` and `_count` at the end of its names.',
+    table(
+      ['metric', 'kind', 'labels', 'means'],
+      Object.entries(metrics).map(([name, { kind, labels, help }]) => [
+        `\`${prefix}${name}\``,
+        kind,
+        labels.map((label) => `\`${label}\``).join(', '),
+        help,
+      ]),
+    ),
+    'Beside them those of the process and of Node.js, by the usual names: `process_cpu_seconds_total`, `process_resident_memory_bytes`, `nodejs_eventloop_lag_p99_seconds` and their like.',
   ])
 }
 

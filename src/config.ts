@@ -197,7 +197,8 @@ export function readConfig(environment: Environment): Config {
 
   function readMetrics(): MetricsLocation | undefined {
     const port = wholeNumber('METRICS_PORT')
-    return port === 0 ? undefined : { port, host: text('METRICS_HOST') ?? settings.METRICS_HOST.default }
+    const host = text('METRICS_HOST') ?? settings.METRICS_HOST.default
+    return port === 0 ? undefined : { port, host }
   }
 
   function readDirectives(): readonly OptionalDirective[] {

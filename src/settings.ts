@@ -155,7 +155,7 @@ export const settings = {
     default: 0,
     min: 0,
     max: 65_535,
-    description: 'The port of the [metrics](observability.md), without credentials; 0 for no metrics.',
+    description: 'The port of the [metrics](metrics.md), without credentials; 0 for no metrics.',
   },
   METRICS_HOST: {
     default: '127.0.0.1',

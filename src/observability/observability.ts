@@ -1,5 +1,5 @@
 import { trace } from '@opentelemetry/api'
-import type { EmitEvent } from '../events/events.ts'
+import { type EmitEvent, events } from '../events/events.ts'
 import type { Observer } from '../events/observer.ts'
 import type { RequestObserver } from '../events/request-observer.ts'
 import type { Tokens } from '../tokens/tokens.ts'
@@ -65,7 +65,9 @@ export async function startObservability(
   }
 }
 
+/** Each event counts from zero: Prometheus sees no increase in a counter that begins at one. */
 function countEvents(metrics: Metrics, report: EmitEvent): EmitEvent {
+  for (const name of Object.keys(events)) metrics.count('events_total', [name], 0)
   return (event) => {
     metrics.count('events_total', [event.name])
     if (event.name === 'rate_limited') metrics.count('rate_limited_total', [String(event.facts?.['limit'])])

@@ -98,6 +98,13 @@ test('each request is counted by route and status, each verb by outcome, each st
   expect(lines).toContain('invalidate_token_events_total{event="authentication_failed"} 1')
 })
 
+test('an event that has not come yet counts zero, so that an alert sees the first one', async () => {
+  const lines = await scrape()
+
+  expect(lines).toContain('invalidate_token_events_total{event="database_restored"} 0')
+  expect(lines).toContain('invalidate_token_events_total{event="feed_resumed"} 0')
+})
+
 test('a request continues the trace of its caller, with a span for each verb and statement', async () => {
   await ask(create, { authorization: asAdmin, ...traceparent })
   await expect.poll(() => spans.getFinishedSpans().map(({ name }) => name)).toContain('POST /graphql')

@@ -261,7 +261,13 @@ test('the table of reasons has all reasons, as GraphQL and as the command line s
 
 describe('links', () => {
   /** Written beside these pages. */
-  const others = ['CHANGELOG.md', 'examples/README.md', 'examples/frontend/README.md', 'examples/supergraph/README.md']
+  const others = [
+    'CHANGELOG.md',
+    'examples/README.md',
+    'examples/frontend/README.md',
+    'examples/supergraph/README.md',
+    'examples/observability/README.md',
+  ]
 
   test('lead to files that exist, and to headings that they have', async () => {
     const all = [...pages, ...(await Promise.all(others.map(readPage)))]
