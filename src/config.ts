@@ -7,6 +7,7 @@ import type { MetricsLocation } from './observability/observability.ts'
 import { createTrust, type TrustedProxies } from './server/forwarded.ts'
 import { type NumberSettingName, type SettingName, settings } from './settings.ts'
 import type { DatabaseLocation } from './storage/engine/database.ts'
+import type { LogSettings } from './telemetry.ts'
 import { clientSecretRule, describeWrongSecret, isClientSecret } from './tokens/clients.ts'
 import { TokenServiceError } from './tokens/errors.ts'
 import type { Lifetimes } from './tokens/pair.ts'
@@ -39,6 +40,7 @@ export interface Config {
   readonly maxGraphqlBytes: number
   /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
   readonly rateLimits: RateLimitSettings
+  readonly log: LogSettings
   /** Where metrics are served; undefined for none. */
   readonly metrics: MetricsLocation | undefined
   /** Optional directives that the subgraph's SDL contains for the composer. */
@@ -93,6 +95,11 @@ export function readConfig(environment: Environment): Config {
       anonymous: wholeNumber('RATE_LIMIT_ANONYMOUS'),
       owner: wholeNumber('RATE_LIMIT_OWNER'),
       client: wholeNumber('RATE_LIMIT_CLIENT'),
+    },
+    log: {
+      level: oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], settings.LOG_LEVEL.default),
+      format: oneOf('LOG_FORMAT', ['json', 'pretty', 'auto'], 'auto'),
+      requests: oneOf('LOG_REQUESTS', ['on', 'off'], isProduction ? 'on' : 'off') === 'on',
     },
     metrics: readMetrics(),
     federationDirectives: readDirectives(),

@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
-import type { EmitEvent } from './events/events.ts'
+import { dropEvents, type EmitEvent } from './events/events.ts'
 import { limitRepeats } from './events/limit-repeats.ts'
+import type { EndedRequest } from './events/request-observer.ts'
 import { createSchema } from './graph/schema.ts'
 import type { Admit } from './http/admission.ts'
 import { createRoutes } from './http/routes.ts'
@@ -10,7 +11,7 @@ import { closeAll, once } from './stopping.ts'
 import type { Database } from './storage/engine/database.ts'
 import { guardOpening } from './storage/engine/opening-errors.ts'
 import { startRetention } from './storage/retention.ts'
-import { logEvents } from './telemetry.ts'
+import { openLog } from './telemetry.ts'
 import { openTokenService } from './token-service.ts'
 import type { ClientStore } from './tokens/client-store.ts'
 import { adminScopes, digestClientSecret, mintClientSecret } from './tokens/clients.ts'
@@ -39,6 +40,8 @@ export interface ServiceOptions {
    * written to standard error as a line of JSON.
    */
   readonly emit?: EmitEvent
+  /** Receives each request once it has ended. By default it is a line of the log, if `LOG_REQUESTS` is on. */
+  readonly onRequest?: (ended: EndedRequest) => void
   /** A policy for all requests, on every path. By default all are admitted. */
   readonly admit?: Admit
 }
@@ -49,11 +52,13 @@ export interface ServiceOptions {
  * @throws TokenServiceError ERR_DATA_DIR_IN_USE, ERR_STORAGE_UNAVAILABLE, ERR_CONFIGURATION (the port is taken)
  */
 export async function startService(config: Config, options: ServiceOptions = {}): Promise<Service> {
-  const report = limitRepeats(options.emit ?? logEvents())
+  const log = options.emit === undefined ? openLog(config.log) : undefined
+  const report = limitRepeats(options.emit ?? log?.emit ?? dropEvents)
+  const onRequest = options.onRequest ?? log?.onRequest
   const opened: (() => Promise<void>)[] = []
   const stop = once(() => closeAll(opened))
   try {
-    const { emit, observer, ...observability } = await startObservability(config.metrics, report)
+    const { emit, observer, ...observability } = await startObservability(config.metrics, { emit: report, onRequest })
     opened.push(observability.stop)
     const { database, clients, ...service } = await openTokenService(config, { emit, observer })
     const tokens = observability.observe(service.tokens)

@@ -151,6 +151,21 @@ export const settings = {
     description:
       'How long the record of an invalidation is kept. It is kept at least as long as anything that it covers may be alive.',
   },
+  LOG_REQUESTS: {
+    without: '`off`; in production `on`',
+    accepts: '`on` or `off`',
+    description: 'Whether each request is a line of the [log](operate.md#the-log).',
+  },
+  LOG_LEVEL: {
+    default: 'info',
+    accepts: '`debug`, `info`, `warn`, `error` or `silent`',
+    description: 'Lines below this level are not written. `debug` also has the requests to `/health` and `/ready`.',
+  },
+  LOG_FORMAT: {
+    default: 'auto',
+    accepts: '`json`, `pretty` or `auto`: `pretty` at a terminal, otherwise `json`',
+    description: 'How a line of the log is written: as an object of JSON, or for a person.',
+  },
   METRICS_PORT: {
     default: 0,
     min: 0,

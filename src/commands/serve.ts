@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { readConfig, readEnvironment } from '../config.ts'
+import { type Config, readConfig, readEnvironment } from '../config.ts'
 import type { EmitEvent } from '../events/events.ts'
 import type { Service } from '../service.ts'
 import { CommandFault } from './fault.ts'
@@ -19,11 +19,12 @@ export function defineServe(program: Command): void {
 async function serve(options: OutputOptions): Promise<void> {
   // Imported here and not at the top: loading GraphQL takes longer than running any of the other commands.
   const { startService } = await import('../service.ts')
-  const { logEvents } = await import('../telemetry.ts')
-  const emit = logEvents()
-  const service = await startService(readConfig(readEnvironment()), { emit })
+  const { openLog } = await import('../telemetry.ts')
+  const config = readConfig(readEnvironment())
+  const { emit, onRequest } = openLog(config.log)
+  const service = await startService(config, { emit, ...(onRequest && { onRequest }) })
   stopOnSignals({ service, emit }, options)
-  await print(announce(service), options).catch(async (error) => {
+  await print(announce(service, config), options).catch(async (error) => {
     await service.stop()
     throw error
   })
@@ -62,13 +63,14 @@ const lostSecret = new CommandFault(
   'The client admin was created, but its secret could not be written to standard output, so it is lost: start with ADMIN_SECRET set.',
 )
 
-function announce({ url, database, newAdminSecret }: Service): Answer {
+function announce({ url, database, metricsUrl, newAdminSecret }: Service, { exposure }: Config): Answer {
   const lines = [
     `invalidate-token is ready after ${(process.uptime()).toFixed(1)} s`,
     '',
-    `  GraphiQL   ${url}`,
+    `  ${exposure.graphiql ? 'GraphiQL' : 'GraphQL '}   ${url}`,
     `  Database   ${database}`,
   ]
+  if (metricsUrl !== undefined) lines.push(`  Metrics    ${metricsUrl}`)
   if (newAdminSecret !== undefined)
     lines.push(
       '',
@@ -81,7 +83,7 @@ function announce({ url, database, newAdminSecret }: Service): Answer {
     )
   return {
     text: `\n${lines.join('\n')}\n`,
-    json: { url, database, newAdminSecret },
+    json: { url, database, metricsUrl, newAdminSecret },
     ifLost: newAdminSecret === undefined ? undefined : lostSecret,
   }
 }

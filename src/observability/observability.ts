@@ -1,7 +1,7 @@
 import { trace } from '@opentelemetry/api'
 import { type EmitEvent, events } from '../events/events.ts'
 import type { Observer } from '../events/observer.ts'
-import type { RequestObserver } from '../events/request-observer.ts'
+import type { EndedRequest, RequestObserver } from '../events/request-observer.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { startMetricsServer } from './metrics-server.ts'
@@ -31,6 +31,12 @@ export interface Observability {
   stop(): Promise<void>
 }
 
+/** Where events and requests are reported, besides the metrics. */
+interface Reports {
+  readonly emit: EmitEvent
+  readonly onRequest?: ((ended: EndedRequest) => void) | undefined
+}
+
 interface PoolState {
   readonly name: string
   readonly used: number
@@ -46,7 +52,7 @@ interface PoolState {
  */
 export async function startObservability(
   location: MetricsLocation | undefined,
-  report: EmitEvent,
+  { emit: report, onRequest }: Reports,
 ): Promise<Observability> {
   const metrics = location && createMetrics()
   const tracer = trace.getTracer('invalidate-token')
@@ -57,7 +63,7 @@ export async function startObservability(
     metricsUrl: server?.url,
     metrics,
     observer,
-    requests: observeRequests(metrics, tracer),
+    requests: observeRequests({ metrics, tracer, onRequest }),
     emit,
     observe: (tokens) => observeTokens(tokens, observer, emit),
     watchPools: (database) => metrics?.beforeWriting(() => writePools(metrics, database.pools())),

@@ -11,11 +11,17 @@ import {
 import type { ArrivedRequest, EndedRequest, RequestObserver } from '../events/request-observer.ts'
 import type { Metrics } from './metrics.ts'
 
+interface RequestReports {
+  readonly metrics: Metrics | undefined
+  readonly tracer: Tracer
+  readonly onRequest: ((ended: EndedRequest) => void) | undefined
+}
+
 /**
  * Counts and times requests, and makes a span of each. A request continues the trace that its header `traceparent`
  * names, if the program has registered a propagator (W3C Trace Context).
  */
-export function observeRequests(metrics: Metrics | undefined, tracer: Tracer): RequestObserver {
+export function observeRequests({ metrics, tracer, onRequest }: RequestReports): RequestObserver {
   let open = 0
   metrics?.beforeWriting(() => metrics.set('open_requests', [], open))
   return {
@@ -29,6 +35,7 @@ export function observeRequests(metrics: Metrics | undefined, tracer: Tracer): R
           open--
           if (span !== undefined) endSpan(span, ended)
           if (metrics !== undefined) measure(metrics, ended)
+          onRequest?.(ended)
         },
       }
     },

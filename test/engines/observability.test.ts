@@ -4,6 +4,7 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { findPort } from '../../scripts/lib/postgres.ts'
+import type { EndedRequest } from '../../src/events/request-observer.ts'
 import { createRoutes } from '../../src/http/routes.ts'
 import { startObservability } from '../../src/observability/observability.ts'
 import { type RunningServer, startServer } from '../../src/server/server.ts'
@@ -15,6 +16,7 @@ import { asAdmin, useTestService } from '../support/service.ts'
 
 const service = useTestService()
 
+const requests: EndedRequest[] = []
 const spans = new InMemorySpanExporter()
 let server: RunningServer
 let metricsUrl: string
@@ -25,7 +27,10 @@ beforeAll(async () => {
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
   trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }))
   const place = { port: await findPort(), host: '127.0.0.1' }
-  const observability = await startObservability(place, service.emit)
+  const observability = await startObservability(place, {
+    emit: service.emit,
+    onRequest: (ended) => requests.push(ended),
+  })
   const { emit, observer } = observability
   const database = { ...service.database, observer }
   observability.watchPools(database)
@@ -127,6 +132,33 @@ test('a request continues the trace of its caller, with a span for each verb and
   })
 })
 
+test('each request is reported once it has ended, by names that were checked', async () => {
+  requests.length = 0
+  const headers = { authorization: asAdmin, 'x-request-id': 'from-the-proxy' }
+  await ask('query WhoAmI { currentToken { active } }', headers)
+  await ask('query AVeryLongNameThatCouldAsWellBeASecret { __typename }')
+  await fetch(`${server.origin}/nothing-is-here?token=secret`)
+  await expect.poll(() => requests.length).toBe(3)
+
+  const [first, second, third] = requests
+
+  expect(first).toEqual({
+    id: 'from-the-proxy',
+    method: 'POST',
+    route: '/graphql',
+    operation: 'WhoAmI',
+    caller: 'client:admin',
+    address: '127.0.0.1',
+    status: 200,
+    outcome: 'answered',
+    isStream: false,
+    milliseconds: expect.any(Number),
+  })
+  expect(second?.operation).toBeUndefined()
+  expect([third?.route, third?.status]).toEqual([undefined, 404])
+  expect(JSON.stringify(requests)).not.toContain('secret')
+})
+
 test('no token, no secret and no name of an owner is in a metric or in a span', async () => {
   const { data } = await ask(create, { authorization: asAdmin, ...traceparent })
   const { accessToken, refreshToken } = data.createTokenPair
@@ -149,7 +181,7 @@ test('the port of the metrics answers metrics and nothing else, and says so when
 
   expect((await fetch(metricsUrl, { method: 'POST' })).status).toBe(405)
   expect((await fetch(new URL('/graphql', metricsUrl))).status).toBe(404)
-  await expect(startObservability({ port: Number(port), host: '127.0.0.1' }, service.emit)).rejects.toMatchObject({
+  await expect(startObservability({ port: Number(port), host: '127.0.0.1' }, service)).rejects.toMatchObject({
     code: 'ERR_CONFIGURATION',
     message: `Port ${port} on 127.0.0.1 is taken: stop the other program, or choose another METRICS_PORT.`,
   })

@@ -20,7 +20,7 @@ type Environment = Readonly<Record<string, string>>
 export async function startProcess(environment: Environment): Promise<RunningService> {
   const { child, output } = launch(['serve'], { PORT: '0', ...environment })
   const ended = once(child, 'exit')
-  while (!output().includes('GraphiQL')) {
+  while (!output().includes('/graphql')) {
     const [code] = await Promise.race([once(child.stdout, 'data').then(() => [undefined]), ended])
     if (code !== undefined) throw new Error(`The service ended with ${code}:\n${output()}`)
   }

@@ -7,6 +7,7 @@ test('without settings the service has the embedded database, port 4000 on the l
     host: '127.0.0.1',
     publicUrl: undefined,
     exposure: { graphiql: true, introspection: 'everyone', graphqlGet: 'any' },
+    log: { level: 'info', format: 'auto', requests: false },
     metrics: undefined,
     maxQueryCost: 10_000,
     maxConnections: 4_096,

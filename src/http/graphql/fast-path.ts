@@ -20,6 +20,7 @@ import { assertMayReadSchema, type Exposure } from '../exposure.ts'
 import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { Documents } from './documents.ts'
+import { noteOperation } from './operation-name.ts'
 
 /**
  * The fast path serves the requests that make up the load: a plain POST of one operation with variables. It passes the
@@ -80,6 +81,7 @@ export function createFastPath(dependencies: FastPathDependencies): FastPath {
     const document = params && readDocument(documents, params)
     if (params === undefined || document === undefined) return undefined
     const { variables } = params
+    noteOperation(context, document)
     let caller: Caller
     try {
       caller = await authenticateHeader({ tokens, limits, context }, headers.authorization ?? null)

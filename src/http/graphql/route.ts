@@ -18,6 +18,7 @@ import { assertMayReadSchema, type Exposure, hasPreflight } from '../exposure.ts
 import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
 import type { Documents } from './documents.ts'
+import { noteOperation } from './operation-name.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
 import { endOnAbort, endWithError } from './stream-end.ts'
@@ -182,6 +183,7 @@ function useRequestLimits(
     { document, operationName, variableValues }: ExecutionArgs,
     { caller, requestContext }: GraphContext & ServerContext,
   ): Promise<GraphQLError | undefined> {
+    noteOperation(requestContext, document, operationName)
     const { cost, readsSchema, refusal } = documents.assess({
       document,
       operationName,
