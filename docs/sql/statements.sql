@@ -1612,7 +1612,7 @@ from gone;
 -- src/storage/retention.ts, emptySlot: retention
 select empty_slot($1, $2::timestamptz) from (select) one;
 
--- src/storage/revocation-log.ts, find
+-- src/storage/revocation-log.ts, findAll: find
 select "revision", "selector", "pair_id", "session_id", "realm", "username", "bound", "spared_session_id",
   floor(extract(epoch from "at") * 1000)::bigint, "caller", "invalidated", "previously_invalidated", "reason",
   "comment", "xid", "client_id", "everything"

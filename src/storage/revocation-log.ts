@@ -12,19 +12,12 @@ import { revocations } from './schema.ts'
 import { columnsOf, mayConcern } from './sweep-scope.ts'
 
 export function createRevocationLog(database: Database): RevocationLog {
-  const { db, observer } = database
+  const { observer } = database
   const guardStorage = guardOf(database)
-  const find = createBatcher(
-    async (revisions: readonly number[]): Promise<readonly (Revocation | null)[]> => {
-      const rows = await db
-        .select(revocationColumns)
-        .from(revocations)
-        .where(inArray(revocations.revision, [...revisions]))
-      const found = new Map(rows.map((row) => [row.revision, readRow(row)]))
-      return revisions.map((revision) => found.get(revision) ?? null)
-    },
-    { name: 'find_revocation', observer },
-  )
+  const find = createBatcher((revisions: readonly number[]) => findAll(database, revisions), {
+    name: 'find_revocation',
+    observer,
+  })
   const one = <Answer>(name: StatementName, run: () => Promise<Answer>) =>
     observer.statement(name, [observer.here()], run)
   return {
@@ -39,6 +32,15 @@ export function createRevocationLog(database: Database): RevocationLog {
       }),
     listen: database.notifications.listen,
   }
+}
+
+async function findAll({ db }: Database, revisions: readonly number[]): Promise<readonly (Revocation | null)[]> {
+  const rows = await db
+    .select(revocationColumns)
+    .from(revocations)
+    .where(inArray(revocations.revision, [...revisions]))
+  const found = new Map(rows.map((row) => [row.revision, readRow(row)]))
+  return revisions.map((revision) => found.get(revision) ?? null)
 }
 
 /** The first of those that cover it, as the view has them. */

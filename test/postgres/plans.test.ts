@@ -26,6 +26,10 @@ test.each([
   const observer = new pg.Client({ connectionString: url })
   await observer.connect()
   const connectedBefore = await connections(observer)
+  // Which the service needs behind a pooler, where it can set nothing.
+  await observer.query(
+    "do $$ begin execute format('alter database %I set statement_timeout = 10000', current_database()); end $$",
+  )
   const database = await openDatabase({ kind: 'postgres', url, directUrl: directUrl(url) })
   const tokens = createTokens({
     store: createTokenStore(database),

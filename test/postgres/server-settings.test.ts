@@ -185,7 +185,7 @@ describe.skipIf(isPgbouncerMissing)('behind pgbouncer in transaction mode', () =
   let pooler: Pooler
   let pooledUrl: string
   beforeAll(async () => {
-    pooler = await startPooler(serverUrl)
+    pooler = await startPooler(serverUrl, { limitsStatements: false })
     pooledUrl = pooler.urlOf(directUrl)
   })
   beforeEach(async () => {

@@ -18,6 +18,8 @@ beforeAll(async () => {
   proxy = await startProxy(url)
   monitor = new pg.Client({ connectionString: url })
   await monitor.connect()
+  // Which the service needs where DATABASE_URL leads to a pooler, as the first one is told.
+  await monitor.query("alter database feed set statement_timeout = '10s'")
   // The first process listens through the proxy, and reads the log directly.
   one = await startProcess({ DATABASE_URL: url, DATABASE_DIRECT_URL: proxy.url })
   other = await startProcess({ DATABASE_URL: url })

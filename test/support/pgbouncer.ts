@@ -18,13 +18,19 @@ export interface Pooler {
   stop(): Promise<void>
 }
 
+/** What the service needs of a pooler's connections. */
+const limit = " connect_query='set statement_timeout = 10000'"
+
 /** Starts a pooler in front of the PostgreSQL server at a url, whose superuser is `postgres`. */
-export async function startPooler(serverUrl: string): Promise<Pooler> {
+export async function startPooler(
+  serverUrl: string,
+  { limitsStatements = true }: { readonly limitsStatements?: boolean } = {},
+): Promise<Pooler> {
   const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-pgbouncer-'))
   const port = await findPort()
   const settings = [
     '[databases]',
-    `* = host=127.0.0.1 port=${new URL(serverUrl).port} user=postgres`,
+    `* = host=127.0.0.1 port=${new URL(serverUrl).port} user=postgres${limitsStatements ? limit : ''}`,
     '[pgbouncer]',
     `listen_addr = 127.0.0.1\nlisten_port = ${port}\nunix_socket_dir =`,
     'auth_type = any\npool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 200',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { type FileHandle, link, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, link, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ export async function lockFolder(folder: string): Promise<{ release(): Promise<v
       const newest = await newestOf(folder)
       if (newest > 0 && (await isHeld(socketPath(folder, directory, `${prefix}${newest}`)))) throw await inUse(folder)
       const server = await take(folder, directory, newest + 1)
-      if (server !== undefined) return { release: () => close(server) }
+      if (server !== undefined) return { release: () => release(server, join(folder, `${prefix}${newest + 1}`)) }
     }
   } finally {
     await directory.close()
@@ -86,6 +86,17 @@ async function listen(folder: string, path: string): Promise<Server> {
 
 const socketless: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'ENAMETOOLONG'])
 
+/** A file takes the socket's place, because programs that copy folders may refuse a socket. Nobody listens on it. */
+async function release(server: Server, path: string): Promise<void> {
+  const file = `${path}.released`
+  await writeFile(file, '', { mode: 0o600 }).then(() => rename(file, path), ignoreFailure)
+  await close(server)
+}
+
+function ignoreFailure(): void {
+  // The disk is full, or the folder is gone. The socket stays, and nobody will listen on it.
+}
+
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => void server.close(() => resolve()))
 }
@@ -97,11 +108,14 @@ async function isHeld(path: string): Promise<boolean> {
     await once(socket, 'connect')
     return true
   } catch (error) {
-    return codeOf(error) !== 'ECONNREFUSED' && codeOf(error) !== 'ENOENT'
+    return !nobodyListens.has(codeOf(error) ?? '')
   } finally {
     socket.destroy()
   }
 }
+
+/** Also of a file that took the place of a socket. */
+const nobodyListens: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTSOCK'])
 
 /** The path of a socket has at most 107 bytes. By the folder's descriptor it is short, whatever the folder's own path. */
 function socketPath(folder: string, directory: FileHandle, name: string): string {
