@@ -89,7 +89,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       host,
       trustedProxies,
       maxConnections,
-      observer: observability.requests,
+      ...(observability.requests && { observer: observability.requests }),
       emit,
     })
     opened.push(server.stop, async () => tokens.endStreams(), readiness.end)

@@ -61,14 +61,12 @@ export function createRateLimits(settings: RateLimitSettings, emit: EmitEvent): 
     owner: createLimiter(settings.owner),
     client: createLimiter(settings.client),
   }
+  let failedAt = Number.NEGATIVE_INFINITY
   return {
-    assertMayTry: async (credentials, context) => {
-      const key = failureKey(credentials, context)
-      const waitMs = key === undefined ? 0 : await limiters.client_failures.waitMs(key)
-      if (waitMs > 0) refuse('client_failures', waitMs, context)
-    },
+    assertMayTry: (credentials, context) => (hasFailedLately() ? refuseExhausted(credentials, context) : free),
     countFailure: async (credentials, context) => {
       const { address } = context
+      failedAt = performance.now()
       const client = credentials?.kind === 'client' ? credentials.id : undefined
       emit({ name: 'authentication_failed', facts: { ...factsOf(context), ...(client !== undefined && { client }) } })
       const key = credentials && failureKey(credentials, context)
@@ -84,13 +82,24 @@ export function createRateLimits(settings: RateLimitSettings, emit: EmitEvent): 
             : spend('anonymous', network(context.address), { points, context })
         case 'owner':
         case 'client':
-          return spend(caller.kind, callerLabel(caller), { points, context })
+          return settings[caller.kind] === 0 ? free : spend(caller.kind, callerLabel(caller), { points, context })
         case 'operator':
           return free
         default:
           return caller satisfies never
       }
     },
+  }
+
+  /** Without a failure in the last minute nobody has to be asked about: the ordinary case, and it costs nothing. */
+  function hasFailedLately(): boolean {
+    return performance.now() - failedAt < windowSeconds * 1000
+  }
+
+  async function refuseExhausted(credentials: Credentials, context: RequestContext): Promise<void> {
+    const key = failureKey(credentials, context)
+    const waitMs = key === undefined ? 0 : await limiters.client_failures.waitMs(key)
+    if (waitMs > 0) refuse('client_failures', waitMs, context)
   }
 
   async function spend(limit: keyof typeof limiters, key: string, { points, context }: Spending): Promise<void> {

@@ -1,6 +1,6 @@
-import { trace } from '@opentelemetry/api'
+import { ProxyTracerProvider, trace } from '@opentelemetry/api'
 import { type EmitEvent, events } from '../events/events.ts'
-import type { Observer } from '../events/observer.ts'
+import { type Observer, observeNothing } from '../events/observer.ts'
 import type { EndedRequest, RequestObserver } from '../events/request-observer.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -21,7 +21,8 @@ export interface Observability {
   readonly metricsUrl: string | undefined
   readonly metrics: Metrics | undefined
   readonly observer: Observer
-  readonly requests: RequestObserver
+  /** Undefined if nobody records requests. */
+  readonly requests: RequestObserver | undefined
   /** Counts an event, then reports it. */
   readonly emit: EmitEvent
   /** The same verbs, observed. */
@@ -46,7 +47,7 @@ interface PoolState {
 
 /**
  * Starts what operators look at. Without a place for metrics none are kept. Traces go to the tracer that the program
- * has registered with OpenTelemetry, if it has any.
+ * has registered with OpenTelemetry before this, if it has any.
  *
  * @throws TokenServiceError ERR_CONFIGURATION: the port for metrics is taken
  */
@@ -56,14 +57,16 @@ export async function startObservability(
 ): Promise<Observability> {
   const metrics = location && createMetrics()
   const tracer = trace.getTracer('invalidate-token')
-  const observer = createObserver(metrics, tracer)
+  // What nobody records is not measured.
+  const isRecorded = metrics !== undefined || hasTracerProvider()
+  const observer = isRecorded ? createObserver(metrics, tracer) : observeNothing
   const server = metrics && location && (await startMetricsServer(metrics, location))
   const emit = metrics === undefined ? report : countEvents(metrics, report)
   return {
     metricsUrl: server?.url,
     metrics,
     observer,
-    requests: observeRequests({ metrics, tracer, onRequest }),
+    requests: isRecorded || onRequest ? observeRequests({ metrics, tracer, onRequest }) : undefined,
     emit,
     observe: (tokens) => observeTokens(tokens, observer, emit),
     watchPools: (database) => metrics?.beforeWriting(() => writePools(metrics, database.pools())),
@@ -72,6 +75,12 @@ export async function startObservability(
 }
 
 /** Each event counts from zero: Prometheus sees no increase in a counter that begins at one. */
+/** Whether the program has registered a tracer. OpenTelemetry's API passes all calls to a proxy, registered or not. */
+function hasTracerProvider(): boolean {
+  const provider = trace.getTracerProvider()
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('invalidate-token') !== undefined
+}
+
 function countEvents(metrics: Metrics, report: EmitEvent): EmitEvent {
   for (const name of Object.keys(events)) metrics.count('events_total', [name], 0)
   return (event) => {

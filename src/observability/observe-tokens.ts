@@ -1,5 +1,5 @@
 import type { EmitEvent } from '../events/events.ts'
-import type { Observer } from '../events/observer.ts'
+import { type Observer, observeNothing } from '../events/observer.ts'
 import { type Caller, callerLabel } from '../tokens/caller.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Tokens } from '../tokens/tokens.ts'
@@ -15,8 +15,10 @@ export function observeTokens(tokens: Tokens, observer: Observer, emit: EmitEven
       verb: (...given: Given) => Promise<Answer>,
       outcomeOf: (answer: Answer) => string = ok,
     ) =>
-    (...given: Given) =>
-      observer.verb(name, () => verb(...given).catch((error) => reportRefusal(error, name, given)), outcomeOf)
+    (...given: Given) => {
+      const run = () => verb(...given).catch((error) => reportRefusal(error, name, given))
+      return observer === observeNothing ? run() : observer.verb(name, run, outcomeOf)
+    }
 
   return {
     ...tokens,

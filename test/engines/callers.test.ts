@@ -8,25 +8,12 @@ import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
+import { addClients, alice, aliceElsewhere, asClient, bob, createCallers, secretOf } from '../support/callers.ts'
 import { admin, adminSecret, asAdmin, ask, type GraphqlAnswer, useTestService } from '../support/service.ts'
 
 const service = useTestService({ keepsRows: true })
-beforeAll(async () => {
-  await putClient('none')
-  await putClient('creator', 'create_token')
-  await putClient('gateway', 'introspect_token')
-  await putClient('operator', 'manage_token')
-  await putClient('manager', 'manage_clients')
-})
+beforeAll(() => addClients(service))
 
-const secretOf = (id: string) => `the-secret-of-${id}-of-32-characters`
-const asClient = (id: string, secret = secretOf(id)) => `Basic ${btoa(`${id}:${secret}`)}`
-const putClient = (id: string, ...scopes: readonly string[]) =>
-  createClientStore(service.database).putClient({ id, secretDigest: digestClientSecret(secretOf(id)), scopes })
-
-const alice = { realm: 'staff', username: 'alice' }
-const bob = { realm: 'staff', username: 'bob' }
-const aliceElsewhere = { realm: 'guests', username: 'alice' }
 const issue = (owner: Owner = alice, ...scopes: readonly string[]) => service.tokens.issue({ owner, scopes }, admin)
 const asOwner = async (owner: Owner, ...scopes: readonly string[]) =>
   `Bearer ${(await issue(owner, ...scopes)).accessToken}`
@@ -41,22 +28,7 @@ let createdClients = 0
 
 const wholeRealm = { input: { owner: { realmName: 'staff' } } }
 
-const callers: Readonly<Record<string, () => Promise<string | undefined>>> = {
-  anonymous: async () => undefined,
-  'client none': async () => asClient('none'),
-  'client create': async () => asClient('creator'),
-  'client introspect': async () => asClient('gateway'),
-  'client manage': async () => asClient('operator'),
-  'client clients': async () => asClient('manager'),
-  'client all': async () => asAdmin,
-  'owner alice': () => asOwner(alice),
-  'alice, manage': () => asOwner(alice, 'manage_token'),
-  'alice, clients': () => asOwner(alice, 'manage_clients'),
-  'owner bob': () => asOwner(bob),
-  'alice elsewhere': () => asOwner(aliceElsewhere),
-  'elsewhere, create': () => asOwner(aliceElsewhere, 'create_token'),
-  'bob, introspect': () => asOwner(bob, 'introspect_token'),
-}
+const callers = createCallers(service)
 
 /** The requests. Each is about a new pair of alice in the realm staff. */
 const requests: Readonly<Record<string, (pair: IssuedPair) => readonly [query: string, variables: object]>> = {

@@ -46,7 +46,13 @@ beforeAll(async () => {
     }),
   )
   const routes = createRoutes({ tokens, assertReady: database.ping, emit })
-  server = await startServer({ routes, port: 0, host: '127.0.0.1', emit, observer: observability.requests })
+  server = await startServer({
+    routes,
+    port: 0,
+    host: '127.0.0.1',
+    emit,
+    ...(observability.requests && { observer: observability.requests }),
+  })
   metricsUrl = observability.metricsUrl ?? ''
   stop = observability.stop
 })
