@@ -12,7 +12,8 @@ export const events = {
   },
   authentication_failed: {
     level: 'warn',
-    meaning: 'Credentials were refused: a wrong secret, an unknown client, or a token that is not valid.',
+    meaning:
+      'Credentials were refused: a wrong secret, an unknown client, or what is no token of this service. A token that has expired is not one of these.',
   },
   authority_refused: {
     level: 'warn',

@@ -5,6 +5,7 @@ import type { EmitEvent } from '../events/events.ts'
 import type { Credentials } from '../tokens/authenticate.ts'
 import { type Caller, callerLabel } from '../tokens/caller.ts'
 import { RateLimitedError } from '../tokens/errors.ts'
+import { readToken } from '../tokens/token.ts'
 import type { RequestContext } from './request-context.ts'
 
 /** How many points a minute; 0 for no limit. A point is a request, or work that costs 10: see `graph/prices.ts`. */
@@ -50,6 +51,7 @@ const costOfPoint = 10
  * - What an address did counts only where nothing better is known: behind a gateway all users share its address.
  * - Failures are counted by address and claimed id together, never by the id alone: otherwise any stranger could lock
  *   the honest client out.
+ * - A token that has expired is no failure: behind a gateway, those of all users would be counted together.
  * - Nobody with right credentials is refused because others failed at the same address.
  * - A request whose address is not known is not limited by address.
  */
@@ -66,6 +68,9 @@ export function createRateLimits(settings: RateLimitSettings, emit: EmitEvent): 
     assertMayTry: (credentials, context) => (hasFailedLately() ? refuseExhausted(credentials, context) : free),
     countFailure: async (credentials, context) => {
       const { address } = context
+      // Every token of ours ends up here once, when it has expired. It can't be guessed, so it is ordinary work.
+      if (isOrdinary(credentials))
+        return address === undefined ? free : spend('anonymous', network(address), { points: 1, context })
       failedAt = performance.now()
       const client = credentials?.kind === 'client' ? credentials.id : undefined
       emit({ name: 'authentication_failed', facts: { ...factsOf(context), ...(client !== undefined && { client }) } })
@@ -122,6 +127,11 @@ const free = Promise.resolve()
 
 function factsOf({ address, findings: { caller } }: RequestContext) {
   return { ...(address !== undefined && { address }), ...(caller !== undefined && { caller }) }
+}
+
+/** A token of our form: most have been valid. */
+function isOrdinary(credentials: Credentials | undefined): boolean {
+  return credentials?.kind === 'bearer' && readToken(credentials.token)?.half === 'access'
 }
 
 function failureKey(credentials: Credentials, { address }: RequestContext): string | undefined {

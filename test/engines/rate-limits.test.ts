@@ -116,6 +116,17 @@ test('tokens that are not valid are limited by address, and a valid one still pa
   expect((await ask(handler, { authorization: `Bearer ${accessToken}` })).status).toBe(200)
 })
 
+test('a token that has expired is no failure: it counts as work without credentials, and is no event', async () => {
+  const handler = limitedTo({ failures: 5, anonymous: 20 })
+  const { accessToken } = await issue('alice')
+  service.clock.advance(3_600)
+
+  const found = await statuses(22, () => ask(handler, { authorization: `Bearer ${accessToken}` }))
+
+  expect(found).toEqual([...repeat(401, 20), ...repeat(429, 2)])
+  expect(events.map(({ name }) => name)).toEqual(['rate_limited', 'rate_limited'])
+})
+
 test('what an owner asks for counts together, from whatever address and with whatever session', async () => {
   const handler = limitedTo({ owner: 10 })
   const [one, two] = [await issue('alice'), await issue('alice')]
