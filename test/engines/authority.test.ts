@@ -1,8 +1,6 @@
-import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { clients, revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { addClients, alice, createCallers } from '../support/callers.ts'
+import { addClients, alice, countRows, createCallers, readTable } from '../support/callers.ts'
 import { subscribe } from '../support/event-stream.ts'
 import { admin, ask, useTestService } from '../support/service.ts'
 
@@ -107,22 +105,7 @@ const table = `
  elsewhere, create |   +    |    403     |    +    |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |   +   | 403
  bob, introspect   |   +    |     +      |    +    |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |   +   | 403
 `
-const [heads = [], ...lines] = table
-  .trim()
-  .split('\n')
-  .map((line) => line.split('|').map((cell) => cell.trim()))
-const requestNames = heads.filter((name) => name !== '')
-
-async function countRows(): Promise<unknown> {
-  const { db } = service.database
-  const count = {
-    pairs: db.$count(tokenPairs),
-    spent: db.$count(spentRefreshTokens),
-    revocations: db.$count(revocations),
-    clients: db.$count(clients),
-  }
-  return db.select(count).from(sql`(select 1) as one`)
-}
+const { requestNames, lines } = readTable(table)
 
 describe('what each caller may do by OAuth, for Elasticsearch’s clients, as a gateway and in subscriptions', () => {
   test('the table names every caller and every request', () => {
@@ -134,12 +117,12 @@ describe('what each caller may do by OAuth, for Elasticsearch’s clients, as a 
     for (const [column, name] of requestNames.entries()) {
       const authorization = await callers[caller ?? '']?.()
       const pair = await service.tokens.issue({ owner: alice }, admin)
-      const before = await countRows()
+      const before = await countRows(service)
 
       const verdict = await requests[name]?.(pair, authorization)
 
       expect(verdict === 'unknown' ? '?' : verdict, name).toBe(cells[column])
-      if (verdict !== '+') expect(await countRows(), name).toEqual(before)
+      if (verdict !== '+') expect(await countRows(service), name).toEqual(before)
     }
   })
 })

@@ -1,14 +1,22 @@
-import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, test } from 'vitest'
 import * as entry from '../../src/index.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
-import { clients, revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import { answerLookups } from '../../src/tokens/answer-lookups.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
-import { addClients, alice, aliceElsewhere, asClient, bob, createCallers, secretOf } from '../support/callers.ts'
+import {
+  addClients,
+  alice,
+  aliceElsewhere,
+  asClient,
+  bob,
+  countRows,
+  createCallers,
+  readTable,
+  secretOf,
+} from '../support/callers.ts'
 import { admin, adminSecret, asAdmin, ask, type GraphqlAnswer, useTestService } from '../support/service.ts'
 
 const service = useTestService({ keepsRows: true })
@@ -64,26 +72,11 @@ const table = `
  elsewhere, create |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
  bob, introspect   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +    |   403   |    403
 `
-const [heads = [], ...lines] = table
-  .trim()
-  .split('\n')
-  .map((line) => line.split('|').map((cell) => cell.trim()))
-const requestNames = heads.filter((name) => name !== '')
+const { requestNames, lines } = readTable(table)
 
 const verdicts: Readonly<Record<string, readonly [status: number, code: string]>> = {
   '401': [401, 'UNAUTHENTICATED'],
   '403': [403, 'FORBIDDEN'],
-}
-
-async function countRows(): Promise<unknown> {
-  const { db } = service.database
-  const count = {
-    pairs: db.$count(tokenPairs),
-    spent: db.$count(spentRefreshTokens),
-    revocations: db.$count(revocations),
-    clients: db.$count(clients),
-  }
-  return db.select(count).from(sql`(select 1) as one`)
 }
 
 describe('what each caller may do', () => {
@@ -96,7 +89,7 @@ describe('what each caller may do', () => {
     for (const [column, name] of requestNames.entries()) {
       const authorization = await callers[caller ?? '']?.()
       const [query, variables] = requests[name]?.(await issue()) ?? ['', {}]
-      const before = await countRows()
+      const before = await countRows(service)
 
       const answer = await ask(service.handler, query, { variables, ...(authorization && { authorization }) })
 
@@ -104,7 +97,7 @@ describe('what each caller may do', () => {
       expect([answer.status, answer.errors?.[0]?.extensions.code], `${name}: ${answer.text}`).toEqual([status, code])
       if (code === undefined) continue
       expect(answer.data).toBeNull()
-      expect(await countRows(), name).toEqual(before)
+      expect(await countRows(service), name).toEqual(before)
     }
   })
 
@@ -160,10 +153,10 @@ describe('no caller grants scopes that it does not have', () => {
     [['create_token', 'manage_token']],
     [['manage_token', 'manage_token']],
   ])('a client with create_token cannot grant %j', async (scopes) => {
-    const before = await countRows()
+    const before = await countRows(service)
 
     expect(await grant(asClient('creator'), ...scopes)).toBe('FORBIDDEN')
-    expect(await countRows()).toEqual(before)
+    expect(await countRows(service)).toEqual(before)
   })
 
   test('an owner with create_token cannot grant manage_token', async () => {
@@ -310,7 +303,7 @@ describe('bad credentials are refused, even where none are needed', () => {
   test.each(badCredentials)('%s', async (_name, header) => {
     const authorization = await header()
     const victim = await issue(aliceElsewhere)
-    const before = await countRows()
+    const before = await countRows(service)
 
     for (const accept of ['application/graphql-response+json', 'application/json']) {
       const variables = { input: { token: victim.accessToken } }
@@ -319,7 +312,7 @@ describe('bad credentials are refused, even where none are needed', () => {
     }
 
     expect(await isActive(victim.accessToken)).toBe(true)
-    expect(await countRows()).toEqual(before)
+    expect(await countRows(service)).toEqual(before)
     expect(service.reports).toEqual([])
   })
 

@@ -1,4 +1,6 @@
+import { sql } from 'drizzle-orm'
 import { createClientStore } from '../../src/storage/client-store.ts'
+import { clients, revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import { admin, asAdmin, type TestService } from './service.ts'
@@ -43,4 +45,27 @@ export function createCallers(service: TestService): Readonly<Record<string, () 
     'elsewhere, create': () => asOwner(aliceElsewhere, 'create_token'),
     'bob, introspect': () => asOwner(bob, 'introspect_token'),
   }
+}
+
+/** A table of verdicts: a line for each caller, a column for each request. */
+export function readTable(table: string): {
+  readonly requestNames: readonly string[]
+  readonly lines: readonly string[][]
+} {
+  const [heads = [], ...lines] = table
+    .trim()
+    .split('\n')
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+  return { requestNames: heads.filter((name) => name !== ''), lines }
+}
+
+/** How many rows there are: what is refused changes nothing. */
+export async function countRows({ database: { db } }: TestService): Promise<unknown> {
+  const count = {
+    pairs: db.$count(tokenPairs),
+    spent: db.$count(spentRefreshTokens),
+    revocations: db.$count(revocations),
+    clients: db.$count(clients),
+  }
+  return db.select(count).from(sql`(select 1) as one`)
 }
