@@ -10,7 +10,7 @@ interface CallerRights {
 const all: readonly Table[] = ['pairs', 'spent', 'revocations', 'clients']
 
 /** Who sends an input, and what this caller has a right to. */
-export const callers = {
+const callers = {
   anonymous: { mayChange: [] },
   'a wrong secret': { mayChange: [] },
   'an unknown token': { mayChange: [] },

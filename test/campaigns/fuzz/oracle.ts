@@ -10,7 +10,7 @@ const aboutCallers: ReadonlySet<EventName> = new Set([
   'token_beyond_sequence',
 ])
 
-export interface Judgement {
+interface Judgement {
   /** Undefined for a request that cannot be built: no client can send it. */
   readonly status: number | undefined
   readonly faults: readonly string[]

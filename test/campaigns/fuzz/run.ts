@@ -5,7 +5,7 @@ import { randomInput } from './random.ts'
 import type { FuzzService, Send } from './service.ts'
 
 /** An input that the service did wrong at. */
-export interface Finding {
+interface Finding {
   readonly class: string
   readonly caller: string
   readonly faults: readonly string[]
