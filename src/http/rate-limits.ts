@@ -5,6 +5,7 @@ import type { EmitEvent } from '../events/events.ts'
 import type { Credentials } from '../tokens/authenticate.ts'
 import { type Caller, callerLabel } from '../tokens/caller.ts'
 import { RateLimitedError } from '../tokens/errors.ts'
+import { isShowable } from '../tokens/shown-name.ts'
 import { readToken } from '../tokens/token.ts'
 import type { RequestContext } from './request-context.ts'
 
@@ -72,7 +73,7 @@ export function createRateLimits(settings: RateLimitSettings, emit: EmitEvent): 
       if (isOrdinary(credentials))
         return address === undefined ? free : spend('anonymous', network(address), { points: 1, context })
       failedAt = performance.now()
-      const client = credentials?.kind === 'client' ? credentials.id : undefined
+      const client = credentials?.kind === 'client' ? idForEvent(credentials.id) : undefined
       emit({ name: 'authentication_failed', facts: { ...factsOf(context), ...(client !== undefined && { client }) } })
       const key = credentials && failureKey(credentials, context)
       if (key !== undefined) await spend('client_failures', key, { points: 1, context })
@@ -132,6 +133,11 @@ function factsOf({ address, findings: { caller } }: RequestContext) {
 /** A token of our form: most have been valid. */
 function isOrdinary(credentials: Credentials | undefined): boolean {
   return credentials?.kind === 'bearer' && readToken(credentials.token)?.half === 'access'
+}
+
+/** A caller that mixes up its id and its secret sends the secret as the id, which must not be in a log. */
+function idForEvent(claimed: string): string {
+  return isShowable(claimed) ? claimed : '…'
 }
 
 function failureKey(credentials: Credentials, { address }: RequestContext): string | undefined {

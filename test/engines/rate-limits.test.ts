@@ -46,6 +46,15 @@ const repeat = (status: number, times: number) => Array<number>(times).fill(stat
 const asWrong = basic('admin', 'not-the-secret-but-of-32-characters')
 const issue = (username: string) => service.tokens.issue({ owner: { realm: 'staff', username } }, admin)
 
+test('a secret that was sent as the id of a client is in no event', async () => {
+  const handler = limitedTo({})
+
+  await ask(handler, { authorization: basic('a-secret-in-the-place-of-an-id-of-42-chars', 'login') })
+
+  expect(events).toContainEqual({ name: 'authentication_failed', facts: { address: '192.0.2.1', client: '…' } })
+  expect(JSON.stringify(events)).not.toContain('a-secret-in')
+})
+
 describe('of 300 requests with a wrong secret', () => {
   test('from one address ten are refused as wrong, and all others as too many', async () => {
     const handler = limitedTo({})
