@@ -16,12 +16,13 @@ const controlCharacter = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/
  * Reads the name of a realm or owner from untrusted input, and answers it unchanged.
  *
  * A lone surrogate would be stored as U+FFFD and so collide with another name; a NUL makes Postgres refuse the
- * statement; a line break could forge log lines. All three are refused here, before anything is done.
+ * statement; a line break could forge log lines; a token in the wrong field would be stored and shown. All four are
+ * refused here, before anything is done.
  *
  * @throws TokenServiceError ERR_BAD_INPUT
  */
 export function readName(field: InputField, text: string): string {
-  assertText(field, text, maxNameLength)
+  readStoredText(field, text, maxNameLength)
   if (text.trim() !== text) throw badInput({ field, expected: 'without white space at its ends' })
   return text
 }
@@ -52,6 +53,7 @@ export function readScopes(scopes: readonly string[]): readonly string[] {
       index: wrongIndex,
       expected: 'to be 1 to 128 visible ASCII characters without space, quote or backslash (RFC 6749 §3.3)',
     })
+  for (const [index, scope] of scopes.entries()) assertNoToken('scopes', scope, index)
   return [...new Set(scopes)]
 }
 
@@ -63,8 +65,7 @@ export function readScopes(scopes: readonly string[]): readonly string[] {
  */
 export function readStoredText(field: InputField, text: string, maxLength: number): string {
   assertText(field, text, maxLength)
-  if (holdsToken(text))
-    throw badInput({ field, expected: 'without anything that looks like a token', because: 'it is kept' })
+  assertNoToken(field, text)
   return text
 }
 
@@ -101,6 +102,12 @@ export function readListableScope(scope: ListableScope): ListableScope {
   return scope.kind === 'client'
     ? { kind: 'client', clientId: readName('client', scope.clientId) }
     : readOwnerScope(scope)
+}
+
+function assertNoToken(field: InputField, text: string, index?: number): void {
+  if (!holdsToken(text)) return
+  const fault = { field, expected: 'without anything that looks like a token', because: 'it is kept' }
+  throw badInput(index === undefined ? fault : { ...fault, index })
 }
 
 function assertText(field: InputField, text: string, maxLength: number): void {

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { mintSecrets, type PairKey, readToken } from '../../src/tokens/token.ts'
+import { textsWithSecrets } from '../support/lookalikes.ts'
 import { admin, asAdmin, useTestService } from '../support/service.ts'
 
 const service = useTestService({ keepsRows: true })
@@ -256,8 +257,11 @@ const wrongTexts: readonly (readonly [name: string, text: string])[] = [
   ['1,025 characters', 'a'.repeat(1025)],
   ['50,000 characters', 'a'.repeat(50_000)],
 ]
+/** A name or a scope is kept, and shown to whoever may list. A token in its place is a mistake of its caller. */
+const keptTokens: typeof wrongTexts = textsWithSecrets.map(([name, text]) => [name, text])
 const wrongNames: typeof wrongTexts = [
   ...wrongTexts,
+  ...keptTokens,
   ['256 characters', 'a'.repeat(256)],
   ['128 pairs of surrogates', '\u{1f511}'.repeat(128)],
   ['a space', ' '],
@@ -269,6 +273,7 @@ const wrongNames: typeof wrongTexts = [
 ]
 const wrongScopes: typeof wrongTexts = [
   ...wrongTexts,
+  ...keptTokens,
   ['129 characters', 'a'.repeat(129)],
   ['a space', 'a b'],
   ['a quote', 'a"b'],
