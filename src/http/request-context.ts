@@ -33,23 +33,38 @@ export interface RequestOrigin {
   readonly origin?: string | undefined
   isAwaited(): boolean
   /** Called at most once. */
-  readonly openSignal: () => AbortSignal
+  openSignal(): AbortSignal
 }
 
 /** Requests of one server process have different ids, unless their clients choose equal ones. */
 export function createRequestContext(given: RequestOrigin): RequestContext {
-  const { givenId, address, origin, isAwaited, openSignal } = given
-  let signal: AbortSignal | undefined
-  return {
-    id: givenId !== undefined && idForm.test(givenId) ? givenId : randomUUID(),
-    address,
-    origin,
-    isAwaited,
-    get signal() {
-      signal ??= openSignal()
-      return signal
-    },
-    findings: {},
+  return new OpenedContext(given)
+}
+
+/** A class, because each request makes one: an object with a getter of its own takes several times as long to make. */
+class OpenedContext implements RequestContext {
+  readonly id: string
+  readonly address: string | undefined
+  readonly origin: string | undefined
+  readonly findings: Findings = {}
+  readonly #given: RequestOrigin
+  #signal: AbortSignal | undefined
+
+  constructor(given: RequestOrigin) {
+    const { givenId } = given
+    this.id = givenId !== undefined && idForm.test(givenId) ? givenId : randomUUID()
+    this.address = given.address
+    this.origin = given.origin
+    this.#given = given
+  }
+
+  isAwaited(): boolean {
+    return this.#given.isAwaited()
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= this.#given.openSignal()
+    return this.#signal
   }
 }
 

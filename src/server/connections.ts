@@ -90,7 +90,7 @@ export function createConnections(server: Server, openRequests: OpenRequests): C
 
   /** Whether a request was given up that is no stream. */
   function giveUpLate(request: OpenRequest, elapsed: number): boolean {
-    if (!request.isAwaited || elapsed < patienceFor(request)) return false
+    if (!request.isAwaited() || elapsed < patienceFor(request)) return false
     openRequests.giveUp(request, 'The service stops, and this request was not finished.', 'stopped')
     return !request.isStream
   }

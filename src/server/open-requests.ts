@@ -12,7 +12,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { EmitEvent } from '../events/events.ts'
 import type { EndedRequest, RequestObserver, WatchedRequest } from '../events/request-observer.ts'
-import { createRequestContext, type RequestContext } from '../http/request-context.ts'
+import { createRequestContext, type RequestContext, type RequestOrigin } from '../http/request-context.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import { type Deadlines, longestStepMs, sweepMs } from './deadlines.ts'
 import type { Client } from './forwarded.ts'
@@ -27,8 +27,10 @@ interface Beginning {
 }
 
 /** One request. Its states are described at the top of this file. */
-export class OpenRequest {
+export class OpenRequest implements RequestOrigin {
   readonly response: ServerResponse
+  readonly address: string | undefined
+  readonly origin: string | undefined
   readonly context: RequestContext
   /** The answer is a stream of events: it lasts until its client leaves. */
   isStream: boolean = false
@@ -47,15 +49,17 @@ export class OpenRequest {
     this.response = response
     this.watched = watched
     this.since = now
-    this.context = createRequestContext({
-      givenId: [response.req.headers['x-request-id']].flat()[0],
-      ...client,
-      isAwaited: () => this.isAwaited,
-      openSignal: () => this.#openSignal(),
-    })
+    this.address = client.address
+    this.origin = client.origin
+    this.context = createRequestContext(this)
   }
 
-  get isAwaited(): boolean {
+  get givenId(): string | undefined {
+    const given = this.response.req.headers['x-request-id']
+    return typeof given === 'string' ? given : given?.[0]
+  }
+
+  isAwaited(): boolean {
     return this.#ending === undefined && !this.isOver
   }
 
@@ -75,9 +79,9 @@ export class OpenRequest {
     this.#abandoned?.abort(new TokenServiceError('ERR_CANCELLED', message))
   }
 
-  #openSignal(): AbortSignal {
+  openSignal(): AbortSignal {
     this.#abandoned = new AbortController()
-    if (!this.isAwaited) this.abandon(clientHasLeft)
+    if (!this.isAwaited()) this.abandon(clientHasLeft)
     return this.#abandoned.signal
   }
 }

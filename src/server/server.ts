@@ -173,7 +173,7 @@ async function answerByFastPath(begun: OpenRequest, { routes, emit }: Paths): Pr
  */
 function endFailed(begun: OpenRequest, error: unknown, emit: EmitEvent): void {
   const { response } = begun
-  if (!begun.isAwaited) return
+  if (!begun.isAwaited()) return
   const isBegun = response.headersSent
   emit({ name: isBegun ? 'response_not_sent' : 'unexpected_error', error })
   if (isBegun) response.destroy()

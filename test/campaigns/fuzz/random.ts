@@ -127,12 +127,29 @@ function literalOf(value: unknown): string {
     .join(', ')} }`
 }
 
-const esNames = ['token', 'refresh_token', 'realm_name', 'username', 'grant_type', 'password', 'scope', 'sub_id', 'x']
 const grants = fc.constantFrom('refresh_token', 'client_credentials', 'password', '_kerberos')
 const fieldOf = (name: string) =>
   name === 'grant_type' ? fc.oneof(grants, text) : fc.oneof({ weight: 8, arbitrary: textOf(name) }, anything)
-const esBody = fc.record(Object.fromEntries(esNames.map((name) => [name, fieldOf(name)])), { requiredKeys: [] })
-const esPaths = ['/_security/oauth2/token', '/_xpack/security/oauth2/token', '/oauth2/global-token-revocation']
+const withFields = (...names: readonly string[]) =>
+  fc.record(Object.fromEntries(names.map((name) => [name, fieldOf(name)])))
+
+/** The fields of requests that are right, so that what is behind the first check is reached; then any fields. */
+const esFields = {
+  DELETE: [
+    withFields('token'),
+    withFields('refresh_token'),
+    withFields('realm_name'),
+    withFields('username'),
+    withFields('realm_name', 'username'),
+  ],
+  POST: [
+    fc.record({ grant_type: fc.constant('client_credentials') }),
+    fc.record({ grant_type: fc.constant('refresh_token'), refresh_token: fieldOf('refresh_token') }),
+    fc.record({ grant_type: fc.constant('password'), username: text, password: fieldOf('password') }),
+  ],
+}
+const esNames = ['token', 'refresh_token', 'realm_name', 'username', 'grant_type', 'password', 'scope', 'sub_id', 'x']
+const anyFields = fc.record(Object.fromEntries(esNames.map((name) => [name, fieldOf(name)])), { requiredKeys: [] })
 const subject = fc.record({
   sub_id: fc.record(
     {
@@ -145,29 +162,46 @@ const subject = fc.record({
     { requiredKeys: ['format'] },
   ),
 })
-const inElasticsearch = fc
-  .tuple(fc.constantFrom('POST', 'DELETE'), fc.oneof(esBody, subject), fc.constantFrom(...esPaths))
-  .map(([method, body, path]) => elasticsearch(method, body, path))
+const esPaths = fc.constantFrom('/_security/oauth2/token', '/_xpack/security/oauth2/token')
+const inElasticsearch = fc.oneof(
+  fc
+    .constantFrom('POST' as const, 'DELETE' as const)
+    .chain((method) =>
+      fc
+        .tuple(fc.oneof(...esFields[method], anyFields), esPaths)
+        .map(([body, path]) => elasticsearch(method, body, path)),
+    ),
+  subject.map((body) => elasticsearch('POST', body, '/oauth2/global-token-revocation')),
+)
 
-const parameter = fc
+const parameterOf = (name: string) =>
+  (name === 'grant_type' ? fc.oneof(grants, text) : textOf(name)).map((value) => [name, value] as const)
+const oauthNames = {
+  '/oauth2/revoke': ['token', 'token_type_hint'],
+  '/oauth2/introspect': ['token', 'token_type_hint'],
+  '/oauth2/token': ['grant_type', 'refresh_token', 'scope'],
+} as const
+const oauthPaths = ['/oauth2/revoke', '/oauth2/introspect', '/oauth2/token'] as const
+const anyParameter = fc
   .constantFrom(
-    'token',
-    'token_type_hint',
-    'refresh_token',
-    'grant_type',
+    ...oauthPaths.flatMap((path) => oauthNames[path]),
     'client_id',
     'client_secret',
-    'scope',
     'client_assertion',
     'x',
   )
-  .chain((name) => (name === 'grant_type' ? grants : textOf(name)).map((value) => [name, value] as const))
+  .chain(parameterOf)
+/** The parameters that the route has, most of the time each once; then any others. */
 const inOAuth = fc
-  .tuple(
-    fc.constantFrom('/oauth2/revoke', '/oauth2/introspect', '/oauth2/token'),
-    fc.array(parameter, { maxLength: 6 }),
+  .constantFrom(...oauthPaths)
+  .chain((path) =>
+    fc.tuple(
+      fc.constant(path),
+      fc.tuple(...oauthNames[path].map((name) => fc.option(parameterOf(name), { freq: 8, nil: undefined }))),
+      fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(anyParameter, { maxLength: 4 })),
+    ),
   )
-  .map(([path, parameters]) => form(path, parameters))
+  .map(([path, own, others]) => form(path, [...own.flatMap((one) => (one === undefined ? [] : [one])), ...others]))
 
 const ways = {
   'random: GraphQL': fc.oneof(...operations),
