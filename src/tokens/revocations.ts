@@ -27,25 +27,34 @@ export async function listRevocations(
 ): Promise<readonly Revocation[]> {
   const requestedScope = request.scope === undefined ? undefined : readListableScope(request.scope)
   const scope = requestedScope ?? ownScopeOf(caller)
-  if (scope === undefined && caller.kind === 'anonymous')
-    throw new TokenServiceError(
-      'ERR_UNAUTHENTICATED',
-      'To see the record of invalidations, authenticate as a token owner, or as a client with the scope manage_token.',
-    )
+  if (scope === undefined) assertAuthenticated(caller)
   assertMayAccess(caller, scope, 'see the record of invalidations')
   const { sessionId, reason, before, limit } = request
   assertPageLimit(limit)
   return dependencies.log.list({ scope, sessionId, reason, before, limit })
 }
 
-/** One revocation. One that the caller may not see is answered as unknown. */
+/**
+ * One revocation. One that the caller may not see is answered as unknown.
+ *
+ * @throws TokenServiceError ERR_UNAUTHENTICATED
+ */
 export async function findRevocation(
   dependencies: TokensDependencies,
   revision: number,
   caller: Caller,
 ): Promise<Revocation | undefined> {
+  assertAuthenticated(caller)
   const revocation = await dependencies.log.find(revision)
   return revocation !== undefined && maySee(revocation, caller) ? revocation : undefined
+}
+
+function assertAuthenticated({ kind }: Caller): void {
+  if (kind !== 'anonymous') return
+  throw new TokenServiceError(
+    'ERR_UNAUTHENTICATED',
+    'To see the record of invalidations, authenticate as a token owner, or as a client with the scope manage_token.',
+  )
 }
 
 /** A caller with `manage_token` sees all revocations. An owner sees those that name exactly that owner. */

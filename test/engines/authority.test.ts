@@ -1,128 +1,168 @@
-import { beforeAll, describe, expect, test } from 'vitest'
-import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { addClients, alice, countRows, createCallers, readTable } from '../support/callers.ts'
-import { subscribe } from '../support/event-stream.ts'
-import { admin, ask, useTestService } from '../support/service.ts'
-
-/** `callers.test.ts` has the same for mutations and queries of GraphQL. */
-const service = useTestService({ keepsRows: true })
-beforeAll(() => addClients(service))
-const callers = createCallers(service)
-
-/** What was answered: a status, `+` for a success, or `unknown` where a caller must not learn whether a thing exists. */
-type Verdict = string
-type Send = (pair: IssuedPair, authorization: string | undefined) => Promise<Verdict>
-
-async function sendTo(path: string, init: RequestInit, authorization: string | undefined): Promise<Verdict> {
-  const headers = new Headers(init.headers)
-  if (authorization !== undefined) headers.set('authorization', authorization)
-  const { status } = await service.handler(new Request(`http://localhost${path}`, { ...init, headers }))
-  return status < 300 ? '+' : String(status)
-}
-
-const form = (path: string, fields: (pair: IssuedPair) => Record<string, string>): Send => {
-  return (pair, authorization) =>
-    sendTo(path, { method: 'POST', body: new URLSearchParams(fields(pair)) }, authorization)
-}
-
-const json = (method: string, path: string, body: (pair: IssuedPair) => object): Send => {
-  const headers = { 'content-type': 'application/json' }
-  return (pair, authorization) => sendTo(path, { method, headers, body: JSON.stringify(body(pair)) }, authorization)
-}
-
-const entity = (reference: (pair: IssuedPair) => object, selection: string): Send => {
-  const query = `query ($of: [_Any!]!) { _entities(representations: $of) { ${selection} } }`
-  return async (pair, authorization) => {
-    const variables = { of: [reference(pair)] }
-    const { status, data, errors } = await ask(service.handler, query, {
-      variables,
-      ...(authorization && { authorization }),
-    })
-    if (errors !== undefined) return String(status)
-    return data._entities[0] === null ? 'unknown' : '+'
-  }
-}
-
-const stream = (query: string): Send => {
-  return async (_, authorization) => {
-    const opened = await subscribe(service.handler, { query, authorization })
-    const refused = opened.status === 200 ? undefined : String(opened.status)
-    await opened.close()
-    return refused ?? '+'
-  }
-}
-
-const ofStaff = { realm_name: 'staff' }
-
-/** The requests. Each is about a new pair of alice in the realm staff, which the client `admin` created. */
-const requests: Readonly<Record<string, Send>> = {
-  revoke: form('/oauth2/revoke', ({ accessToken }) => ({ token: accessToken })),
-  introspect: form('/oauth2/introspect', ({ accessToken }) => ({ token: accessToken })),
-  refresh: form('/oauth2/token', ({ refresh }) => ({
-    grant_type: 'refresh_token',
-    refresh_token: refresh?.token ?? '',
-  })),
-  'end alice': json('POST', '/oauth2/global-token-revocation', () => ({
-    sub_id: { format: 'opaque', id: 'staff/alice' },
-  })),
-  'end nobody': json('POST', '/oauth2/global-token-revocation', () => ({
-    sub_id: { format: 'opaque', id: 'staff/nobody' },
-  })),
-  'es token': json('DELETE', '/_security/oauth2/token', ({ accessToken }) => ({ token: accessToken })),
-  'es realm': json('DELETE', '/_security/oauth2/token', () => ofStaff),
-  'es grant': json('POST', '/_security/oauth2/token', () => ({ grant_type: 'client_credentials' })),
-  'es caller': (_, authorization) => sendTo('/_security/_authenticate', {}, authorization),
-  session: entity(({ session }) => ({ __typename: 'TokenSession', id: session.id }), '... on TokenSession { id }'),
-  'no session': entity(() => ({ __typename: 'TokenSession', id: '999999999' }), '... on TokenSession { id }'),
-  'sessions of': entity(
-    () => ({ __typename: 'TokenOwner', realmName: 'staff', username: 'alice' }),
-    '... on TokenOwner { sessions { nodes { id } } }',
-  ),
-  watch: stream('subscription { tokenInvalidated { id } }'),
-  feed: stream('subscription { revocationFeed { cursor } }'),
-}
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findPort } from '../../scripts/lib/postgres.ts'
+import { startObservability } from '../../src/observability/observability.ts'
+import {
+  type AuthorityRequest,
+  authorityRequests,
+  missingTarget,
+  type Target,
+  targetOf,
+} from '../support/authority/requests.ts'
+import { type Rights, rights, withoutCredentials } from '../support/authority/rights.ts'
+import {
+  addClients,
+  alice,
+  type CallerName,
+  clientCallers,
+  createCallers,
+  digestRows,
+  putClient,
+} from '../support/callers.ts'
+import { readEvents } from '../support/event-stream.ts'
+import { admin, useTestService } from '../support/service.ts'
 
 /**
- * What each caller may do. `?` is unknown: a session that is not the caller's looks as one that does not exist. A client
- * that authenticates may revoke by OAuth what was issued to it, here nothing (RFC 7009 §2.1): 400, invalid_grant.
- * Elasticsearch has no anonymous callers, and its API needs its privilege `manage_token` for everything. Its
- * client_credentials are for clients: 400.
+ * Who may do what, by every way in. Each request is sent by every kind of caller, about a session of alice that exists
+ * and about one that does not.
  */
-const table = `
-                   | revoke | introspect | refresh | end alice | end nobody | es token | es realm | es grant | es caller | session | no session | sessions of | watch | feed
- anonymous         |   +    |    401     |    +    |    401    |    401     |   401    |   401    |   401    |    401    |   401   |    401     |     401     |  401  | 401
- client none       |  400   |    403     |   400   |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |  403  | 403
- client create     |  400   |    403     |   400   |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |  403  | 403
- client introspect |  400   |     +      |   400   |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |  403  | 403
- client manage     |   +    |    403     |   400   |     +     |     +      |    +     |    +     |   403    |     +     |    +    |     ?      |      +      |  403  |  +
- client clients    |  400   |    403     |   400   |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |  403  | 403
- client all        |   +    |     +      |    +    |     +     |     +      |    +     |    +     |    +     |     +     |    +    |     ?      |      +      |  403  |  +
- owner alice       |   +    |    403     |    +    |     +     |    403     |   403    |   403    |   403    |     +     |    +    |     ?      |      +      |   +   | 403
- alice, manage     |   +    |    403     |    +    |     +     |     +      |    +     |    +     |   400    |     +     |    +    |     ?      |      +      |   +   |  +
- alice, clients    |   +    |    403     |    +    |     +     |    403     |   403    |   403    |   403    |     +     |    +    |     ?      |      +      |   +   | 403
- owner bob         |   +    |    403     |    +    |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |   +   | 403
- alice elsewhere   |   +    |    403     |    +    |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |   +   | 403
- elsewhere, create |   +    |    403     |    +    |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |   +   | 403
- bob, introspect   |   +    |     +      |    +    |    403    |    403     |   403    |   403    |   403    |     +     |    ?    |     ?      |     403     |   +   | 403
-`
-const { requestNames, lines } = readTable(table)
+const service = useTestService({ keepsRows: true })
+const callers = createCallers(service)
+const callerNames = Object.keys(callers).filter(isCaller)
+let observability: Awaited<ReturnType<typeof startObservability>>
+beforeAll(async () => {
+  await addClients(service)
+  observability = await startObservability({ port: await findPort(), host: '127.0.0.1' }, { emit: service.emit })
+})
+afterAll(() => observability.stop())
 
-describe('what each caller may do by OAuth, for Elasticsearch’s clients, as a gateway and in subscriptions', () => {
-  test('the table names every caller and every request', () => {
-    expect(requestNames).toEqual(Object.keys(requests))
-    expect(lines.map(([caller]) => caller)).toEqual(Object.keys(callers))
-  })
+function isCaller(name: string): name is CallerName {
+  return name in callers
+}
 
-  test.each(lines)('%s', async (caller, ...cells) => {
-    for (const [column, name] of requestNames.entries()) {
-      const authorization = await callers[caller ?? '']?.()
-      const pair = await service.tokens.issue({ owner: alice }, admin)
-      const before = await countRows(service)
+test('the table names every request', () => {
+  const names = (table: Readonly<Record<string, object>>) =>
+    Object.entries(table).map(([way, requests]) => [way, Object.keys(requests)])
 
-      const verdict = await requests[name]?.(pair, authorization)
+  expect(names(rights)).toEqual(names(authorityRequests))
+})
 
-      expect(verdict === 'unknown' ? '?' : verdict, name).toBe(cells[column])
-      if (verdict !== '+') expect(await countRows(service), name).toEqual(before)
-    }
+/** What a caller is answered: a status, `served`, or `nothing` where the answer is that of a thing that does not exist. */
+type Verdict = 'served' | 'nothing' | number
+
+function expectedVerdict(of: Rights, caller: CallerName): Verdict {
+  if (of.may.includes(caller)) return 'served'
+  if (of.seesNothing?.includes(caller)) return 'nothing'
+  if (of.badRequest?.includes(caller)) return 400
+  if (of.notFound?.includes(caller)) return 404
+  return caller === 'anonymous' || withoutCredentials.includes(caller) ? 401 : 403
+}
+
+describe.each(Object.entries(rights))('%s', (way, requests) => {
+  test.each(Object.entries(requests))('%s: who may not, changes nothing and learns nothing', async (name, of) => {
+    const request = authorityRequests[way]?.[name]
+    if (request === undefined) throw new Error(`There is no request ${name}`)
+    const served = callerNames.filter((caller) => expectedVerdict(of, caller) === 'served')
+    const refused = callerNames.filter((caller) => !served.includes(caller))
+
+    await expectRefused(request, refused, of)
+    for (const caller of served) await expectServed(request, caller)
   })
 })
+
+/** Of all callers together, because the rows are compared only once: the callers' own tokens are issued before. */
+async function expectRefused(request: AuthorityRequest, refused: readonly CallerName[], of: Rights): Promise<void> {
+  const target = await createTarget()
+  const asked = []
+  for (const caller of refused) asked.push({ caller, authorization: await callers[caller]() })
+  const before = await digestRows(service)
+
+  for (const { caller, authorization } of asked) {
+    const aboutExisting = await send(request, target, authorization)
+    const aboutMissing = await send(request, missingTarget(), authorization)
+
+    expect(aboutExisting.verdict, `${caller}: ${aboutExisting.text}`).toBe(expectedVerdict(of, caller))
+    if (!of.learns?.includes(caller)) expect(aboutExisting, caller).toEqual(aboutMissing)
+  }
+  expect(await digestRows(service)).toEqual(before)
+}
+
+async function expectServed(request: AuthorityRequest, caller: CallerName): Promise<void> {
+  const target = await createTarget(request.isIssuedToCaller ? caller : undefined)
+  const authorization = await callers[caller]()
+  const before = await digestRows(service)
+
+  const { verdict, text } = await send(request, target, authorization)
+
+  expect(verdict, `${caller}: ${text}`).toBe('served')
+  const after = await digestRows(service)
+  if (request.effect === 'ends' || request.effect === 'changes') expect(after, caller).not.toEqual(before)
+  else expect(after, caller).toEqual(before)
+  if (request.effect === 'ends') expect(await isOneEnded(target), caller).toBe(true)
+}
+
+async function isOneEnded({ accessToken, refreshToken }: Target): Promise<boolean> {
+  const halves = await Promise.all([accessToken, refreshToken].map((token) => service.tokens.introspect(token, admin)))
+  return halves.some(({ active }) => !active)
+}
+
+let targets = 0
+
+/** A new session of alice and a revocation of another one, and clients to change. The caller may be who created it. */
+async function createTarget(createdBy?: CallerName): Promise<Target> {
+  const number = targets++
+  const [clientId, disabledClientId, strongClientId] = [`c-${number}`, `d-${number}`, `s-${number}`]
+  await putClient(service, clientId)
+  await putClient(service, disabledClientId)
+  await service.tokens.disableClient({ id: disabledClientId }, admin)
+  await service.tokens.invalidate({ kind: 'client', clientId: disabledClientId }, admin)
+  await putClient(service, strongClientId, 'create_token')
+  const issuer = (createdBy && Object.entries(clientCallers).find(([name]) => name === createdBy)?.[1]) ?? clientId
+  const ended = await service.tokens.issue({ owner: alice }, { ...admin, clientId })
+  const { revision } = await service.tokens.invalidate({ kind: 'session', id: ended.session.id }, admin)
+  const pair = await service.tokens.issue({ owner: alice }, { ...admin, clientId: issuer })
+  return {
+    ...targetOf(pair),
+    endedSessionId: String(ended.session.id),
+    revocationId: String(revision),
+    realm: alice.realm,
+    username: alice.username,
+    clientId,
+    disabledClientId,
+    strongClientId,
+    newClientId: `n-${number}`,
+  }
+}
+
+interface Answer {
+  readonly verdict: Verdict
+  readonly text: string
+  readonly headers: readonly (readonly [string, string])[]
+}
+
+async function send(request: AuthorityRequest, target: Target, authorization: string | undefined): Promise<Answer> {
+  const sent = request.build(target)
+  if (authorization !== undefined) sent.headers.set('authorization', authorization)
+  const response = request.isForMetricsPort
+    ? await fetch(observability.metricsUrl ?? '', { headers: sent.headers })
+    : await service.handler(sent)
+  // It names the request, whatever the answer is.
+  const headers = [...response.headers].filter(([name]) => name !== 'x-request-id')
+  if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    await readEvents(response).close()
+    return { verdict: 'served', text: '', headers }
+  }
+  const text = await response.text()
+  return { verdict: response.ok ? verdictOf(text, request) : response.status, text, headers }
+}
+
+/** A list of the caller's own things may be empty. */
+function verdictOf(text: string, { effect }: AuthorityRequest): Verdict {
+  const isNothing = emptyAnswers.some((empty) => empty.test(text))
+  return isNothing && !(effect === 'lists' && text.includes('nodes')) ? 'nothing' : 'served'
+}
+
+/** The answers of GraphQL about what does not exist: null, an empty page, and the counts of an invalidation. */
+const emptyAnswers = [
+  /^\{"data":\{"\w+":(?:null|\[null\]|\{"nodes":\[\]\})\}\}$/,
+  /^\{"data":\{"invalidateToken":\{"invalidatedTokens":0,"previouslyInvalidatedTokens":0,"revocation":null\}\}\}$/,
+]

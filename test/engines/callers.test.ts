@@ -4,19 +4,8 @@ import { createClientStore } from '../../src/storage/client-store.ts'
 import { answerLookups } from '../../src/tokens/answer-lookups.ts'
 import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
-import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { mintSecrets } from '../../src/tokens/token.ts'
-import {
-  addClients,
-  alice,
-  aliceElsewhere,
-  asClient,
-  bob,
-  countRows,
-  createCallers,
-  readTable,
-  secretOf,
-} from '../support/callers.ts'
+import { addClients, alice, aliceElsewhere, asClient, bob, digestRows, secretOf } from '../support/callers.ts'
 import { admin, adminSecret, asAdmin, ask, type GraphqlAnswer, useTestService } from '../support/service.ts'
 
 const service = useTestService({ keepsRows: true })
@@ -29,78 +18,11 @@ const asOwner = async (owner: Owner, ...scopes: readonly string[]) =>
 const introspect = 'query ($token: String!) { introspectToken(token: $token) { active username scopes } }'
 const invalidate = 'mutation ($input: InvalidateTokenInput!) { invalidateToken(input: $input) { invalidatedTokens } }'
 const create = 'mutation ($input: CreateTokenPairInput!) { createTokenPair(input: $input) { scopes } }'
-const refresh = 'mutation ($input: RefreshTokenPairInput!) { refreshTokenPair(input: $input) { __typename } }'
-
-const createClient = 'mutation ($input: CreateTokenClientInput!) { createTokenClient(input: $input) { __typename } }'
-let createdClients = 0
 
 const wholeRealm = { input: { owner: { realmName: 'staff' } } }
 
-const callers = createCallers(service)
-
-/** The requests. Each is about a new pair of alice in the realm staff. */
-const requests: Readonly<Record<string, (pair: IssuedPair) => readonly [query: string, variables: object]>> = {
-  create: () => [create, { input: { realmName: 'staff', username: 'alice', scopes: ['read'] } }],
-  refresh: (pair) => [refresh, { input: { refreshToken: pair.refresh?.token } }],
-  token: (pair) => [invalidate, { input: { token: pair.accessToken } }],
-  'refresh token': (pair) => [invalidate, { input: { refreshToken: pair.refresh?.token } }],
-  'realm user': () => [invalidate, { input: { owner: { realmUser: { realmName: 'staff', username: 'alice' } } } }],
-  realm: () => [invalidate, wholeRealm],
-  username: () => [invalidate, { input: { owner: { username: 'alice' } } }],
-  'no such user': () => [invalidate, { input: { owner: { realmUser: { realmName: 'staff', username: 'nobody' } } } }],
-  introspect: (pair) => [introspect, { token: pair.accessToken }],
-  current: () => ['{ currentToken { username } }', {}],
-  clients: () => ['{ tokenClients { nodes { id } } tokenClient(id: "none") { id } }', {}],
-  'new client': () => [createClient, { input: { id: `client-${createdClients++}`, scopes: [] } }],
-}
-
-/** What each caller may do: + is done, 401 is UNAUTHENTICATED, 403 is FORBIDDEN. */
-const table = `
-                   | create | refresh | token | refresh token | realm user | realm | username | no such user | introspect | current | clients | new client
- anonymous         |   401  |    +    |   +   |       +       |    401     |  401  |   401    |     401      |    401     |    +    |   401   |    401
- client none       |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
- client create     |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
- client introspect |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +    |   403   |    403
- client manage     |   403  |    +    |   +   |       +       |     +      |   +   |    +     |      +       |    403     |    +    |   403   |    403
- client clients    |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |    +    |     +
- client all        |    +   |    +    |   +   |       +       |     +      |   +   |    +     |      +       |     +      |    +    |    +    |     +
- owner alice       |   403  |    +    |   +   |       +       |     +      |  403  |   403    |     403      |    403     |    +    |   403   |    403
- alice, manage     |   403  |    +    |   +   |       +       |     +      |   +   |    +     |      +       |    403     |    +    |   403   |    403
- alice, clients    |   403  |    +    |   +   |       +       |     +      |  403  |   403    |     403      |    403     |    +    |    +    |     +
- owner bob         |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
- alice elsewhere   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
- elsewhere, create |    +   |    +    |   +   |       +       |    403     |  403  |   403    |     403      |    403     |    +    |   403   |    403
- bob, introspect   |   403  |    +    |   +   |       +       |    403     |  403  |   403    |     403      |     +      |    +    |   403   |    403
-`
-const { requestNames, lines } = readTable(table)
-
-const verdicts: Readonly<Record<string, readonly [status: number, code: string]>> = {
-  '401': [401, 'UNAUTHENTICATED'],
-  '403': [403, 'FORBIDDEN'],
-}
-
-describe('what each caller may do', () => {
-  test('the table names every caller and every request', () => {
-    expect(requestNames).toEqual(Object.keys(requests))
-    expect(lines.map(([caller]) => caller)).toEqual(Object.keys(callers))
-  })
-
-  test.each(lines)('%s', async (caller, ...cells) => {
-    for (const [column, name] of requestNames.entries()) {
-      const authorization = await callers[caller ?? '']?.()
-      const [query, variables] = requests[name]?.(await issue()) ?? ['', {}]
-      const before = await countRows(service)
-
-      const answer = await ask(service.handler, query, { variables, ...(authorization && { authorization }) })
-
-      const [status, code] = verdicts[cells[column] ?? ''] ?? [200, undefined]
-      expect([answer.status, answer.errors?.[0]?.extensions.code], `${name}: ${answer.text}`).toEqual([status, code])
-      if (code === undefined) continue
-      expect(answer.data).toBeNull()
-      expect(await countRows(service), name).toEqual(before)
-    }
-  })
-
+/** Who may do what, is in `authority.test.ts`. */
+describe('callers', () => {
   test('an owner who ends their own tokens ends no others', async () => {
     const carol = { realm: 'staff', username: 'carol' }
     const own = await issue(carol)
@@ -122,17 +44,6 @@ describe('what each caller may do', () => {
     expect(await current(asAdmin)).toEqual({ currentToken: null })
     expect(await current()).toEqual({ currentToken: null })
   })
-
-  test('a refusal does not say whether the owner exists', async () => {
-    await issue(alice)
-    const authorization = asClient('none')
-    const refused = async (username: string) => {
-      const variables = { input: { owner: { realmUser: { realmName: 'staff', username } } } }
-      return (await ask(service.handler, invalidate, { variables, authorization })).text
-    }
-
-    expect(await refused('alice')).toBe(await refused('nobody'))
-  })
 })
 
 async function isActive(token: string): Promise<boolean> {
@@ -153,10 +64,10 @@ describe('no caller grants scopes that it does not have', () => {
     [['create_token', 'manage_token']],
     [['manage_token', 'manage_token']],
   ])('a client with create_token cannot grant %j', async (scopes) => {
-    const before = await countRows(service)
+    const before = await digestRows(service)
 
     expect(await grant(asClient('creator'), ...scopes)).toBe('FORBIDDEN')
-    expect(await countRows(service)).toEqual(before)
+    expect(await digestRows(service)).toEqual(before)
   })
 
   test('an owner with create_token cannot grant manage_token', async () => {
@@ -303,7 +214,7 @@ describe('bad credentials are refused, even where none are needed', () => {
   test.each(badCredentials)('%s', async (_name, header) => {
     const authorization = await header()
     const victim = await issue(aliceElsewhere)
-    const before = await countRows(service)
+    const before = await digestRows(service)
 
     for (const accept of ['application/graphql-response+json', 'application/json']) {
       const variables = { input: { token: victim.accessToken } }
@@ -312,7 +223,7 @@ describe('bad credentials are refused, even where none are needed', () => {
     }
 
     expect(await isActive(victim.accessToken)).toBe(true)
-    expect(await countRows(service)).toEqual(before)
+    expect(await digestRows(service)).toEqual(before)
     expect(service.reports).toEqual([])
   })
 

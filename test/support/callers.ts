@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { createClientStore } from '../../src/storage/client-store.ts'
-import { clients, revocations, spentRefreshTokens, tokenPairs } from '../../src/storage/schema.ts'
-import { digestClientSecret } from '../../src/tokens/clients.ts'
+import { adminScopes, digestClientSecret } from '../../src/tokens/clients.ts'
 import type { Owner } from '../../src/tokens/owner.ts'
 import { admin, asAdmin, type TestService } from './service.ts'
 
@@ -14,19 +13,35 @@ export const secretOf = (id: string) => `the-secret-of-${id}-of-32-characters`
 /** The `Authorization` of a client that `addClients` has added. */
 export const asClient = (id: string, secret = secretOf(id)) => `Basic ${btoa(`${id}:${secret}`)}`
 
-/** Adds one client for each scope of the service, and one without any. */
-export async function addClients({ database }: TestService): Promise<void> {
-  const put = (id: string, ...scopes: readonly string[]) =>
-    createClientStore(database).putClient({ id, secretDigest: digestClientSecret(secretOf(id)), scopes })
-  await put('none')
-  await put('creator', 'create_token')
-  await put('gateway', 'introspect_token')
-  await put('operator', 'manage_token')
-  await put('manager', 'manage_clients')
+/** Adds one client for each scope of the service, one without any, and one with all that is disabled. */
+export async function addClients(service: TestService): Promise<void> {
+  await putClient(service, 'none')
+  await putClient(service, 'creator', 'create_token')
+  await putClient(service, 'gateway', 'introspect_token')
+  await putClient(service, 'operator', 'manage_token')
+  await putClient(service, 'manager', 'manage_clients')
+  await putClient(service, 'disabled', ...adminScopes)
+  await service.tokens.disableClient({ id: 'disabled' }, admin)
 }
 
-/** The `Authorization` of every kind of caller, by the name that tables give it. */
-export function createCallers(service: TestService): Readonly<Record<string, () => Promise<string | undefined>>> {
+export async function putClient({ database }: TestService, id: string, ...scopes: readonly string[]): Promise<void> {
+  await createClientStore(database).putClient({ id, secretDigest: digestClientSecret(secretOf(id)), scopes })
+}
+
+/** The clients among the callers, by their ids. */
+export const clientCallers = {
+  'client none': 'none',
+  'client create': 'creator',
+  'client introspect': 'gateway',
+  'client manage': 'operator',
+  'client clients': 'manager',
+  'client all': 'admin',
+} as const
+
+type Authorize = () => Promise<string | undefined>
+
+/** The `Authorization` of every kind of caller. Each is made anew, because a request may end the token of its caller. */
+export function createCallers(service: TestService) {
   const asOwner = async (owner: Owner, ...scopes: readonly string[]) =>
     `Bearer ${(await service.tokens.issue({ owner, scopes }, admin)).accessToken}`
   return {
@@ -37,35 +52,47 @@ export function createCallers(service: TestService): Readonly<Record<string, () 
     'client manage': async () => asClient('operator'),
     'client clients': async () => asClient('manager'),
     'client all': async () => asAdmin,
-    'owner alice': () => asOwner(alice),
-    'alice, manage': () => asOwner(alice, 'manage_token'),
+    alice: () => asOwner(alice),
     'alice, clients': () => asOwner(alice, 'manage_clients'),
-    'owner bob': () => asOwner(bob),
-    'alice elsewhere': () => asOwner(aliceElsewhere),
-    'elsewhere, create': () => asOwner(aliceElsewhere, 'create_token'),
+    bob: () => asOwner(bob),
     'bob, introspect': () => asOwner(bob, 'introspect_token'),
-  }
+    'bob, manage': () => asOwner(bob, 'manage_token'),
+    'alice elsewhere': () => asOwner(aliceElsewhere),
+    'alice elsewhere, create': () => asOwner(aliceElsewhere, 'create_token'),
+    'bob, of a disabled client': () => asOwnerOfDisabledClient(service),
+    'disabled client': async () => asClient('disabled'),
+    'wrong secret': async () => asClient('admin', 'wrong'),
+    'unknown client': async () => asClient('stranger'),
+    'ended token': async () => {
+      const { accessToken } = await service.tokens.issue({ owner: alice, scopes: adminScopes }, admin)
+      await service.tokens.invalidate({ kind: 'access-token', token: accessToken }, admin)
+      return `Bearer ${accessToken}`
+    },
+  } satisfies Readonly<Record<string, Authorize>>
 }
 
-/** A table of verdicts: a line for each caller, a column for each request. */
-export function readTable(table: string): {
-  readonly requestNames: readonly string[]
-  readonly lines: readonly string[][]
-} {
-  const [heads = [], ...lines] = table
-    .trim()
-    .split('\n')
-    .map((line) => line.split('|').map((cell) => cell.trim()))
-  return { requestNames: heads.filter((name) => name !== ''), lines }
+export type CallerName = keyof ReturnType<typeof createCallers>
+
+let disabledClients = 0
+
+/** His token lives on, and gives none of the rights that its client had. */
+async function asOwnerOfDisabledClient(service: TestService): Promise<string> {
+  const client = { ...admin, clientId: `disabled-${disabledClients++}` }
+  await putClient(service, client.clientId, ...adminScopes)
+  const { accessToken } = await service.tokens.issue({ owner: bob, scopes: adminScopes }, client)
+  await service.tokens.disableClient({ id: client.clientId }, admin)
+  return `Bearer ${accessToken}`
 }
 
-/** How many rows there are: what is refused changes nothing. */
-export async function countRows({ database: { db } }: TestService): Promise<unknown> {
-  const count = {
-    pairs: db.$count(tokenPairs),
-    spent: db.$count(spentRefreshTokens),
-    revocations: db.$count(revocations),
-    clients: db.$count(clients),
+/** A digest of all rows that a request could change: what is refused changes nothing. */
+export async function digestRows({ database: { db } }: TestService): Promise<unknown> {
+  const digest = (table: string) =>
+    sql.raw(`(select md5(string_agg(md5(t::text), '' order by md5(t::text))) from ${table} t)`)
+  const digests = {
+    pairs: digest('token_pairs'),
+    spent: digest('spent_refresh_tokens'),
+    revocations: digest('revocations'),
+    clients: digest('clients'),
   }
-  return db.select(count).from(sql`(select 1) as one`)
+  return db.select(digests).from(sql`(select 1) as one`)
 }

@@ -42,12 +42,9 @@ export async function fuzz(service: FuzzService, options: FuzzOptions): Promise<
     if (report.findings.length >= mostFindings) return report
   }
   for (let done = 0, round = 0; done < random && report.findings.length < mostFindings; round++) {
-    const { numRuns, counterexample } = await checkRandom(judge, { seed: seed + round, numRuns: random - done })
+    const { numRuns, found } = await checkRandom(judge, { seed: seed + round, numRuns: random - done })
     done += numRuns
-    const [input] = counterexample ?? []
-    if (input === undefined) continue
-    const { faults, request } = await judge(input)
-    report.findings.push({ class: input.class, caller: input.caller, faults, request })
+    if (found !== undefined) report.findings.push(found)
   }
   if (!(await service.innocentsLive()))
     report.findings.push({
@@ -61,9 +58,16 @@ export async function fuzz(service: FuzzService, options: FuzzOptions): Promise<
 
 const nothing: FuzzRequest = { method: '', path: '', headers: {} }
 
-function checkRandom(judge: Judge, parameters: { readonly seed: number; readonly numRuns: number }) {
-  const property = fc.asyncProperty(randomInput, async (input) => (await judge(input)).faults.length === 0)
-  return fc.check(property, parameters)
+/** Until one input fails, and then with smaller ones. Answers the last that failed. */
+async function checkRandom(judge: Judge, parameters: { readonly seed: number; readonly numRuns: number }) {
+  let found: Finding | undefined
+  const property = fc.asyncProperty(randomInput, async (input) => {
+    const { faults, request } = await judge(input)
+    if (faults.length > 0) found = { class: input.class, caller: input.caller, faults, request }
+    return faults.length === 0
+  })
+  const { numRuns } = await fc.check(property, parameters)
+  return { numRuns, found }
 }
 
 function counting(judge: Judge, { classes }: FuzzReport): Judge {
