@@ -22,6 +22,8 @@ export interface RunningPostgres {
   stop(): Promise<void>
   /** Sends SIGKILL to the postmaster and all its children, as in a crash; resolves when all have ended. Repeatable. */
   kill(): Promise<void>
+  /** Stops all its processes as they are (SIGSTOP), and answers the function that lets them go on. */
+  pause(): Promise<() => void>
   /** Starts on the same folder and port, after a clean shutdown if it still runs; resolves when queries work. */
   restart(): Promise<void>
   /** Creates a database and answers its url. It is a copy of `template`, to which no client may be connected. */
@@ -35,6 +37,8 @@ type PostgresSettings = Readonly<Record<string, string>>
 
 interface StartOptions {
   readonly settings?: PostgresSettings
+  /** Below which folder its own is made: the system's temp folder by default. */
+  readonly below?: string
   /** Fills the data folder, which does not exist yet. By default it becomes a new, empty cluster. */
   readonly fill?: (dataDir: string) => Promise<void>
 }
@@ -57,7 +61,7 @@ interface Launched {
 }
 
 /**
- * Starts a temporary PostgreSQL in a new folder below the system's temp folder; resolves when queries work.
+ * Starts a temporary PostgreSQL in a new folder; resolves when queries work.
  *
  * Works as root too: the server then runs as `postgres` or `nobody`. `fsync` is off unless `settings` sets it: it
  * guards against power cuts only, and committed data survives `kill` without it. However this program ends, even by
@@ -68,7 +72,7 @@ interface Launched {
 export async function startPostgres(options: StartOptions = {}): Promise<RunningPostgres> {
   const binaries = findPostgres()
   const account = serverAccount()
-  const folder = await mkdtemp(join(tmpdir(), 'invalidate-token-postgres-'))
+  const folder = await mkdtemp(join(options.below ?? tmpdir(), 'invalidate-token-postgres-'))
   const cleaner = openCleaner(folder)
   try {
     if (account !== undefined) await chown(folder, account.uid, account.gid)
@@ -143,6 +147,16 @@ class TemporaryPostgres implements RunningPostgres {
     const children = await listChildren(pid)
     for (const each of [...children, pid]) process.kill(each, 'SIGKILL')
     if (!(await until(() => hasEnded() && !children.some(isAlive)))) throw await this.#failure('SIGKILL had no effect')
+  }
+
+  async pause(): Promise<() => void> {
+    const { pid } = this.#postmaster
+    process.kill(pid, 'SIGSTOP')
+    const all = [pid, ...(await listChildren(pid))]
+    for (const each of all) process.kill(each, 'SIGSTOP')
+    return () => {
+      for (const each of all) process.kill(each, 'SIGCONT')
+    }
   }
 
   stop(): Promise<void> {

@@ -6,9 +6,9 @@ import type { Campaign } from './campaign.ts'
 /** A refresh whose answer was lost is repeated after the recovery, however long that took. */
 export const patient = { REFRESH_GRACE_SECONDS: '300' }
 
-/** kill -9 of the service, and of PostgreSQL with all its processes, by turns. */
+/** kill -9 of the service and of PostgreSQL with all its processes, and a restart of PostgreSQL, by turns. */
 export const crash: Campaign = {
-  description: 'kill -9 of the service and of PostgreSQL under load, by turns',
+  description: 'kill -9 of the service, kill -9 of PostgreSQL, and its restart under load, by turns',
   control: 'commits are acknowledged before they are on the disk',
   open: async ({ isControl }) => {
     const settings = { fsync: 'on', ...(isControl && { wal_writer_delay: '10s', wal_writer_flush_after: '0' }) }
@@ -22,9 +22,11 @@ export const crash: Campaign = {
     return {
       subject: () => subject,
       disturb: async () => {
-        isServiceGone = !isControl && turn++ % 2 === 0
+        const what = isControl ? 1 : turn++ % 3
+        isServiceGone = what === 0
         if (isServiceGone) await subject.service.end('SIGKILL')
-        else await postgres.kill()
+        else if (what === 1) await postgres.kill()
+        else await postgres.restart()
       },
       recover: async () => {
         if (isServiceGone) subject = await startSubject(url, patient)

@@ -30,6 +30,8 @@ export interface Tally {
   endedByRetry: number
   /** Of runs in which no operation may have an unknown outcome. */
   unexpectedUnknown: number
+  /** Of each run: from the start of the recovery until the service answers again. */
+  readonly recoveryMs: number[]
   readonly evidence: string[]
 }
 
@@ -44,6 +46,7 @@ export function createTally(): Tally {
     vanished: 0,
     endedByRetry: 0,
     unexpectedUnknown: 0,
+    recoveryMs: [],
     evidence: [],
   }
 }

@@ -27,6 +27,9 @@ function summary(found: Tally): string {
   const counts = violations.map((name) => `${name} ${found[name]}`).join(', ')
   // With no failure in n operations, the rate of failures is below 3/n with 95 % confidence.
   const bound = ((3 / found.acknowledged) * 100).toFixed(3)
+  const recovery = found.recoveryMs.toSorted((one, other) => one - other)
+  const ms = (share: number) => recovery[Math.floor((recovery.length - 1) * share)]?.toFixed(0) ?? '-'
   return `${found.runs} runs in ${seconds} s: ${found.acknowledged} acknowledged, ${found.unknown} unknown, ${found.refused} refused
-${counts}; with none of a kind, its rate is below ${bound} % (95 %)`
+${counts}; with none of a kind, its rate is below ${bound} % (95 %)
+recovered in ${ms(0.5)} ms (median), ${ms(1)} ms (longest)`
 }

@@ -21,7 +21,11 @@ export interface TcpProxy {
   close(): void
 }
 
-export async function startProxy(target: string): Promise<TcpProxy> {
+/** `change` sees what clients send, before the target does. */
+export async function startProxy(
+  target: string,
+  change: (bytes: Buffer) => Buffer = (bytes) => bytes,
+): Promise<TcpProxy> {
   let { hostname, port } = new URL(target)
   const pairs = new Set<{ readonly sockets: readonly Socket[]; isDead: boolean }>()
   let isCut = false
@@ -31,11 +35,11 @@ export async function startProxy(target: string): Promise<TcpProxy> {
     const pair = { sockets: [client, upstream], isDead: isCut }
     pairs.add(pair)
     const carry = (from: Socket, to: Socket) => {
-      from.on('data', (bytes) => {
+      from.on('data', (bytes: Buffer) => {
         if (from === upstream && dropsAnswer) {
           dropsAnswer = false
           upstream.destroy()
-        } else if (!pair.isDead) to.write(bytes)
+        } else if (!pair.isDead) to.write(from === client ? change(bytes) : bytes)
       })
       from.on('error', () => undefined)
       from.on('close', () => {
