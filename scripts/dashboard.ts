@@ -56,10 +56,14 @@ const rows: Readonly<Record<string, readonly Panel[]>> = {
       },
     },
     {
-      title: 'Open requests and streams',
-      description: 'Subscriptions stay open, so they make up most of it.',
+      title: 'Open connections, requests and streams',
+      description: 'A stream is an open request too.',
       unit: 'short',
-      queries: { '{{instance}}': `invalidate_token_open_requests{${chosen}}` },
+      queries: {
+        '{{instance}} connections': `invalidate_token_connections{${chosen}}`,
+        '{{instance}} requests': `invalidate_token_open_requests{${chosen}}`,
+        '{{instance}} {{verb}}': `invalidate_token_streams{${chosen}}`,
+      },
     },
   ],
   Verbs: [

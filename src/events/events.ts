@@ -132,6 +132,10 @@ export const events = {
   },
 } as const satisfies Readonly<Record<string, { readonly level: EventLevel; readonly meaning: string }>>
 
+/** The limits that `rate_limited` names. */
+export const limitNames = ['client_failures', 'failures', 'anonymous', 'owner', 'client'] as const
+export type LimitName = (typeof limitNames)[number]
+
 export type EventLevel = 'info' | 'warn' | 'error'
 export type EventName = keyof typeof events
 

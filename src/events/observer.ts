@@ -1,18 +1,26 @@
 /** The statements that are measured. Names are stable: they are labels of metrics. */
-export type StatementName =
-  | 'issue'
-  | 'find'
-  | 'refresh'
-  | 'invalidate_half'
-  | 'invalidate_scope'
-  | 'count'
-  | 'find_session'
-  | 'list_sessions'
-  | 'find_client'
-  | 'change_client'
-  | 'find_revocation'
-  | 'list_revocations'
-  | 'read_feed'
+export const statementNames = [
+  'issue',
+  'find',
+  'refresh',
+  'invalidate_half',
+  'invalidate_scope',
+  'count',
+  'find_session',
+  'list_sessions',
+  'find_client',
+  'change_client',
+  'find_revocation',
+  'list_revocations',
+  'read_feed',
+] as const
+
+export type StatementName = (typeof statementNames)[number]
+
+/** The verbs that are answered with a stream. */
+export const streamNames = ['watch_token', 'follow_revocations'] as const
+
+export type StreamName = (typeof streamNames)[number]
 
 /** A place in a trace that something later refers to. Opaque. */
 export type TracePoint = unknown
@@ -32,6 +40,8 @@ export interface Observer {
   retention(deleted: RetentionCounts): void
   /** The feed has read a revocation that was appended so long ago. */
   feedRead(lagMs: number): void
+  /** A stream has begun. Answers the function to call at its end. */
+  streamBegun(name: StreamName): () => void
 }
 
 interface RetentionCounts {
@@ -47,4 +57,5 @@ export const observeNothing: Observer = {
   verb: (_name, run) => run(),
   retention: () => undefined,
   feedRead: () => undefined,
+  streamBegun: () => () => undefined,
 }

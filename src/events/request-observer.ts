@@ -2,6 +2,8 @@
 export interface RequestObserver {
   /** A request has arrived. Its headers are read for the trace that it belongs to. */
   begin(request: ArrivedRequest): WatchedRequest
+  /** `count` answers how many connections are open. */
+  watchConnections(count: () => number): void
 }
 
 export interface ArrivedRequest {

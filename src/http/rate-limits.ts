@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import type { EmitEvent } from '../events/events.ts'
+import type { EmitEvent, LimitName } from '../events/events.ts'
 import type { Credentials } from '../tokens/authenticate.ts'
 import { type Caller, callerLabel } from '../tokens/caller.ts'
 import { RateLimitedError } from '../tokens/errors.ts'
@@ -63,7 +63,7 @@ export function createRateLimits(settings: RateLimitSettings, emit: EmitEvent): 
     anonymous: createLimiter(settings.anonymous),
     owner: createLimiter(settings.owner),
     client: createLimiter(settings.client),
-  }
+  } satisfies Readonly<Record<LimitName, Limiter>>
   let failedAt = Number.NEGATIVE_INFINITY
   return {
     assertMayTry: (credentials, context) => (hasFailedLately() ? refuseExhausted(credentials, context) : free),
@@ -108,12 +108,12 @@ export function createRateLimits(settings: RateLimitSettings, emit: EmitEvent): 
     if (waitMs > 0) refuse('client_failures', waitMs, context)
   }
 
-  async function spend(limit: keyof typeof limiters, key: string, { points, context }: Spending): Promise<void> {
+  async function spend(limit: LimitName, key: string, { points, context }: Spending): Promise<void> {
     const waitMs = await limiters[limit].spend(key, points)
     if (waitMs > 0) refuse(limit, waitMs, context)
   }
 
-  function refuse(limit: keyof typeof limiters, waitMs: number, context: RequestContext): never {
+  function refuse(limit: LimitName, waitMs: number, context: RequestContext): never {
     emit({ name: 'rate_limited', facts: { limit, ...factsOf(context) } })
     throw new RateLimitedError(Math.max(1, Math.ceil(waitMs / 1000)))
   }

@@ -18,6 +18,7 @@ export const metrics = {
     help: 'From the arrival of the headers to the end of the answer. Streams are left out.',
   },
   open_requests: { kind: 'gauge', labels: [], help: 'Requests that are not answered yet, and open streams.' },
+  connections: { kind: 'gauge', labels: [], help: 'Open connections of clients.' },
   verbs_total: {
     kind: 'counter',
     labels: ['verb', 'outcome'],
@@ -47,6 +48,11 @@ export const metrics = {
     labels: [],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
     help: 'From the commit of a revocation to its reading by the feed of this process. Only while there are followers.',
+  },
+  streams: {
+    kind: 'gauge',
+    labels: ['verb'],
+    help: 'Open streams: `watch_token` waits for the end of one token, `follow_revocations` follows the whole log.',
   },
   retention_rounds_total: { kind: 'counter', labels: [], help: 'Rounds of retention that succeeded.' },
   retention_deleted_total: {

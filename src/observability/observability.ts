@@ -1,5 +1,5 @@
 import { ProxyTracerProvider, trace } from '@opentelemetry/api'
-import { type EmitEvent, events } from '../events/events.ts'
+import { type EmitEvent, events, limitNames } from '../events/events.ts'
 import { type Observer, observeNothing } from '../events/observer.ts'
 import type { EndedRequest, RequestObserver } from '../events/request-observer.ts'
 import type { Tokens } from '../tokens/tokens.ts'
@@ -74,15 +74,16 @@ export async function startObservability(
   }
 }
 
-/** Each event counts from zero: Prometheus sees no increase in a counter that begins at one. */
 /** Whether the program has registered a tracer. OpenTelemetry's API passes all calls to a proxy, registered or not. */
 function hasTracerProvider(): boolean {
   const provider = trace.getTracerProvider()
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('invalidate-token') !== undefined
 }
 
+/** Each counter begins at zero: Prometheus sees no increase in one that begins at one. */
 function countEvents(metrics: Metrics, report: EmitEvent): EmitEvent {
   for (const name of Object.keys(events)) metrics.count('events_total', [name], 0)
+  for (const limit of limitNames) metrics.count('rate_limited_total', [limit], 0)
   return (event) => {
     metrics.count('events_total', [event.name])
     if (event.name === 'rate_limited') metrics.count('rate_limited_total', [String(event.facts?.['limit'])])

@@ -25,6 +25,7 @@ export function observeRequests({ metrics, tracer, onRequest }: RequestReports):
   let open = 0
   metrics?.beforeWriting(() => metrics.set('open_requests', [], open))
   return {
+    watchConnections: (count) => metrics?.beforeWriting(() => metrics.set('connections', [], count())),
     begin: (request) => {
       open++
       const parent = propagation.extract(context.active(), request.headers)

@@ -1,10 +1,19 @@
 import { context, type Link, SpanKind, SpanStatusCode, type Tracer, trace } from '@opentelemetry/api'
-import { type Observer, observeNothing, type TracePoint } from '../events/observer.ts'
+import {
+  type Observer,
+  observeNothing,
+  type StreamName,
+  statementNames,
+  streamNames,
+  type TracePoint,
+} from '../events/observer.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Records the work of the service in metrics and in traces. Without metrics, only in traces. */
 export function createObserver(metrics: Metrics | undefined, tracer: Tracer): Observer {
+  // Prometheus sees no increase in a counter that begins at one.
+  for (const name of statementNames) metrics?.count('statement_failures_total', [name], 0)
   return {
     ...observeNothing,
     here: () => trace.getActiveSpan(),
@@ -41,7 +50,20 @@ export function createObserver(metrics: Metrics | undefined, tracer: Tracer): Ob
       metrics?.count('retention_deleted_total', ['revocations'], revocations)
       metrics?.set('retention_last_success_timestamp_seconds', [], Date.now() / 1000)
     },
+    streamBegun: countStreams(metrics),
     feedRead: (lagMs) => metrics?.record('feed_lag_seconds', [], Math.max(0, lagMs / 1000)),
+  }
+}
+
+function countStreams(metrics: Metrics | undefined): Observer['streamBegun'] {
+  const open = new Map<StreamName, number>(streamNames.map((name) => [name, 0]))
+  metrics?.beforeWriting(() => {
+    for (const [name, count] of open) metrics.set('streams', [name], count)
+  })
+  const change = (name: StreamName, by: number) => void open.set(name, (open.get(name) ?? 0) + by)
+  return (name) => {
+    change(name, 1)
+    return () => change(name, -1)
   }
 }
 

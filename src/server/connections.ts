@@ -33,6 +33,8 @@ export interface Connections {
   serve(serve: (request: IncomingMessage, response: ServerResponse) => void): RequestListener
   /** Whether each answer closes its connection. Not before the last is accepted: each client would open another. */
   readonly isStopping: boolean
+  /** How many are open. */
+  count(): number
   /**
    * Closes every connection so that its client learns the outcome of each request. Answers how many requests were not
    * answered by their handlers; streams are not counted, because their clients subscribe again.
@@ -65,6 +67,7 @@ export function createConnections(server: Server, openRequests: OpenRequests): C
     get isStopping() {
       return isStopping
     },
+    count: () => sockets.size,
     close,
   }
 

@@ -61,6 +61,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const paths: Paths = { routes, adapter, emit }
   const server = createServer(nodeOptions(deadlines))
   const connections = createConnections(server, openRequests)
+  options.observer?.watchConnections(connections.count)
   const serve = connections.serve((request, response) => {
     const begun = openRequests.begin(request, response)
     if (connections.isStopping) response.setHeader('connection', 'close')

@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { context, propagation, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { findPort } from '../../scripts/lib/postgres.ts'
+import { limitNames } from '../../src/events/events.ts'
+import { statementNames } from '../../src/events/observer.ts'
 import type { EndedRequest } from '../../src/events/request-observer.ts'
 import { createRoutes } from '../../src/http/routes.ts'
 import { startObservability } from '../../src/observability/observability.ts'
@@ -12,6 +15,7 @@ import { createClientStore } from '../../src/storage/client-store.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import { createTokens } from '../../src/tokens/tokens.ts'
+import { subscribe } from '../support/event-stream.ts'
 import { asAdmin, useTestService } from '../support/service.ts'
 
 const service = useTestService()
@@ -114,6 +118,77 @@ test('an event that has not come yet counts zero, so that an alert sees the firs
 
   expect(lines).toContain('invalidate_token_events_total{event="database_restored"} 0')
   expect(lines).toContain('invalidate_token_events_total{event="feed_resumed"} 0')
+})
+
+test('every limit and every statement that can fail counts from zero', async () => {
+  const lines = await scrape()
+
+  for (const limit of limitNames) expect(lines).toContain(`invalidate_token_rate_limited_total{limit="${limit}"} 0`)
+  for (const name of statementNames)
+    expect(lines).toContain(`invalidate_token_statement_failures_total{statement="${name}"} 0`)
+})
+
+test('open streams are counted by their verb, and open connections', async () => {
+  const before = await scrape()
+  const query = 'subscription { revocationFeed { cursor } }'
+  const toServer = (request: Request) => fetch(`${server.origin}/graphql`, request)
+  const stream = await subscribe(toServer, { query, authorization: asAdmin })
+  await stream.next()
+
+  const during = await scrape()
+  await stream.close()
+
+  expect(before).toContain('invalidate_token_streams{verb="follow_revocations"} 0')
+  expect(during).toContain('invalidate_token_streams{verb="follow_revocations"} 1')
+  expect(during).toContain('invalidate_token_streams{verb="watch_token"} 0')
+  expect(during.find((line) => line.startsWith('invalidate_token_connections '))).toMatch(/ [1-9]\d*$/)
+  await expect.poll(scrape).toContain('invalidate_token_streams{verb="follow_revocations"} 0')
+})
+
+describe('docs/operate.md shows', () => {
+  const page = readFileSync('docs/operate.md', 'utf8')
+  const blockWith = (text: string) =>
+    [...page.matchAll(/```text\n([^`]*)\n```/g)].map(([, block = '']) => block).find((block) => block.includes(text)) ??
+    ''
+
+  test('metrics that exist, with labels that they have', async () => {
+    const { data } = await ask(create, { authorization: asAdmin })
+    await ask(
+      `mutation { refreshTokenPair(input: { refreshToken: "${data.createTokenPair.refreshToken}" }) { __typename } }`,
+    )
+    const withoutValue = (line: string) => line.replace(/ [\d.e+-]+$/, '')
+
+    const scraped = (await scrape()).map(withoutValue)
+
+    expect(scraped).toEqual(
+      expect.arrayContaining(blockWith('invalidate_token_requests_total').split('\n').map(withoutValue)),
+    )
+  })
+
+  test('the spans of a request, as an exporter gets them', async () => {
+    await ask(create, { authorization: asAdmin, ...traceparent })
+    await expect.poll(() => spans.getFinishedSpans().map(({ name }) => name)).toContain('POST /graphql')
+
+    const finished = spans
+      .getFinishedSpans()
+      .toSorted((one, other) => one.startTime[0] - other.startTime[0] || one.startTime[1] - other.startTime[1])
+    const tree = (parent: string | undefined, depth: number): readonly string[] =>
+      finished
+        .filter((span) => span.parentSpanContext?.spanId === parent)
+        .flatMap((span) => {
+          const attributes = Object.entries(span.attributes)
+            .toSorted()
+            .map(([name, value]) => `${name}=${value}`)
+          const line = ['  '.repeat(depth) + span.name, ...attributes].join(' ')
+          return [line, ...tree(span.spanContext().spanId, depth + 1)]
+        })
+
+    expect(tree('00f067aa0ba902b7', 0)).toEqual(
+      blockWith('verb authenticate')
+        .replaceAll(/(?<=\S) +/g, ' ')
+        .split('\n'),
+    )
+  })
 })
 
 test('a request continues the trace of its caller, with a span for each verb and statement', async () => {

@@ -12,7 +12,7 @@
  * After `endStreams` each new stream is over as soon as it is prepared.
  */
 import { dropEvents, type EmitEvent } from '../../events/events.ts'
-import type { Observer } from '../../events/observer.ts'
+import { type Observer, observeNothing, type StreamName } from '../../events/observer.ts'
 import { type ActiveToken, assertScope, type Caller, tokenOf } from '../caller.ts'
 import type { ClientStore } from '../client-store.ts'
 import type { Revocation } from '../coverage.ts'
@@ -50,14 +50,14 @@ export interface SubscriptionsDependencies {
   readonly clients: Pick<ClientStore, 'findClient'>
   readonly clock: () => Date
   readonly emit?: EmitEvent
-  readonly observer?: Pick<Observer, 'feedRead'>
+  readonly observer?: Pick<Observer, 'feedRead' | 'streamBegun'>
 }
 
 export function createSubscriptions(dependencies: SubscriptionsDependencies): Subscriptions {
-  const { log, emit = dropEvents, observer, clock } = dependencies
-  const feed = createFeed(log, emit, ({ at }) => observer?.feedRead(clock().getTime() - at.getTime()))
+  const { log, emit = dropEvents, observer = observeNothing, clock } = dependencies
+  const feed = createFeed(log, emit, ({ at }) => observer.feedRead(clock().getTime() - at.getTime()))
   const watch = createWatch(dependencies, feed)
-  const { begin, endStreams } = createStreams()
+  const { begin, endStreams } = createStreams(observer)
 
   return {
     async watchToken(caller) {
@@ -73,7 +73,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
         if (ending === undefined) stream.end()
         else stream.signal()
       }
-      return begin(stream, async () => {
+      return begin('watch_token', stream, async () => {
         await watch(stream, token, onEnd)
         return waitForEnd()
       })
@@ -81,7 +81,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
     async followRevocations(after, caller) {
       assertScope(caller, 'manage_token', 'follow the record of invalidations')
       const stream = new Stream<FeedEvent>()
-      return begin(stream, async () => {
+      return begin('follow_revocations', stream, async () => {
         stream.onEnd(feed.join(() => stream.signal()))
         // The caller may follow until its token ends, or until the client responsible for it loses `manage_token`.
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
@@ -98,7 +98,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
 }
 
 /** The open streams. `endStreams` ends them, and each one that begins later. */
-function createStreams() {
+function createStreams({ streamBegun }: Pick<Observer, 'streamBegun'>) {
   const streams = new Set<Stream<unknown>>()
   let hasEnded = false
   return { begin, endStreams }
@@ -110,11 +110,13 @@ function createStreams() {
 
   /** Answers the stream once it is prepared. A failure before that is an error of the request, not of the stream. */
   async function begin<Value>(
+    name: StreamName,
     stream: Stream<Value>,
     prepare: () => Promise<AsyncIterator<Value, void, undefined>>,
   ): Promise<Stream<Value>> {
     streams.add(stream)
     stream.onEnd(() => streams.delete(stream))
+    stream.onEnd(streamBegun(name))
     try {
       stream.begin(await prepare())
     } catch (fault) {
