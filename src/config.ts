@@ -40,6 +40,8 @@ export interface Config {
   readonly maxGraphqlBytes: number
   /** How many points a minute: see `RATE_LIMIT_OWNER` and its like. */
   readonly rateLimits: RateLimitSettings
+  /** Whether failed authentications are counted for all instances together. */
+  readonly countsFailuresTogether: boolean
   readonly log: LogSettings
   /** Where metrics are served; undefined for none. */
   readonly metrics: MetricsLocation | undefined
@@ -96,6 +98,7 @@ export function readConfig(environment: Environment): Config {
       owner: wholeNumber('RATE_LIMIT_OWNER'),
       client: wholeNumber('RATE_LIMIT_CLIENT'),
     },
+    countsFailuresTogether: oneOf('RATE_LIMIT_STORE', ['memory', 'database'], 'memory') === 'database',
     log: {
       level: oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], settings.LOG_LEVEL.default),
       format: oneOf('LOG_FORMAT', ['json', 'pretty', 'auto'], 'auto'),

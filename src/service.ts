@@ -10,6 +10,7 @@ import { startServer } from './server/server.ts'
 import { closeAll, once } from './stopping.ts'
 import type { Database } from './storage/engine/database.ts'
 import { guardOpening } from './storage/engine/opening-errors.ts'
+import { createFailureCounts } from './storage/failure-counts.ts'
 import { startRetention } from './storage/retention.ts'
 import { openLog } from './telemetry.ts'
 import { openTokenService } from './token-service.ts'
@@ -80,6 +81,7 @@ export async function startService(config: Config, options: ServiceOptions = {})
       maxStreams: config.maxStreams,
       maxStreamsPerCaller: config.maxStreamsPerCaller,
       rateLimits: config.rateLimits,
+      failureCounts: config.countsFailuresTogether ? createFailureCounts(database) : undefined,
       emit,
     })
     const { port, host, trustedProxies, maxConnections } = config

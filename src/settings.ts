@@ -126,6 +126,12 @@ export const settings = {
     ...rateLimitRange('client'),
     description: 'How many points a client may spend a minute; 0 for no limit.',
   },
+  RATE_LIMIT_STORE: {
+    default: 'memory',
+    accepts: '`memory` or `database`',
+    description:
+      'Where failed authentications are counted: in the memory of each instance, or in the database for all instances together. Only requests that fail, and requests of clients shortly after, ask the database.',
+  },
   ADMIN_SECRET: {
     without: 'a secret is made at the first start, while there is no client, and printed once',
     accepts: clientSecretRule,

@@ -328,6 +328,12 @@ CREATE TABLE public.database_identity (
     written_by xid8 DEFAULT pg_current_xact_id() NOT NULL
 );
 
+CREATE UNLOGGED TABLE public.failed_authentications (
+    key bytea NOT NULL,
+    failures bigint NOT NULL,
+    ends_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.forgotten_revocations (
     is_only boolean DEFAULT true NOT NULL,
     up_to xid8 NOT NULL
@@ -383,6 +389,9 @@ ALTER TABLE ONLY public.clients
 
 ALTER TABLE ONLY public.database_identity
     ADD CONSTRAINT database_identity_pkey PRIMARY KEY (is_only);
+
+ALTER TABLE ONLY public.failed_authentications
+    ADD CONSTRAINT failed_authentications_pkey PRIMARY KEY (key);
 
 ALTER TABLE ONLY public.forgotten_revocations
     ADD CONSTRAINT forgotten_revocations_pkey PRIMARY KEY (is_only);

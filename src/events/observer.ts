@@ -13,6 +13,7 @@ export const statementNames = [
   'find_revocation',
   'list_revocations',
   'read_feed',
+  'count_failures',
 ] as const
 
 export type StatementName = (typeof statementNames)[number]

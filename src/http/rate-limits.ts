@@ -5,6 +5,7 @@ import type { EmitEvent, LimitName } from '../events/events.ts'
 import type { Credentials } from '../tokens/authenticate.ts'
 import { type Caller, callerLabel } from '../tokens/caller.ts'
 import { RateLimitedError } from '../tokens/errors.ts'
+import type { FailureCounts } from '../tokens/failure-counts.ts'
 import { isShowable } from '../tokens/shown-name.ts'
 import { readToken } from '../tokens/token.ts'
 import type { RequestContext } from './request-context.ts'
@@ -31,6 +32,12 @@ export interface RateLimitSettings {
  */
 export const defaultRateLimits: RateLimitSettings = { failures: 600, anonymous: 12_000, owner: 3_000, client: 0 }
 
+export interface RateLimitsOptions {
+  readonly emit: EmitEvent
+  /** Counts failures for all instances. Without it, each instance counts its own in its memory. */
+  readonly failureCounts?: FailureCounts | undefined
+}
+
 /** All methods throw RateLimitedError. */
 export interface RateLimits {
   /** Before credentials are checked. A client's id is refused only to the address that has failed with it too often. */
@@ -47,7 +54,9 @@ const windowSeconds = 60
 const costOfPoint = 10
 
 /**
- * Counts in the memory of this process: each instance has limits of its own, and no request waits for a database.
+ * Counts in the memory of this process: each instance has limits of its own, and no request waits for a database. With
+ * `failureCounts`, failures are counted for all instances: only a request that fails, or that comes within a minute of a
+ * failure on this instance, asks there. If it cannot be asked, this process counts.
  *
  * - What an address did counts only where nothing better is known: behind a gateway all users share its address.
  * - Failures are counted by address and claimed id together, never by the id alone: otherwise any stranger could lock
@@ -56,10 +65,10 @@ const costOfPoint = 10
  * - Nobody with right credentials is refused because others failed at the same address.
  * - A request whose address is not known is not limited by address.
  */
-export function createRateLimits(settings: RateLimitSettings, emit: EmitEvent): RateLimits {
+export function createRateLimits(settings: RateLimitSettings, { emit, failureCounts }: RateLimitsOptions): RateLimits {
   const limiters = {
-    client_failures: createLimiter(settings.failures === 0 ? 0 : failuresByClient),
-    failures: createLimiter(settings.failures),
+    client_failures: createFailureLimiter('client', settings.failures === 0 ? 0 : failuresByClient, failureCounts),
+    failures: createFailureLimiter('address', settings.failures, failureCounts),
     anonymous: createLimiter(settings.anonymous),
     owner: createLimiter(settings.owner),
     client: createLimiter(settings.client),
@@ -181,6 +190,25 @@ function createLimiter(points: number): Limiter {
     waitMs: async (key) => {
       const state = await limiter.get(bucketOf(key))
       return state === null || state.consumedPoints < points ? 0 : Math.max(1, state.msBeforeNext)
+    },
+  }
+}
+
+/** Counts for all instances. A failure is one point. */
+function createFailureLimiter(kind: string, points: number, counts: FailureCounts | undefined): Limiter {
+  const local = createLimiter(points)
+  if (counts === undefined || points === 0) return local
+  const digestOf = (key: string) => hash('sha256', `${kind} ${key}`, 'buffer').subarray(0, 16)
+  return {
+    spend: async (key, spent) => {
+      const count = await counts.add(digestOf(key), windowSeconds).catch(() => undefined)
+      if (count === undefined) return local.spend(key, spent)
+      return count.failures > points ? Math.max(1, count.endsInMs) : 0
+    },
+    waitMs: async (key) => {
+      const count = await counts.read(digestOf(key)).catch(() => undefined)
+      if (count === undefined) return local.waitMs(key)
+      return count.failures < points ? 0 : Math.max(1, count.endsInMs)
     },
   }
 }

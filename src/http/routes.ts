@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql'
 import type { EmitEvent } from '../events/events.ts'
 import { createSchema } from '../graph/schema.ts'
+import type { FailureCounts } from '../tokens/failure-counts.ts'
 import type { Tokens } from '../tokens/tokens.ts'
 import { type Admit, guardAdmission, type Refusal } from './admission.ts'
 import { defaultGraphqlBytes } from './body.ts'
@@ -43,6 +44,8 @@ export interface RoutesDependencies {
   readonly exposure?: Exposure
   /** How many points a minute a caller or an address may spend; what is left out has its default. */
   readonly rateLimits?: Partial<RateLimitSettings>
+  /** Counts failed authentications for all instances. By default each counts its own. */
+  readonly failureCounts?: FailureCounts | undefined
   /** The origins whose pages may read answers: any by default. */
   readonly corsOrigins?: AllowedOrigins
   /** The most open streams of this process: 2,000 by default. */
@@ -85,7 +88,7 @@ export function createRoutes(dependencies: RoutesDependencies): Routes {
     exposure = openExposure,
     maxGraphqlBytes: maxBodyBytes = defaultGraphqlBytes,
   } = dependencies
-  const limits = createRateLimits({ ...defaultRateLimits, ...dependencies.rateLimits }, emit)
+  const limits = createRateLimits({ ...defaultRateLimits, ...dependencies.rateLimits }, dependencies)
   const documents = createDocuments({ schema, maxCost: maxQueryCost })
   const streams = createStreamLimits({ ...defaultStreamLimits, ...dependencies })
   const table = addHeadRoutes([

@@ -193,6 +193,13 @@ export const clients = pgTable('clients', {
   deletedAt: instant('deleted_at'),
 })
 
+/** Failed authentications of a minute, with `RATE_LIMIT_STORE=database`. Unlogged: a flood of them writes no log. */
+export const failedAuthentications = pgTable('failed_authentications', {
+  key: bytes('key').primaryKey(),
+  failures: bigint('failures', { mode: 'number' }).notNull(),
+  endsAt: instant('ends_at').notNull(),
+})
+
 /** One row: which physical database this is. It shows a restored or copied database: see engine/identity.ts. */
 export const databaseIdentity = pgTable('database_identity', {
   isOnly: boolean('is_only').primaryKey().default(true),

@@ -16,7 +16,7 @@ beforeAll(() => {
     schema,
     documents: createDocuments({ schema, maxCost: defaultMaxCost }),
     tokens: service.tokens,
-    limits: createRateLimits(defaultRateLimits, service.emit),
+    limits: createRateLimits(defaultRateLimits, service),
     exposure: openExposure,
     maxBodyBytes: defaultGraphqlBytes,
     emit: service.emit,

@@ -1,8 +1,12 @@
+import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ServiceEvent } from '../../src/events/events.ts'
 import { createHandler, type Handler } from '../../src/http/handler.ts'
 import { createRateLimits, type RateLimitSettings } from '../../src/http/rate-limits.ts'
 import { contextOfRequest } from '../../src/http/request-context.ts'
+import { databaseClock } from '../../src/storage/engine/database.ts'
+import { createFailureCounts, deleteFailureCounts } from '../../src/storage/failure-counts.ts'
+import { failedAuthentications } from '../../src/storage/schema.ts'
 import { basic } from '../support/basic.ts'
 import { heapGrowth } from '../support/heap.ts'
 import { admin, adminSecret, asAdmin, useTestService } from '../support/service.ts'
@@ -223,7 +227,7 @@ describe('the answer 429 is, with the seconds to wait,', () => {
 })
 
 test('the memory for counters is bounded, however many addresses and ids strangers send', async () => {
-  const limits = createRateLimits({ failures: 1, anonymous: 1, owner: 1, client: 1 }, () => undefined)
+  const limits = createRateLimits({ failures: 1, anonymous: 1, owner: 1, client: 1 }, { emit: () => undefined })
   const request = new Request('http://localhost/')
 
   const growth = await heapGrowth(async () => {
@@ -234,4 +238,73 @@ test('the memory for counters is bounded, however many addresses and ids strange
   })
 
   expect(growth).toBeLessThan(40)
+})
+
+describe('with counts in the database, two instances', () => {
+  const instance = () =>
+    createHandler({
+      tokens: service.tokens,
+      assertReady: service.database.ping,
+      emit: (event) => events.push(event),
+      failureCounts: createFailureCounts(service.database),
+    })
+
+  test('refuse ten wrong secrets of an address as wrong, together, and the others as too many', async () => {
+    const [one, other] = [instance(), instance()]
+
+    const found = await statuses(30, () => ask(Math.random() < 0.5 ? one : other, { authorization: asWrong }))
+
+    expect(found).toEqual([...repeat(401, 10), ...repeat(429, 20)])
+    expect((await ask(one, { address: '192.0.2.2', authorization: asAdmin })).status).toBe(200)
+  })
+
+  test('forget when the minute is over, by the database’s clock', async () => {
+    const handler = instance()
+    await statuses(11, () => ask(handler, { authorization: asWrong }))
+    const before = (await ask(handler, { authorization: asAdmin })).status
+
+    await service.database.db.update(failedAuthentications).set({ endsAt: databaseClock })
+
+    expect([before, (await ask(handler, { authorization: asAdmin })).status]).toEqual([429, 200])
+  })
+
+  test('keep neither the address nor the id, and what is over can be deleted', async () => {
+    const { db } = service.database
+    await ask(instance(), { authorization: asWrong })
+    const kept = await db.select({ row: sql<string>`failed_authentications::text` }).from(failedAuthentications)
+    await db.update(failedAuthentications).set({ endsAt: databaseClock })
+
+    await deleteFailureCounts(service.database)
+
+    expect(kept.length).toBe(2)
+    expect(JSON.stringify(kept)).not.toMatch(/192\.0\.2|admin|not-the-secret/)
+    expect(await db.$count(failedAuthentications)).toBe(0)
+  })
+
+  test('limit each by itself while the database cannot count', async () => {
+    const unreachable = async () => Promise.reject(new Error('no database'))
+    const handler = createHandler({
+      tokens: service.tokens,
+      assertReady: service.database.ping,
+      emit: (event) => events.push(event),
+      failureCounts: { add: unreachable, read: unreachable },
+    })
+
+    expect(await statuses(12, () => ask(handler, { authorization: asWrong }))).toEqual([...repeat(401, 10), 429, 429])
+  })
+
+  test('ask nothing for a request that is right, unless one has failed just before', async () => {
+    let asked = 0
+    const counting = async () => ({ failures: ++asked, endsInMs: 1 })
+    const handler = createHandler({
+      tokens: service.tokens,
+      assertReady: service.database.ping,
+      emit: (event) => events.push(event),
+      failureCounts: { add: counting, read: counting },
+    })
+
+    await statuses(20, () => ask(handler, { authorization: asAdmin }))
+
+    expect(asked).toBe(0)
+  })
 })

@@ -126,7 +126,7 @@ test('a newer record of another application does not hide ours', async () => {
   )
 
   // What is missing in the record is applied. Here its tables are there already, so that fails.
-  expect(await refusalOf(open(urlOf(name)))).toContain('(42P07: relation "token_pairs_client" already exists)')
+  expect(await refusalOf(open(urlOf(name)))).toContain('(42P07: relation "failed_authentications" already exists)')
 })
 
 describe('a role that lacks a right is refused, with the right', () => {

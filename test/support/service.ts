@@ -141,7 +141,7 @@ export async function openTestService(): Promise<TestService> {
   const handler = createHandler({ tokens, assertReady: database.ping, emit })
   const clear = async () => {
     await database.db.execute(
-      sql`truncate token_pairs, spent_refresh_tokens, revocations, forgotten_revocations, clients`,
+      sql`truncate token_pairs, spent_refresh_tokens, revocations, forgotten_revocations, clients, failed_authentications`,
     )
     await clients.putClient({ id: 'admin', secretDigest: digestClientSecret(adminSecret), scopes: adminScopes })
     reports.length = 0

@@ -17,6 +17,7 @@ test('without settings the service has the embedded database, port 4000 on the l
     trustedProxies: 0,
     maxGraphqlBytes: 262_144,
     rateLimits: { failures: 600, anonymous: 12_000, owner: 3_000, client: 0 },
+    countsFailuresTogether: false,
     database: { kind: 'embedded', folder: '.data' },
     adminSecret: undefined,
     lifetimes: { accessTokenSeconds: 1200, refreshTokenSeconds: 86_400, refreshGraceSeconds: 30 },
