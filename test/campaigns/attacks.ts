@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { basic } from '../support/basic.ts'
 import { type RunningService, startProcess } from '../support/process.ts'
@@ -21,7 +24,24 @@ export interface Effect {
   readonly peakMegabytes: number
   /** Of an honest caller's requests during the attack. */
   readonly probe: Probe
+  /** The process has ended: no attack comes after this one. */
+  readonly hasDied: boolean
 }
+
+interface AttackOptions {
+  readonly scale: number
+  /** Only these attacks. */
+  readonly only?: (attack: string) => boolean
+  readonly onEffect?: (effect: Effect) => void
+}
+
+/** For the control: what a setting limits, has no limit. */
+export const withoutLimits = {
+  MAX_QUERY_COST: '1000000',
+  RATE_LIMIT_FAILURES: '0',
+  RATE_LIMIT_ANONYMOUS: '0',
+  RATE_LIMIT_OWNER: '0',
+} as const
 
 interface Probe {
   readonly sent: number
@@ -50,6 +70,10 @@ const nested = (levels: number, first = '') =>
 
 /** What an audit killed the service with, or made it unusable. */
 const attacks: Readonly<Record<string, Attack>> = {
+  'none: the service at rest': async () => {
+    await sleep(5_000)
+    return []
+  },
   'documents of comments, compressed': async ({ url }, scale) => {
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
     return each(141 * scale, 8, (index) => {
@@ -60,7 +84,7 @@ const attacks: Readonly<Record<string, Attack>> = {
   'lists within lists, 24 levels, by an owner of two logins': ({ url, few }, scale) =>
     each(5 * scale, 5, () => ask(url, nested(24), `Bearer ${few}`)),
   'lists within lists, three levels, by an owner of a hundred logins': ({ url, many }, scale) =>
-    each(5 * scale, 5, () => ask(url, nested(2, '(first: 100)'), `Bearer ${many}`)),
+    each(5 * scale, 5, () => ask(url, nested(2, '(first: 95)'), `Bearer ${many}`)),
   'the dearest operations that are allowed': ({ url, many }, scale) =>
     each(10 * scale, 5, () => ask(url, nested(1, '(first: 97)'), `Bearer ${many}`)),
   'pages that are not read': async ({ url }, scale) => {
@@ -94,17 +118,17 @@ function openStreams(url: string, tokens: readonly string[], count: number): Pro
 /** Runs every attack against one process of the service, as `npm start` runs it, and measures it. */
 export async function runAttacks(
   environment: Readonly<Record<string, string>>,
-  scale: number,
-  onEffect: (effect: Effect) => void = () => undefined,
+  { scale, only = () => true, onEffect }: AttackOptions,
 ): Promise<readonly Effect[]> {
   const service = await startProcess({ ...environment, ADMIN_SECRET: adminSecret, NODE_OPTIONS: heapOfStart })
   const effects: Effect[] = []
   try {
     const target = await prepare(service.url)
-    for (const [attack, run] of Object.entries(attacks)) {
+    for (const [attack, run] of Object.entries(attacks).filter(([name]) => only(name))) {
       const effect = await measure(service, { attack, target }, () => run(target, scale))
       effects.push(effect)
-      onEffect(effect)
+      onEffect?.(effect)
+      if (effect.hasDied) break
     }
   } finally {
     await service.end()
@@ -142,14 +166,15 @@ async function measure(
   const idle = await readMegabytes(pid, 'VmRSS')
   // Forgets the highest value so far (Linux: proc(5), clear_refs).
   await writeFile(`/proc/${pid}/clear_refs`, '5')
-  const probing = new AbortController()
-  const probe = probeUntil(target, probing.signal)
+  const endProbe = startProbe(target)
   const found = await run()
-  probing.abort()
+  const probe = await endProbe()
   const answers: Record<string, number> = {}
   for (const status of found) answers[status] = (answers[status] ?? 0) + 1
-  const effect = { attack, answers, peakMegabytes: (await readMegabytes(pid, 'VmHWM')) - idle, probe: await probe }
-  return effect
+  // A process that has ended is no longer listed.
+  const peak = await readMegabytes(pid, 'VmHWM').catch(() => undefined)
+  const hasDied = peak === undefined || child.exitCode !== null || child.signalCode !== null
+  return { attack, answers, peakMegabytes: (peak ?? Number.NaN) - idle, probe, hasDied }
 }
 
 async function readMegabytes(pid: number, name: 'VmRSS' | 'VmHWM'): Promise<number> {
@@ -157,18 +182,17 @@ async function readMegabytes(pid: number, name: 'VmRSS' | 'VmHWM'): Promise<numb
   return Math.round(Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1]) / 1024)
 }
 
-/** An honest caller: a request every 50 ms, one at a time. */
-async function probeUntil({ url, honest }: Target, signal: AbortSignal): Promise<Probe> {
-  const times: number[] = []
-  let failed = 0
-  do {
-    const startedAt = performance.now()
-    if ((await ask(url, '{ currentToken { active } }', `Bearer ${honest}`)) !== 200) failed++
-    times.push(performance.now() - startedAt)
-    await sleep(50)
-  } while (!signal.aborted)
-  times.sort((one, other) => one - other)
-  return { sent: times.length, failed, p99Ms: Math.round((times[Math.floor(times.length * 0.99)] ?? 0) * 10) / 10 }
+/** Starts an honest caller. Answers the function that ends it and tells what it met. */
+function startProbe({ url, honest }: Target): () => Promise<Probe> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('probe.mjs', import.meta.url))], {
+    env: { PROBE_URL: url, PROBE_TOKEN: honest },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const printed = text(child.stdout)
+  return async () => {
+    child.stdin.end()
+    return JSON.parse(await printed)
+  }
 }
 
 function post(url: string, query: string, authorization: string, variables?: object): Promise<Response> {
