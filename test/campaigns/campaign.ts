@@ -20,6 +20,8 @@ export interface Campaign {
   readonly control: string
   /** Whether each operation must have a known outcome. */
   readonly allKnown?: boolean
+  /** Whether the recovery ends every login: then only what was ended before is judged. */
+  readonly endsAll?: boolean
   open(options: { readonly isControl: boolean }): Promise<Rig>
 }
 
@@ -60,7 +62,8 @@ export async function playCampaign(campaign: Campaign, options: RunOptions): Pro
       tally.recoveryMs.push(performance.now() - recoversAt)
       if (campaign.allKnown && tally.unknown > unknownBefore)
         report(tally, 'unexpectedUnknown', `${tally.unknown - unknownBefore} operations`)
-      invalid.push(...(await checkRun(rig.subject(), records, tally)))
+      const judged = campaign.endsAll ? records.filter(({ ended }) => ended?.isAcknowledged) : records
+      invalid.push(...(await checkRun(rig.subject(), judged, tally)))
       onRun?.(tally)
       if (stopsAtViolation && countViolations(tally) > 0) break
     }

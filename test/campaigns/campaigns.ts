@@ -5,8 +5,9 @@ import { disk } from './disk.ts'
 import { failover } from './failover.ts'
 import { lock } from './lock.ts'
 import { network } from './network.ts'
+import { restore } from './restore.ts'
 
-export const campaigns = { crash, drain, network, lock, disk, failover, clock } as const satisfies Readonly<
+export const campaigns = { crash, drain, network, lock, disk, failover, restore, clock } as const satisfies Readonly<
   Record<string, Campaign>
 >
 

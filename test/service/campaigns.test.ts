@@ -4,12 +4,14 @@ import { type CampaignName, campaigns } from '../campaigns/campaigns.ts'
 import { isFaketimeMissing } from '../campaigns/clock.ts'
 import { isMountRefused } from '../campaigns/disk.ts'
 import { countViolations } from '../campaigns/ledger.ts'
+import { isDumpMissing } from '../campaigns/restore.ts'
 
 /** Short versions of `npm run campaign`: they break the same things, a few times. */
 const names = Object.keys(campaigns).filter(isCampaign)
 
 function isCampaign(name: string): name is CampaignName {
   if (name === 'clock' && isFaketimeMissing) return false
+  if (name === 'restore' && isDumpMissing) return false
   return Object.hasOwn(campaigns, name) && !(name === 'disk' && isMountRefused)
 }
 
