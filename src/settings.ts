@@ -130,7 +130,7 @@ export const settings = {
     default: 'memory',
     accepts: '`memory` or `database`',
     description:
-      'Where failed authentications are counted: in the memory of each instance, or in the database for all instances together. Only requests that fail, and requests of clients shortly after, ask the database.',
+      'Where failed authentications are counted: in the memory of each instance, or in the database for all instances together. Only requests that fail ask the database, and those of a client that has failed at the same address within a minute.',
   },
   ADMIN_SECRET: {
     without: 'a secret is made at the first start, while there is no client, and printed once',

@@ -55,8 +55,8 @@ const costOfPoint = 10
 
 /**
  * Counts in the memory of this process: each instance has limits of its own, and no request waits for a database. With
- * `failureCounts`, failures are counted for all instances: only a request that fails, or that comes within a minute of a
- * failure on this instance, asks there. If it cannot be asked, this process counts.
+ * `failureCounts`, failures are counted for all instances: only a request that fails asks there, and one of an address and
+ * id that have failed on this instance within a minute. If it cannot be asked, this process counts.
  *
  * - What an address did counts only where nothing better is known: behind a gateway all users share its address.
  * - Failures are counted by address and claimed id together, never by the id alone: otherwise any stranger could lock
@@ -169,9 +169,11 @@ interface Limiter {
   spend(key: string, points: number): Promise<number>
   /** For how long to wait before points can be spent; 0 if they can be now. */
   waitMs(key: string): Promise<number>
+  /** Whether any were spent within the window. */
+  isUsed(key: string): Promise<boolean>
 }
 
-const unlimited: Limiter = { spend: async () => 0, waitMs: async () => 0 }
+const unlimited: Limiter = { spend: async () => 0, waitMs: async () => 0, isUsed: async () => false }
 
 function createLimiter(points: number): Limiter {
   if (points === 0) return unlimited
@@ -191,21 +193,28 @@ function createLimiter(points: number): Limiter {
       const state = await limiter.get(bucketOf(key))
       return state === null || state.consumedPoints < points ? 0 : Math.max(1, state.msBeforeNext)
     },
+    isUsed: async (key) => (await limiter.get(bucketOf(key))) !== null,
   }
 }
 
-/** Counts for all instances. A failure is one point. */
+/**
+ * Counts for all instances. A failure is one point. It is counted here too: only a key that has failed on this instance
+ * asks the others' count, so a stranger's failures cost no other client a statement.
+ */
 function createFailureLimiter(kind: string, points: number, counts: FailureCounts | undefined): Limiter {
   const local = createLimiter(points)
   if (counts === undefined || points === 0) return local
   const digestOf = (key: string) => hash('sha256', `${kind} ${key}`, 'buffer').subarray(0, 16)
   return {
     spend: async (key, spent) => {
+      const localWaitMs = await local.spend(key, spent)
       const count = await counts.add(digestOf(key), windowSeconds).catch(() => undefined)
-      if (count === undefined) return local.spend(key, spent)
+      if (count === undefined) return localWaitMs
       return count.failures > points ? Math.max(1, count.endsInMs) : 0
     },
+    isUsed: local.isUsed,
     waitMs: async (key) => {
+      if (!(await local.isUsed(key))) return 0
       const count = await counts.read(digestOf(key)).catch(() => undefined)
       if (count === undefined) return local.waitMs(key)
       return count.failures < points ? 0 : Math.max(1, count.endsInMs)
