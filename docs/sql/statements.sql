@@ -1445,14 +1445,14 @@ with "asked" as (
 select "id", "place"
 from "numbered";
 
--- src/storage/read-since.ts, readLogState: after a cursor
+-- src/storage/log-state.ts, readLogState: after a cursor
 with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapshot, pg_current_snapshot()) as target),
 "page" as (
   (
     select *
     from revocations
     where xid >= $2::xid8 and (xid, revision) > ($3::xid8, $4::bigint)
-      and pg_visible_in_snapshot(xid, (select target from now))
+      and pg_visible_in_snapshot(xid, (select target from now)) and true
     order by xid, revision
     limit $5
   )
@@ -1461,7 +1461,7 @@ with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapsho
     select *
     from revocations
     where xid = any($6::xid8[]) and (xid, revision) > ($7::xid8, $8::bigint)
-      and pg_visible_in_snapshot(xid, (select target from now))
+      and pg_visible_in_snapshot(xid, (select target from now)) and true
     order by xid, revision
     limit $9
   )
@@ -1477,14 +1477,14 @@ select concat_ws(
   (select json_agg(page) from (select *, floor(extract(epoch from at) * 1000)::bigint as at_ms from page) page)
 from now;
 
--- src/storage/read-since.ts, readLogState: from the beginning
+-- src/storage/log-state.ts, readLogState: from the beginning
 with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapshot, pg_current_snapshot()) as target),
 "page" as (
   select *
   from revocations
-  where revision > $2 and pg_visible_in_snapshot(xid, (select target from now))
+  where revision > 0 and pg_visible_in_snapshot(xid, (select target from now)) and true
   order by revision
-  limit $3
+  limit $2
 )
 select concat_ws(
   '-', (select system_identifier::text from pg_control_system()),
@@ -1495,7 +1495,7 @@ select concat_ws(
   (select json_agg(page) from (select *, floor(extract(epoch from at) * 1000)::bigint as at_ms from page) page)
 from now;
 
--- src/storage/read-since.ts, readLogState: where the log is
+-- src/storage/log-state.ts, readLogState: where the log is
 with "now" as (select pg_current_snapshot() as snapshot, coalesce($1::pg_snapshot, pg_current_snapshot()) as target),
 "page" as (select * from revocations where false)
 select concat_ws(
@@ -1503,8 +1503,7 @@ select concat_ws(
   ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint,
   coalesce((select floor(extract(epoch from epoch_began_at) * 1000)::bigint from database_identity), 0)
 ),
-  snapshot::text, (select up_to::text from forgotten_revocations),
-  (select json_agg(page) from (select *, floor(extract(epoch from at) * 1000)::bigint as at_ms from page) page)
+  snapshot::text, (select up_to::text from forgotten_revocations), null
 from now;
 
 -- src/storage/refresh.ts, refresh: prepared

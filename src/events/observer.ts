@@ -19,7 +19,7 @@ export const statementNames = [
 export type StatementName = (typeof statementNames)[number]
 
 /** The verbs that are answered with a stream. */
-export const streamNames = ['watch_token', 'follow_revocations'] as const
+export const streamNames = ['watch_token', 'follow_revocations', 'follow_for_guard'] as const
 
 export type StreamName = (typeof streamNames)[number]
 

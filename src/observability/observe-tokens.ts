@@ -34,6 +34,7 @@ export function observeTokens(tokens: Tokens, observer: Observer, emit: EmitEven
     findRevocation: observed('find_revocation', tokens.findRevocation),
     watchToken: observed('watch_token', tokens.watchToken),
     followRevocations: observed('follow_revocations', tokens.followRevocations),
+    followForGuard: observed('follow_for_guard', tokens.followForGuard),
     createClient: observed('create_client', tokens.createClient),
     rotateClientSecret: observed('rotate_client_secret', tokens.rotateClientSecret),
     replaceClientSecret: observed('replace_client_secret', tokens.replaceClientSecret),

@@ -1,4 +1,5 @@
 import { and, eq, inArray, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { type BlockSection, nothingAppended } from '../tokens/block.ts'
 import { type InvalidationCounts, nothingInvalidated } from '../tokens/coverage.ts'
 import { TokenServiceError } from '../tokens/errors.ts'
 import type { Attribution, InvalidationScope, ScopeInvalidation } from '../tokens/store.ts'
@@ -60,7 +61,7 @@ export function prepareCountAppended(database: Database): (appended: CountQuesti
 
   return async (appended) => {
     const { revision } = appended
-    database.notifications.notify()
+    database.notifications.notify(sectionOf(appended.coverage))
     const counts = await count(appended).catch((cause: unknown) => {
       throw countDeferred(revision, cause)
     })
@@ -71,6 +72,12 @@ export function prepareCountAppended(database: Database): (appended: CountQuesti
     )
     return counts
   }
+}
+
+function sectionOf({ sessionId, realm, username, clientId, bound, sparedSessionId }: Coverage): BlockSection {
+  if (sessionId !== null) return { ...nothingAppended, sessions: [sessionId] }
+  const names = { realm: realm ?? undefined, username: username ?? undefined, clientId: clientId ?? undefined }
+  return { ...nothingAppended, owners: [{ ...names, bound, sparedSessionId: sparedSessionId ?? undefined }] }
 }
 
 function countDeferred(revision: number, cause: unknown): TokenServiceError {

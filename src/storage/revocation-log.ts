@@ -6,6 +6,7 @@ import type { PairKey } from '../tokens/token.ts'
 import { createBatcher } from './batch.ts'
 import type { Database } from './engine/database.ts'
 import { guardOf } from './engine/identity.ts'
+import { readSections } from './read-sections.ts'
 import { readPosition, readSince } from './read-since.ts'
 import { revocationColumns } from './revocation-columns.ts'
 import { revocations } from './schema.ts'
@@ -30,6 +31,8 @@ export function createRevocationLog(database: Database): RevocationLog {
         const { rows, ...page } = await one('read_feed', () => readSince(database, cursor, options))
         return { ...page, revocations: rows.map(readRow) }
       }),
+    readSections: (cursor, options) =>
+      guardStorage(() => one('read_feed', () => readSections(database, cursor, options))),
     listen: database.notifications.listen,
   }
 }

@@ -1,3 +1,4 @@
+import { nothingAppended } from '../tokens/block.ts'
 import type { HalfInvalidation, Spending, SpendingAnswer, StoredPair, TokenStore } from '../tokens/store.ts'
 import type { PairKey } from '../tokens/token.ts'
 import { askOnce, createBatcher } from './batch.ts'
@@ -66,13 +67,18 @@ export function createTokenStore(database: Database): TokenStore {
 }
 
 /** Notifies followers once for a batch, after its commit, and does not wait for it. */
-function notifying<Half>(
+function notifying(
   { notifications }: Database,
-  invalidateHalves: (halves: readonly Half[]) => Promise<readonly HalfInvalidation[]>,
+  invalidateHalves: (halves: readonly HalfToInvalidate[]) => Promise<readonly HalfInvalidation[]>,
 ): typeof invalidateHalves {
   return async (halves) => {
     const answers = await invalidateHalves(halves)
-    if (answers.some(({ outcome }) => outcome === 'newly')) notifications.notify()
+    const ended = halves.filter((_, place) => answers[place]?.outcome === 'newly')
+    if (ended.length > 0) notifications.notify({ ...nothingAppended, accessTokens: accessTokensOf(ended) })
     return answers
   }
+}
+
+function accessTokensOf(halves: readonly HalfToInvalidate[]): readonly number[] {
+  return halves.flatMap(({ reference: { half, id } }) => (half === 'access' ? [id] : []))
 }

@@ -7,7 +7,6 @@ import type { PairKey } from './token.ts'
 
 /**
  * The scopes that this service acts on. Any other scope in a token is passed through for the application to interpret.
- * `follow_revocations` is reserved: it grants nothing yet.
  */
 export const serviceScopes = [
   'create_token',

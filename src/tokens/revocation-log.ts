@@ -1,3 +1,4 @@
+import type { BlockSection } from './block.ts'
 import type { ListableScope, Revocation } from './coverage.ts'
 import type { PairKey } from './token.ts'
 
@@ -28,11 +29,23 @@ export interface RevocationLog {
   readSince(cursor: string | undefined, options: SinceOptions): Promise<LogPage>
 
   /**
-   * Calls `onChange` whenever the log may have grown. It is only a hint, sometimes without a new row: the receiver
-   * reads the log to find out. Answers the function that stops the notifications.
+   * The same in the form of a guard: only what can still cover a live access token, and of it only what decides. A page
+   * with a gap is empty: the reader begins again without a cursor.
+   *
+   * @throws TokenServiceError ERR_BAD_INPUT: not a cursor
    */
-  listen(onChange: () => void): () => void
+  readSections(cursor: string | undefined, options: SinceOptions): Promise<SectionPage>
+
+  /**
+   * Calls `onChange` whenever the log may have grown. It is only a hint, sometimes without a new row: the receiver
+   * reads the log to find out. Where the notification says what was appended, `onChange` gets it; that may come before
+   * the log shows it, and proves nothing about what else was appended. Answers the function that stops it.
+   */
+  listen(onChange: (appended?: BlockSection) => void): () => void
 }
+
+/** How long a revocation can matter to a guard: the longest access token, and 300 s for clocks that differ. */
+export const horizonSeconds = 3_900
 
 export interface SinceOptions {
   readonly limit: number
@@ -40,13 +53,22 @@ export interface SinceOptions {
   readonly upTo?: string | undefined
 }
 
-export interface LogPage {
+export interface LogPage extends PageEnd {
   /** In order of their revision. */
   readonly revocations: readonly Revocation[]
+}
+
+export interface SectionPage extends PageEnd {
+  readonly sections: readonly BlockSection[]
+}
+
+interface PageEnd {
   readonly cursor: string
+  /** Names the history of the database. Within one, revisions and ids are never used twice. */
+  readonly epoch: string
   /**
-   * True if retention has deleted rows that the cursor had not seen, or if the cursor comes from another database. The
-   * page then starts again from the oldest kept row.
+   * True if retention has deleted rows that the cursor had not seen, or if the cursor comes from another database. A
+   * page of `readSince` then starts again from the oldest kept row.
    */
   readonly hasGap: boolean
   /** Whether more rows can be read at once. */

@@ -7,6 +7,7 @@ import type { TokensDependencies } from './dependencies.ts'
 import { type Introspection, introspect } from './introspect.ts'
 import { type InvalidationAnswer, type InvalidationOptions, type InvalidationTarget, invalidate } from './invalidate.ts'
 import { type IssueRequest, issue } from './issue.ts'
+import type { GuardEvent } from './live/guard-feed.ts'
 import { createSubscriptions, type FeedEvent } from './live/subscriptions.ts'
 import { createClientVerbs } from './manage-clients.ts'
 import { assertLifetimes, type IssuedPair } from './pair.ts'
@@ -122,7 +123,17 @@ export interface Tokens extends ClientVerbs {
    */
   followRevocations(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<FeedEvent>>
 
-  /** Ends all streams of `watchToken` and `followRevocations`, and any that they answer from now on. For shutdown. */
+  /**
+   * A stream of the log for a guard: first what can still cover a live access token, or what came after the cursor, then
+   * everything that is appended, and a heartbeat each second. Needs `follow_revocations`.
+   *
+   * An event may come twice, and early: applying it again changes nothing. Guards of one process get the same objects.
+   *
+   * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
+   */
+  followForGuard(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<GuardEvent>>
+
+  /** Ends all streams of `watchToken`, `followRevocations` and `followForGuard`, and any that they answer from now on. For shutdown. */
   endStreams(): void
 
   /** For the schema alone, to complete an answer that its caller has already been given. */
@@ -135,7 +146,7 @@ export interface Tokens extends ClientVerbs {
  */
 export function createTokens(dependencies: TokensDependencies): Tokens {
   assertLifetimes(dependencies.lifetimes)
-  const { watchToken, followRevocations, endStreams } = createSubscriptions(dependencies)
+  const { watchToken, followRevocations, followForGuard, endStreams } = createSubscriptions(dependencies)
   return {
     authenticate: (credentials) => authenticate(dependencies, credentials),
     issue: (request, caller) => issue(dependencies, request, caller),
@@ -150,6 +161,7 @@ export function createTokens(dependencies: TokensDependencies): Tokens {
     ...createClientVerbs(dependencies),
     watchToken,
     followRevocations,
+    followForGuard,
     endStreams,
     [answerLookups]: {
       session: ({ id }) => dependencies.store.findSession(id, dependencies.clock()),

@@ -6,6 +6,7 @@ import { startListener } from '../../src/storage/engine/listener.ts'
 import { openDatabase } from '../../src/storage/engine/open.ts'
 import { deleteExpired } from '../../src/storage/retention.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
+import { nothingAppended } from '../../src/tokens/block.ts'
 import { createSubscriptions } from '../../src/tokens/live/subscriptions.ts'
 import { startProxy } from '../support/proxy.ts'
 import { admin, openTestService, type TestService } from '../support/service.ts'
@@ -76,7 +77,7 @@ test('while eight clients write concurrently, a reader by revision misses rows, 
     const client = await connect()
     for (let n = 0; n < 30; n++) {
       appended.push(await appendSlowly(client, ++pairId))
-      service.database.notifications.notify()
+      service.database.notifications.notify(nothingAppended)
     }
   })
   const reading = (async () => {
@@ -115,7 +116,7 @@ test('a notification that a process sends just before it closes reaches the othe
 
   for (let round = 1; round <= 3; round++) {
     const closing = await openDatabase({ kind: 'postgres', url, directUrl: url })
-    closing.notifications.notify()
+    closing.notifications.notify(nothingAppended)
     await closing.close()
 
     await expect.poll(() => notifications).toBe(round)
@@ -161,7 +162,7 @@ test('a listener whose connection dies silently notices it, listens again, and s
   }
   const stop = startListener({
     directUrl: proxy.url,
-    ownPayload: 'own',
+    sender: 'own',
     heartbeatMs: 1_000,
     onChange: () => events.push('changed'),
     emit: ({ name }) => events.push(name),
@@ -191,7 +192,7 @@ test('a listener reports the notifications of others and not its own, and closes
     ).rowCount
   const stop = startListener({
     directUrl: url,
-    ownPayload: 'own',
+    sender: 'own',
     heartbeatMs: 60_000,
     onChange: () => changes++,
     emit: ({ name }) => expect.unreachable(name),

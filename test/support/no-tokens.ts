@@ -24,6 +24,7 @@ export const noTokens: Tokens = {
   findClient: refuse,
   watchToken: refuse,
   followRevocations: refuse,
+  followForGuard: refuse,
   endStreams: () => undefined,
   [answerLookups]: { session: refuse, revocation: refuse },
 }

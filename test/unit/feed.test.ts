@@ -66,8 +66,10 @@ function createFakeLog() {
             const from = Number(cursor ?? 0)
             const to = Math.min(Number(upTo), from + limit)
             reads.rows += to - from
-            return { revocations: rows.slice(from, to), cursor: String(to), hasGap: false, hasMore: to < Number(upTo) }
+            const end = { cursor: String(to), epoch: '1', hasGap: false, hasMore: to < Number(upTo) }
+            return { revocations: rows.slice(from, to), ...end }
           }),
+        readSections: () => Promise.reject(new Error('Expected no guard')),
         listen(onChange: () => void) {
           const listener = () => onChange()
           listeners.add(listener)

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { dropEvents, type ServiceEvent } from '../../src/events/events.ts'
 import { createNotifier } from '../../src/storage/engine/notifications.ts'
+import { nothingAppended } from '../../src/tokens/block.ts'
 
 test('a notifier that finishes has sent what was requested before, also while it was sending', async () => {
   let sent = 0
@@ -13,12 +14,12 @@ test('a notifier that finishes has sent what was requested before, also while it
   await finish()
   expect(sent).toBe(0)
 
-  notify()
+  notify(nothingAppended)
   await finish()
   expect(sent).toBe(1)
 
   // Within the pause after the first.
-  for (let requested = 0; requested < 5; requested++) notify()
+  for (let requested = 0; requested < 5; requested++) notify(nothingAppended)
   await finish()
   expect(sent).toBe(2)
 
@@ -34,7 +35,7 @@ test('a notifier finishes even if it cannot send, and reports that', async () =>
     (event) => events.push(event),
   )
 
-  notify()
+  notify(nothingAppended)
 
   await expect(finish()).resolves.toBeUndefined()
   expect(events).toEqual([{ name: 'notification_not_sent', error: new Error('gone') }])

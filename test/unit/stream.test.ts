@@ -13,7 +13,7 @@ const handlerOf = (source: () => AsyncIterableIterator<FeedEvent>) =>
     assertReady: async () => undefined,
     emit: (event) => reports.push(event),
   })
-const event = { cursor: 'c', revocations: [], hasGap: false }
+const event = { cursor: 'c', revocations: [], hasGap: false, epoch: '1' }
 
 test('a stream that fails sends an error without details, and completes', async () => {
   const stream = await subscribe(

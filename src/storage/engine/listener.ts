@@ -3,19 +3,20 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { EmitEvent } from '../../events/events.ts'
 import { evidence } from './errors.ts'
+import { type OnChange, readPayload } from './notifications.ts'
 
 export const channel = 'revocations'
 
 export interface ListenerOptions {
   /** Bypasses any pooler: LISTEN is a state of the session. */
   readonly directUrl: string
-  /** The payload of this process's own notifications, which are ignored: local listeners are notified directly. */
-  readonly ownPayload: string
+  /** How the payloads of this process begin, which are ignored: local listeners are notified directly. */
+  readonly sender: string
   /**
    * Called at each notification of another process, after each connection and at each heartbeat. Whatever was notified
    * while there was no connection is in the log.
    */
-  readonly onChange: () => void
+  readonly onChange: OnChange
   /** Gets one event each time that the connection is lost, and one when it is back. */
   readonly emit: EmitEvent
   readonly heartbeatMs?: number
@@ -62,7 +63,7 @@ async function run(options: ListenerOptions, signal: AbortSignal): Promise<void>
 
 /** Connects and listens on one connection. Rejects when the connection is lost. */
 async function listenOnce(options: ListenerOptions, signal: AbortSignal, onListening: () => void): Promise<void> {
-  const { directUrl, ownPayload, onChange, heartbeatMs: everyMs = heartbeatMs } = options
+  const { directUrl, sender, onChange, heartbeatMs: everyMs = heartbeatMs } = options
   const socket = new Socket()
   const end = () => socket.destroy()
   signal.addEventListener('abort', end)
@@ -80,8 +81,8 @@ async function listenOnce(options: ListenerOptions, signal: AbortSignal, onListe
     client.on('end', () => reject(new Error('The connection was closed')))
   })
   lost.catch(ignoreRejection)
-  client.on('notification', ({ payload }) => {
-    if (payload !== ownPayload) onChange()
+  client.on('notification', ({ payload = '' }) => {
+    if (!payload.startsWith(sender)) onChange(readPayload(payload))
   })
   try {
     await Promise.race([client.connect(), lost])

@@ -1,23 +1,28 @@
 import type { EmitEvent } from '../../events/events.ts'
+import { type BlockSection, decodeBlock, encodeBlock, joinSections, UnreadableBlock } from '../../tokens/block.ts'
 import { evidence } from './errors.ts'
 
 /**
  * Notifies followers that the log may have grown. A notification is only a hint: no writer waits for it, a lost one
- * delays followers but loses no revocation, and followers read the new rows from the log.
+ * delays followers but loses no revocation, and followers read the new rows from the log. It says what was appended, so
+ * that guards can refuse a token before the log is read.
  */
 export interface Notifications {
   /** Call it after a commit that appended to the log. Returns at once. */
-  notify(): void
+  notify(appended: BlockSection): void
   /** Calls `onChange` at each notification, and from time to time without one. Returns the function that stops it. */
-  listen(onChange: () => void): () => void
+  listen(onChange: OnChange): () => void
 }
+
+/** What was appended, if the notification says so. It may be anything that a role of the database has sent. */
+export type OnChange = (appended?: BlockSection) => void
 
 /** Within one process: the embedded engine has no other. */
 export function createLocalNotifications(): Notifications {
-  const listeners = new Set<{ readonly onChange: () => void }>()
+  const listeners = new Set<{ readonly onChange: OnChange }>()
   return {
-    notify: () => {
-      for (const { onChange } of listeners) onChange()
+    notify: (appended) => {
+      for (const { onChange } of listeners) onChange(appended)
     },
     listen: (onChange) => {
       const listener = { onChange }
@@ -29,33 +34,61 @@ export function createLocalNotifications(): Notifications {
   }
 }
 
-/** At most 50 hints a second go to other processes: a hint for each commit would give them no more information. */
-const minIntervalMs = 20
+/** At most 200 notifications a second go to other processes. What is appended meanwhile goes together. */
+const minIntervalMs = 5
+
+/** PostgreSQL's limit of a payload is 7,999 bytes. */
+const mostPayloadBytes = 7_900
+
+/** The payload of a notification: who sends it, and what was appended if that is short enough. */
+export function writePayload(sender: string, appended: readonly BlockSection[]): string {
+  const block = Buffer.from(encodeBlock([joinSections(appended)])).toString('base64url')
+  const payload = `${sender} ${block}`
+  return payload.length <= mostPayloadBytes ? payload : sender
+}
+
+/**
+ * What was appended, by the payload of a notification. Any role of the database may send one, so it is decoded within
+ * bounds and encoded anew before anybody gets it. A payload that cannot be read is a notification without content.
+ */
+export function readPayload(payload: string): BlockSection | undefined {
+  const [, block] = payload.split(' ')
+  if (block === undefined) return undefined
+  try {
+    return { ...joinSections(decodeBlock(Buffer.from(block, 'base64url'))), ageSeconds: 0 }
+  } catch (error) {
+    if (error instanceof UnreadableBlock) return undefined
+    throw error
+  }
+}
 
 export interface Notifier {
-  notify(): void
+  notify(appended: BlockSection): void
   /** Resolves when every hint is sent. It sends the last one without waiting for the interval to pass. */
   finish(): Promise<void>
 }
 
 /**
- * Sends hints one at a time; one hint serves all calls of `notify` since the last one was sent. The first is sent at
- * once. A hint that could not be sent is not sent again, because followers read the log every few seconds without one.
+ * Sends notifications one at a time; one serves all calls of `notify` since the last one was sent. The first is sent at
+ * once. One that could not be sent is not sent again, because followers read the log every few seconds without one.
  */
-export function createNotifier(send: () => Promise<unknown>, emit: EmitEvent): Notifier {
+export function createNotifier(
+  send: (appended: readonly BlockSection[]) => Promise<unknown>,
+  emit: EmitEvent,
+): Notifier {
   let isSending = false
-  let isRequested = false
+  let unsent: BlockSection[] = []
   let sending: Promise<unknown> = Promise.resolve()
   return { notify, finish }
 
-  function notify(): void {
-    isRequested = true
+  function notify(appended: BlockSection): void {
+    unsent.push(appended)
     if (!isSending) void sendAll()
   }
 
   async function sendAll(): Promise<void> {
     isSending = true
-    while (isRequested) {
+    while (unsent.length > 0) {
       await sendOnce()
       await new Promise((resolve) => setTimeout(resolve, minIntervalMs).unref())
     }
@@ -63,13 +96,14 @@ export function createNotifier(send: () => Promise<unknown>, emit: EmitEvent): N
   }
 
   function sendOnce(): Promise<unknown> {
-    isRequested = false
-    sending = send().catch((error: unknown) => emit({ name: 'notification_not_sent', error: evidence(error) }))
+    const appended = unsent
+    unsent = []
+    sending = send(appended).catch((error: unknown) => emit({ name: 'notification_not_sent', error: evidence(error) }))
     return sending
   }
 
   async function finish(): Promise<void> {
     await sending
-    if (isRequested) await sendOnce()
+    if (unsent.length > 0) await sendOnce()
   }
 }

@@ -18,7 +18,13 @@ import {
 import { evidence } from './errors.ts'
 import { guardOf, openIdentity } from './identity.ts'
 import { channel, startListener } from './listener.ts'
-import { createLocalNotifications, createNotifier, type Notifications } from './notifications.ts'
+import {
+  createLocalNotifications,
+  createNotifier,
+  type Notifications,
+  type OnChange,
+  writePayload,
+} from './notifications.ts'
 import { guardOpening } from './opening-errors.ts'
 import { migratePostgres } from './postgres-migration.ts'
 import { repairRestoredRows } from './restored.ts'
@@ -138,15 +144,19 @@ function openNotifications(
   emit: EmitEvent,
 ): Notifications & { close(): Promise<void> } {
   const local = createLocalNotifications()
-  const ownPayload = randomUUID()
-  // Without parameters it is one message and no cached plan: half the work of a notification.
-  const hint = `select set_config('synchronous_commit', 'off', true), pg_notify('${channel}', '${ownPayload}')`
-  const { notify: sendNotify, finish } = createNotifier(() => pool.query(hint), emit)
+  const sender = randomUUID()
+  // Without parameters it is one message and no cached plan: half the work of a notification. A payload is a UUID and
+  // base64url, so it needs no escape.
+  const send = (appended: Parameters<typeof writePayload>[1]) =>
+    pool.query(
+      `select set_config('synchronous_commit', 'off', true), pg_notify('${channel}', '${writePayload(sender, appended)}')`,
+    )
+  const { notify: sendNotify, finish } = createNotifier(send, emit)
   const listeners = new Set<() => Promise<void>>()
-  const listen = (onChange: () => void) => {
+  const listen = (onChange: OnChange) => {
     const stopLocal = local.listen(onChange)
-    const stopListener = startListener({ directUrl, ownPayload, onChange, emit })
-    const poll = setInterval(onChange, pollEveryMs).unref()
+    const stopListener = startListener({ directUrl, sender, onChange, emit })
+    const poll = setInterval(() => onChange(), pollEveryMs).unref()
     const stop = async () => {
       stopLocal()
       clearInterval(poll)
@@ -156,9 +166,9 @@ function openNotifications(
     listeners.add(stop)
     return () => void stop()
   }
-  const notify = () => {
-    local.notify()
-    sendNotify()
+  const notify: Notifications['notify'] = (appended) => {
+    local.notify(appended)
+    sendNotify(appended)
   }
   const close = async () => {
     // A pool that ends drops the statements it has not begun: a process that invalidates and exits would notify no

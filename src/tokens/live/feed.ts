@@ -21,23 +21,47 @@
  * next batch there and reads the log instead. So memory is bounded however slow a follower is.
  */
 import type { EmitEvent } from '../../events/events.ts'
+import type { BlockSection } from '../block.ts'
 import type { Revocation } from '../coverage.ts'
 import type { RevocationLog } from '../revocation-log.ts'
 
 /** One page that the feed has read: the step from one position of the log to the next. */
-interface FeedBatch {
+export interface FeedBatch {
   /** The position after this batch. */
   readonly cursor: string
+  readonly epoch: string
   readonly revocations: readonly Revocation[]
   readonly hasGap: boolean
 }
 
+/** What a follower is called with. */
+interface FeedFollower {
+  /** Each batch, as it is read. */
+  onBatch(batch: FeedBatch): void
+  /** The end of each reading that has reached the end of the log, after its batches. */
+  onCaughtUp?(reading: FeedReading): void
+  /**
+   * What a notification says was appended, before the log was read. It comes again with a batch, proves nothing about
+   * what else was appended, and may be wrong, as any role of the database can send a notification.
+   */
+  onAppended?(appended: BlockSection): void
+}
+
+/** A finished reading of the log. */
+export interface FeedReading {
+  /** The position reached. */
+  readonly cursor: string
+  readonly epoch: string
+  /** When the reading began, in ms on the monotonic clock of this process: all that was committed by then is read. */
+  readonly readAt: number
+}
+
 export interface Feed {
   /**
-   * Adds a follower: `onBatch` is called with each batch as it is read. Answers the function that removes the follower.
-   * Which batch is the first is known only from a `catchUp` after joining.
+   * Adds a follower. Answers the function that removes it. Which batch is the first is known only from a `catchUp` after
+   * joining.
    */
-  join(onBatch: (batch: FeedBatch) => void): () => void
+  join(follower: FeedFollower): () => void
   /**
    * The position of the feed at the end of a reading that begins after this call. Every follower gets all batches after
    * that position.
@@ -59,7 +83,7 @@ export const pageRows = 500
 /** Rows that the feed keeps in memory for slower followers: about 4 MB at most. */
 export const mostRows = 8_192
 /** The shortest pause between two readings, which limits the load on the database. */
-const minIntervalMs = 10
+const minIntervalMs = 5
 /** A pause after a failure starts at the shortest value and doubles up to the longest. */
 const shortestPauseMs = 50
 const longestPauseMs = 2_000
@@ -75,10 +99,10 @@ export function createFeed(log: ReadableLog, emit: EmitEvent, onRead: FeedReport
   let reader: LogReader | undefined
 
   return {
-    join(onBatch) {
+    join(follower) {
       reader ??= new LogReader(log, { emit, onRead })
       const joined = reader
-      return joined.join(onBatch, () => {
+      return joined.join(follower, () => {
         joined.stop()
         if (reader === joined) reader = undefined
       })
@@ -102,7 +126,7 @@ class LogReader {
   readonly #log: ReadableLog
   readonly #emit: EmitEvent
   readonly #onRead: (newest: Revocation) => void
-  readonly #followers = new Set<{ readonly onBatch: (batch: FeedBatch) => void }>()
+  readonly #followers = new Set<FeedFollower>()
   readonly #stopListening: () => void
   /** The last batches, by the cursor that they come after, the oldest first. */
   readonly #kept = new Map<string, FeedBatch>()
@@ -119,11 +143,13 @@ class LogReader {
     this.#log = log
     this.#emit = emit
     this.#onRead = onRead
-    this.#stopListening = log.listen(() => this.#requestRead())
+    this.#stopListening = log.listen((appended) => {
+      if (appended !== undefined) for (const follower of [...this.#followers]) follower.onAppended?.(appended)
+      this.#requestRead()
+    })
   }
 
-  join(onBatch: (batch: FeedBatch) => void, onEmpty: () => void): () => void {
-    const follower = { onBatch }
+  join(follower: FeedFollower, onEmpty: () => void): () => void {
     this.#followers.add(follower)
     return () => {
       if (this.#followers.delete(follower) && this.#followers.size === 0) onEmpty()
@@ -164,10 +190,11 @@ class LogReader {
     for (let served = 0; served < this.#requests && !this.#isStopped; ) {
       const requests = this.#requests
       try {
-        const position = await this.#readAll()
+        const reading = await this.#readAll()
         served = requests
         this.#reportSuccess()
-        for (const { resolve } of this.#takePending(requests)) resolve(position)
+        for (const follower of [...this.#followers]) follower.onCaughtUp?.(reading)
+        for (const { resolve } of this.#takePending(requests)) resolve(reading.cursor)
         if (served < this.#requests) await sleep(minIntervalMs)
       } catch (fault) {
         // Only pending calls of `catchUp` get the error. For followers it is a delay.
@@ -197,13 +224,14 @@ class LogReader {
     return taken
   }
 
-  /** Reads to the end of the log, a page at a time, and answers the position there. */
-  async #readAll(): Promise<string> {
+  /** Reads to the end of the log, a page at a time. */
+  async #readAll(): Promise<FeedReading> {
+    const readAt = performance.now()
     this.#position ??= await this.#log.position()
     for (;;) {
-      const { revocations, cursor, hasGap, hasMore } = await this.#log.readSince(this.#position, { limit: pageRows })
-      if (cursor !== this.#position) this.#keep(this.#position, { cursor, revocations, hasGap })
-      if (!hasMore) return cursor
+      const { hasMore, ...batch } = await this.#log.readSince(this.#position, { limit: pageRows })
+      if (batch.cursor !== this.#position) this.#keep(this.#position, batch)
+      if (!hasMore) return { cursor: batch.cursor, epoch: batch.epoch, readAt }
     }
   }
 
@@ -219,7 +247,7 @@ class LogReader {
     }
     const newest = batch.revocations.at(-1)
     if (newest !== undefined) this.#onRead(newest)
-    for (const { onBatch } of [...this.#followers]) onBatch(batch)
+    for (const follower of [...this.#followers]) follower.onBatch(batch)
   }
 }
 

@@ -1,13 +1,13 @@
 /**
- * The streams that callers read: `watchToken` for the end of one token, `followRevocations` for the whole log. One feed
- * serves all of them.
+ * The streams that callers read: `watchToken` for the end of one token, `followRevocations` for the whole log,
+ * `followForGuard` for a guard. One feed serves all of them.
  *
  * States of a stream:
  * - Preparing: the feed catches up and the first data is read. A failure is an error of the request. Success makes the
  *   stream open.
  * - Open: values are answered as they come. A `watchToken` stream is over after the revocation that ended the token, or
  *   when the token expires. A `followRevocations` stream is over when the caller loses `manage_token`, the caller's
- *   token ends, or the log does not answer. Both are over when the reader returns, or at `endStreams`.
+ *   token ends, or the log does not answer; a `followForGuard` stream likewise with `follow_revocations`. All are over when the reader returns, or at `endStreams`.
  * - Over: the stream has left the feed and its timer is cleared.
  * After `endStreams` each new stream is over as soon as it is prepared.
  */
@@ -20,6 +20,8 @@ import { watchScope } from '../current-scopes.ts'
 import type { LogPage, RevocationLog } from '../revocation-log.ts'
 import type { TokenStore } from '../store.ts'
 import { createFeed, type Feed, pageRows } from './feed.ts'
+import { createGuardFeed, type GuardEvent } from './guard-feed.ts'
+import { createGuardSubscriptions } from './guard-subscription.ts'
 import { Stream } from './stream.ts'
 import { createWatchers } from './watchers.ts'
 
@@ -34,18 +36,21 @@ export interface FeedEvent {
    * then starts again from its oldest kept row with this event.
    */
   readonly hasGap: boolean
+  /** Names the history of the database. Within one, revisions and ids are never used twice. */
+  readonly epoch: string
 }
 
 /** The operations that answer with a stream. */
 export interface Subscriptions {
   watchToken(caller: Caller): Promise<AsyncIterableIterator<Revocation>>
   followRevocations(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<FeedEvent>>
+  followForGuard(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<GuardEvent>>
   endStreams(): void
 }
 
 /** The dependencies of the subscriptions: a part of `TokensDependencies`. */
 export interface SubscriptionsDependencies {
-  readonly log: Pick<RevocationLog, 'findEnding' | 'position' | 'readSince' | 'listen'>
+  readonly log: Pick<RevocationLog, 'findEnding' | 'position' | 'readSince' | 'readSections' | 'listen'>
   readonly store: Pick<TokenStore, 'find'>
   readonly clients: Pick<ClientStore, 'findClient'>
   readonly clock: () => Date
@@ -58,6 +63,8 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
   const feed = createFeed(log, emit, ({ at }) => observer.feedRead(clock().getTime() - at.getTime()))
   const watch = createWatch(dependencies, feed)
   const { begin, endStreams } = createStreams(observer)
+  const guardFeed = createGuardFeed(feed)
+  const guards = createGuardSubscriptions({ log, guardFeed })
 
   return {
     async watchToken(caller) {
@@ -82,7 +89,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
       assertScope(caller, 'manage_token', 'follow the record of invalidations')
       const stream = new Stream<FeedEvent>()
       return begin('follow_revocations', stream, async () => {
-        stream.onEnd(feed.join(() => stream.signal()))
+        stream.onEnd(feed.join({ onBatch: () => stream.signal() }))
         // The caller may follow until its token ends, or until the client responsible for it loses `manage_token`.
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
         const mayFollow = await watchScope(dependencies, caller, 'manage_token')
@@ -91,6 +98,19 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
           eventOf(first),
           follow({ feed, log, mayFollow }, stream, { cursor: first.cursor, hasMore: first.hasMore }),
         )
+      })
+    },
+    async followForGuard(after, caller) {
+      const arrivedAt = performance.now()
+      assertScope(caller, 'follow_revocations', 'follow the revocations for a guard')
+      const stream = new Stream<GuardEvent>()
+      return begin('follow_for_guard', stream, async () => {
+        stream.onEnd(guardFeed.join(() => stream.signal()))
+        if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
+        const mayFollow = await watchScope(dependencies, caller, 'follow_revocations')
+        const events = guards.follow(after, stream, mayFollow)
+        const first = await events.next()
+        return first.done ? events : startWith({ ...first.value, arrivedAt }, events)
       })
     },
     endStreams,
@@ -160,8 +180,10 @@ function createWatch({ log, store, clock }: SubscriptionsDependencies, feed: Fee
   /** All watchers together are one follower of the feed. */
   function add(watcher: Parameters<typeof watchers.add>[0]): () => void {
     const remove = watchers.add(watcher)
-    leaveFeed ??= feed.join(({ revocations }) => {
-      for (const revocation of revocations) watchers.notify(revocation)
+    leaveFeed ??= feed.join({
+      onBatch: ({ revocations }) => {
+        for (const revocation of revocations) watchers.notify(revocation)
+      },
     })
     return () => {
       remove()
@@ -223,6 +245,6 @@ interface Following {
   readonly mayFollow: () => Promise<boolean>
 }
 
-function eventOf({ cursor, revocations, hasGap }: FeedEvent): FeedEvent {
-  return { cursor, revocations, hasGap }
+function eventOf({ cursor, revocations, hasGap, epoch }: FeedEvent): FeedEvent {
+  return { cursor, revocations, hasGap, epoch }
 }
