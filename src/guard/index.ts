@@ -1,5 +1,29 @@
-/**
- * The package entry of the guard: the part inside a gateway that refuses invalidated tokens. The guard is not
- * implemented yet. The entry exists already so that its import path never changes.
- */
-export {}
+/** The package entry of the guard: the part inside a gateway that refuses invalidated tokens. */
+export type {
+  Admission,
+  GraphQLErrorBody,
+  Guard,
+  GuardCounts,
+  GuardOptions,
+  GuardStatus,
+  InvalidVerdict,
+  KnownToken,
+  Refusal,
+  TokenEnd,
+  UnsureVerdict,
+  ValidVerdict,
+  Verdict,
+  VerifiedClaims,
+} from './api.ts'
+export type { GuardEvent, GuardState, ResetReason } from './events.ts'
+export { fromService, type ServiceSourceOptions } from './from-service.ts'
+export { fromTokens } from './from-tokens.ts'
+export { createGuard } from './guard.ts'
+export { type GuardSource, type IntrospectedToken, SourceError, type SourceEvent } from './source.ts'
+export {
+  type ExtractedToken,
+  type ExtractTokenFunction,
+  type TokenGuardPlugin,
+  type TokenGuardPluginOptions,
+  useTokenGuard,
+} from './use-token-guard.ts'

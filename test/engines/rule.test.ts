@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { RevocationSet } from '../../src/guard/revocation-set.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
+import { decodeBlock, encodeBlock, sectionOf } from '../../src/tokens/block.ts'
 import { covers, type InvalidationCounts, type ListableScope, type Revocation } from '../../src/tokens/coverage.ts'
 import type { InvalidationScope, StoredPair } from '../../src/tokens/store.ts'
 import { forgetAll } from '../model/commands.ts'
@@ -21,8 +23,8 @@ import { useTestService } from '../support/service.ts'
 
 /**
  * "Is this half invalid?" is answered by the view `token_pair_states`. Other statements restate the rule for speed, and
- * `covers` restates it for code without a database. After a random history all of them say what the view says, which
- * `find` reads. A failure prints its seed and path: `RULE='{"seed":1,"path":"0:1"}'` repeats it, `RULE='{"numRuns":5000}'`
+ * `covers` restates it for code without a database, and a guard's folded set for gateways. After a random history all of
+ * them say what the view says, which `find` reads. A failure prints its seed and path: `RULE='{"seed":1,"path":"0:1"}'` repeats it, `RULE='{"numRuns":5000}'`
  * runs more.
  */
 const service = useTestService({ keepsRows: true })
@@ -38,23 +40,28 @@ interface ViewedPair {
 test.each([
   ['few pairs', 0, 30],
   ['a session of 1,100 pairs', 1_100, 3],
-])('%s: counts, lists and `covers` agree with the view, whatever happens', async (_name, extraPairs, numRuns) => {
-  const events = fc.array(eventArbitrary(), { size: 'max', minLength: 8, maxLength: 24 })
-  const property = fc.asyncProperty(events, fc.constantFrom(2, 100), async (happening, pageSize) => {
-    await forgetAll(service)
-    const history = await begin(extraPairs)
-    for (const event of happening) {
-      if (event.kind !== 'end scope') await happen(history, event)
-      else await endScope(history, scopeIn(history, event.choice))
-    }
-    const viewed = await readView(history)
-    await compareCovers(history, viewed)
-    await compareCounts(history, viewed)
-    await compareLists(history, viewed, pageSize)
-  })
+])(
+  '%s: counts, lists, `covers` and a guard agree with the view, whatever happens',
+  async (_name, extraPairs, numRuns) => {
+    const events = fc.array(eventArbitrary(), { size: 'max', minLength: 8, maxLength: 24 })
+    const order = fc.integer({ min: 1, max: 10_000 })
+    const property = fc.asyncProperty(events, fc.constantFrom(2, 100), order, async (happening, pageSize, seed) => {
+      await forgetAll(service)
+      const history = await begin(extraPairs)
+      for (const event of happening) {
+        if (event.kind !== 'end scope') await happen(history, event)
+        else await endScope(history, scopeIn(history, event.choice))
+      }
+      const viewed = await readView(history)
+      await compareCovers(history, viewed)
+      await compareGuard(viewed, seed)
+      await compareCounts(history, viewed)
+      await compareLists(history, viewed, pageSize)
+    })
 
-  await fc.assert(property, { numRuns, ...chosen })
-})
+    await fc.assert(property, { numRuns, ...chosen })
+  },
+)
 
 async function begin(extraPairs: number): Promise<History> {
   const store = createTokenStore(service.database)
@@ -102,6 +109,23 @@ async function compareCovers({ store, logins, now }: History, viewed: readonly V
   const ended = logins.map(async ({ id }) => ({ id, endedBy: (await store.findSession(id, now))?.endedBy }))
   const expected = logins.map((login) => ({ id: login.id, endedBy: findEnding(revocations, login)?.revision }))
   expect(await Promise.all(ended)).toEqual(expected)
+}
+
+/** A guard gets the log as blocks, in any order and more than once. It judges access tokens only. */
+async function compareGuard(viewed: readonly ViewedPair[], seed: number): Promise<void> {
+  const { revocations } = await createRevocationLog(service.database).readSince(undefined, { limit: 10_000 })
+  const place = ({ revision }: Revocation) => (revision * seed) % 10_007
+  const twice = [...revocations, ...revocations.filter((_, index) => index % 3 === 0)].toSorted(
+    (a, b) => place(a) - place(b),
+  )
+  const set = new RevocationSet()
+  for (let from = 0, size = 1; from < twice.length; from += size, size = (size % 7) + 1)
+    for (const section of decodeBlock(encodeBlock([sectionOf(twice.slice(from, from + size))]))) set.add(section, 0)
+  for (const { known, stored } of viewed) {
+    const { id: sessionId, clientId, owner } = known.login
+    const token = { pairId: known.id, sessionId, clientId, realmName: owner.realm, username: owner.username }
+    expect({ ...token, ended: set.covers(token) }).toEqual({ ...token, ended: stored.access.isInvalidated })
+  }
 }
 
 function findEnding(revocations: readonly Revocation[], login: Login): Revocation | undefined {
