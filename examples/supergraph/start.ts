@@ -7,12 +7,12 @@ const adminSecret = randomBytes(24).toString('base64url')
 const authorization = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
 const config = readConfig({ DATA_DIR: 'examples/supergraph/.data', ...process.env, ADMIN_SECRET: adminSecret })
 
-const supergraph = await startSupergraph(config, config.port).catch(exitWith)
+const supergraph = await startSupergraph({ ...config, adminSecret }, config.port).catch(exitWith)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void supergraph.stop())
 
 const accessToken = await logIn('demo', 'alice')
 process.stdout.write(`
-  supergraph   ${supergraph.gateway}   Hive Gateway over:
+  supergraph   ${supergraph.gateway}   Hive Gateway, with a guard, over:
   tokens       ${supergraph.tokens}
   users        ${supergraph.users}
 
@@ -21,7 +21,7 @@ process.stdout.write(`
 curl -s ${supergraph.gateway} -H 'Content-Type: application/json' -H 'Authorization: Bearer ${accessToken}' \\
   -d '{"query": "{ user(id: 1) { name tokenOwner { sessions { nodes { id createdAt device { label } isCurrent } } } } }"}'
 
-  Log her out; the same query is then refused:
+  Log her out; the gateway then refuses the same query, and no subgraph hears of it:
 
 curl -s ${supergraph.gateway} -H 'Content-Type: application/json' \\
   -d '{"query": "mutation { invalidateToken(input: { token: \\"${accessToken}\\" }, options: { wholeSession: true }) { invalidatedTokens } }"}'

@@ -1,5 +1,6 @@
 import { composeServices } from '@theguild/federation-composition'
 import { parse } from 'graphql'
+import { createGuard, fromService } from '../../src/guard/index.ts'
 import { type Config, createSdl, startService } from '../../src/index.ts'
 import { createGateway } from './gateway.ts'
 import { listen } from './listen.ts'
@@ -13,15 +14,26 @@ export interface RunningSupergraph {
   stop(): Promise<void>
 }
 
-/** Starts both subgraphs on free ports, composes them, and starts the gateway in front of them on `port`. */
-export async function startSupergraph(config: Config, port: number): Promise<RunningSupergraph> {
+/**
+ * Starts both subgraphs on free ports, composes them, and starts the gateway in front of them on `port`, with a guard: a
+ * request with a token that has ended reaches no subgraph.
+ */
+export async function startSupergraph(
+  config: Config & { readonly adminSecret: string },
+  port: number,
+): Promise<RunningSupergraph> {
   const tokens = await startService({ ...config, port: 0 })
   const users = await startUsers(0)
   const supergraph = compose([
     { name: 'tokens', url: tokens.url, sdl: createSdl({ directives: config.federationDirectives }) },
     { name: 'users', url: users.url, sdl: usersSdl },
   ])
-  const gateway = createGateway(supergraph)
+  // A gateway of yours has a client of its own, with the scopes follow_revocations and introspect_token alone.
+  const guard = createGuard({
+    source: fromService({ url: tokens.url, clientId: 'admin', secret: config.adminSecret }),
+  })
+  await guard.ready({ withinMs: 30_000 })
+  const gateway = createGateway(supergraph, guard)
   const server = await listen(gateway, port)
   return {
     gateway: server.url,
@@ -30,6 +42,7 @@ export async function startSupergraph(config: Config, port: number): Promise<Run
     stop: async () => {
       await server.stop()
       await gateway[Symbol.asyncDispose]()
+      await guard.close()
       await users.stop()
       await tokens.stop()
     },

@@ -35,7 +35,7 @@ test('the npm package contains what a user needs and nothing else', () => {
     /^dist\/[\w/-]+\.(js|js\.map|d\.ts)$/,
     /^drizzle\/(\d{4}_\w+\.sql|meta\/\w+\.json)$/,
     /^docs\/([\w-]+\.md|sql\/\w+\.sql)$/,
-    /^examples\/(\w+\/)?\w+\.(md|ts|json|graphql)$/,
+    /^examples\/(\w+\/)?[\w-]+\.(md|ts|json|graphql)$/,
     /^examples\/observability\/[\w.]+\.(mjs|yml)$/,
   ]
   const others = packed.filter((path) => !expected.some((pattern) => pattern.test(path)))
