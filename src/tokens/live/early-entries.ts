@@ -17,6 +17,10 @@ export class EarlyEntries {
     })
   }
 
+  clear(): void {
+    this.#keys.clear()
+  }
+
   /** What of this was not added. What was added is forgotten. */
   without(section: BlockSection): BlockSection {
     return this.#keys.size === 0 ? section : filter(section, (key) => !this.#keys.delete(key))

@@ -1,13 +1,15 @@
 /**
  * The feed in the form of guards: each event is made once, and all guards of this process get the same object. So
- * whoever writes it can encode it once as well.
+ * the text that is sent can be made once as well.
  *
  * Events form a chain, and a reader holds the link that it has read. The newest links are kept. A reader that is so slow
  * that its link is cut off reads the log from its cursor on, and goes on with the newest link. So memory is bounded
  * however slow a reader is.
  *
  * What a notification says was appended becomes an event before the log is read, with the cursor and the time of the
- * event before it. When the log shows the same, it is not sent again: the next event moves the cursor past it.
+ * event before it. When the log shows the same, it is not sent again: the next event moves the cursor past it. Any role of
+ * the database can send a notification of what was never appended. So only what every reader has got is left out: the
+ * memory of it ends whenever a reader begins.
  *
  * Every second a heartbeat tells up to when the log was read. It comes from a reading that has finished and never from a
  * timer, so there is none while the database does not answer.
@@ -124,6 +126,9 @@ class GuardReader {
     // In another epoch, a reading finds the gap, which cuts the chain off, and begins a new one.
     if (this.#newest === undefined || this.#newest.event.epoch !== epoch) await this.#feed.catchUp()
     if (this.#newest === undefined) throw new Error('A finished reading gave no link')
+    // This reader does not get what was sent before.
+    this.#flush()
+    this.#early.clear()
     return this.#newest
   }
 
@@ -134,6 +139,7 @@ class GuardReader {
       this.#cutAll()
       return
     }
+    this.#flush()
     const unsent = this.#early.without(sectionOf(revocations))
     if (isEmptySection(unsent)) return
     const { readAt } = this.#newest.event
@@ -144,11 +150,14 @@ class GuardReader {
     const isDue = readAt - this.#heartbeatAt >= heartbeatMs * 0.9
     if (this.#newest !== undefined && !isDue) return
     this.#heartbeatAt = readAt
+    // A reader must not have this cursor before it has everything up to it.
+    this.#flush()
     this.#add({ cursor, epoch, readAt, block: undefined })
   }
 
   /** The first is sent at once, and those of the next milliseconds together. */
   #collect(appended: BlockSection): void {
+    if (this.#newest === undefined) return
     const unsent = this.#early.add(appended)
     if (isEmptySection(unsent)) return
     this.#collected.push(unsent)
@@ -156,10 +165,15 @@ class GuardReader {
   }
 
   #sendCollected(): void {
+    this.#collecting =
+      this.#collected.length === 0 ? undefined : setTimeout(() => this.#sendCollected(), collectMs).unref()
+    this.#flush()
+  }
+
+  #flush(): void {
     const collected = this.#collected
-    this.#collected = []
-    this.#collecting = collected.length === 0 ? undefined : setTimeout(() => this.#sendCollected(), collectMs).unref()
     if (this.#newest === undefined || collected.length === 0) return
+    this.#collected = []
     const { cursor, epoch, readAt } = this.#newest.event
     this.#add({ cursor, epoch, readAt, block: encodeBlock([joinSections(collected)]) })
   }
@@ -183,6 +197,8 @@ class GuardReader {
     for (const link of this.#kept.splice(0)) link.cutOff()
     this.#keptBytes = 0
     this.#newest = undefined
+    this.#collected = []
+    this.#early.clear()
     this.#onLink()
   }
 }

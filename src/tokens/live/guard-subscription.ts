@@ -87,7 +87,7 @@ export function createGuardSubscriptions({ log, guardFeed }: GuardSubscriptionDe
     const known = shared
     if (known !== undefined) {
       const snapshot = await known.snapshot
-      // Nobody adds to a chain that was cut off, as it is when the last guard leaves.
+      // A chain that was cut off grows no more. It is cut off when the last guard leaves.
       const { isCutOff, event } = snapshot.link
       if (!isCutOff && event.epoch === (epoch ?? event.epoch)) return snapshot
       if (shared === known) shared = undefined
