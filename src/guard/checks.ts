@@ -6,6 +6,7 @@ import type { Follower } from './follower.ts'
 import { readIntrospected, type Sighting } from './read-claims.ts'
 import { RecentMap } from './recent-map.ts'
 import type { RevocationSet } from './revocation-set.ts'
+import type { IntrospectedToken } from './source.ts'
 import type { Timekeeper } from './timekeeper.ts'
 
 export interface ChecksOptions {
@@ -27,10 +28,18 @@ interface KnownEntry extends Sighting {
   goodAt: number
 }
 
+/** A token with its digest, under which it is remembered. */
+interface AskedToken {
+  readonly token: string
+  readonly digest: string
+}
+
 const invalid: InvalidVerdict = { outcome: 'invalid' }
 export const stale: UnsureVerdict = { outcome: 'unsure', code: 'REVOCATION_STATE_STALE', retryAfterSeconds: 1 }
 const unanswered: UnsureVerdict = { outcome: 'unsure', code: 'SERVICE_UNAVAILABLE', retryAfterSeconds: 1 }
 
+/** Longer than any access token. What is longer is refused unread. */
+const longestToken = 8_192
 /** Tokens of which the service has said that they are not valid. That is final. */
 const mostInactive = 10_000
 /** A first sight is asked again if the database became another one meanwhile: so often. */
@@ -67,10 +76,10 @@ export class Checks {
   }
 
   check(token: string): Verdict | Promise<Verdict> {
-    // One call; and a token is ASCII, so its characters are its bytes.
-    const digest = hash('sha256', token, 'binary')
-    const known = this.#known.get(digest)
-    return known === undefined ? this.#checkUnknown(token, digest) : this.#judge(known, token)
+    if (token.length > longestToken) return invalid
+    const asked = { token, digest: hash('sha256', token, 'binary') }
+    const known = this.#known.get(asked.digest)
+    return known === undefined ? this.#checkUnknown(asked) : this.#judge(known, asked)
   }
 
   checkSighting(sighting: Sighting): Verdict {
@@ -85,52 +94,54 @@ export class Checks {
     this.#inactive.clear()
   }
 
-  #judge(entry: KnownEntry, token: string): Verdict | Promise<Verdict> {
+  #judge(entry: KnownEntry, asked: AskedToken): Verdict | Promise<Verdict> {
     if (this.#isEnded(entry)) return invalid
     if (this.#isSure() || this.#mayPass()) return entry.verdict
-    return this.#options.whenStale === 'ask' ? this.#askAnew(token) : stale
+    return this.#options.whenStale === 'ask' ? this.#askAnew(asked, entry.revocable.pairId) : stale
   }
 
-  #checkUnknown(token: string, digest: string): Verdict | Promise<Verdict> {
-    const presented = readToken(token)
+  #checkUnknown(asked: AskedToken): Verdict | Promise<Verdict> {
+    const presented = readToken(asked.token)
     if (presented === undefined || presented.half === 'refresh') return invalid
     if (presented.expiresAt.getTime() <= this.#options.time.now()) return invalid
-    if (this.#inactive.get(digest) || this.#options.revocations.coversPair(presented.id)) return invalid
-    if (this.#isSure()) return this.#seeFirst(token, digest)
-    return this.#options.whenStale === 'ask' && !this.#isClosed() ? this.#askAnew(token) : stale
+    if (this.#inactive.get(asked.digest) || this.#options.revocations.coversPair(presented.id)) return invalid
+    if (this.#isSure()) return this.#seeFirst(asked, presented.id)
+    return this.#options.whenStale === 'ask' && !this.#isClosed() ? this.#askAnew(asked, presented.id) : stale
   }
 
-  async #seeFirst(token: string, digest: string): Promise<Verdict> {
-    const { follower, firstSights } = this.#options
-    const pairId = readToken(token)?.id ?? 0
+  async #seeFirst(asked: AskedToken, pairId: number): Promise<Verdict> {
+    const { follower } = this.#options
     for (let tries = 0; tries < mostTries; tries++) {
       const { epoch } = follower
       this.#firstSights++
-      const found = await firstSights.ask(token, digest).catch(() => 'no answer' as const)
+      const found = await this.#ask(asked)
       if (found === 'no answer') return unanswered
       // An answer from before the database was replaced says nothing about the one after it.
       if (follower.epoch !== epoch) continue
       const sighting = found && readIntrospected(found, pairId)
       if (sighting === undefined) {
-        this.#inactive.set(digest, true)
+        this.#inactive.set(asked.digest, true)
         return invalid
       }
       const entry = this.#remember(sighting)
-      this.#known.set(digest, entry)
-      return this.#judge(entry, token)
+      this.#known.set(asked.digest, entry)
+      return this.#judge(entry, asked)
     }
     return unanswered
   }
 
   /** While the guard does not know enough, with `ask`: each token each time. */
-  async #askAnew(token: string): Promise<Verdict> {
-    const digest = hash('sha256', token, 'binary')
-    const found = await this.#options.firstSights.ask(token, digest).catch(() => 'no answer' as const)
+  async #askAnew(asked: AskedToken, pairId: number): Promise<Verdict> {
+    const found = await this.#ask(asked)
     if (found === 'no answer') return unanswered
-    const sighting = found && readIntrospected(found, readToken(token)?.id ?? 0)
+    const sighting = found && readIntrospected(found, pairId)
     if (sighting === undefined) return invalid
     const entry = this.#remember(sighting)
     return this.#isEnded(entry) ? invalid : entry.verdict
+  }
+
+  #ask({ token, digest }: AskedToken): Promise<IntrospectedToken | undefined | 'no answer'> {
+    return this.#options.firstSights.ask(token, digest).catch(() => 'no answer' as const)
   }
 
   #remember(sighting: Sighting): KnownEntry {

@@ -18,7 +18,7 @@ const deadlineMs = 5_000
 export class FirstSights {
   readonly #options: FirstSightsOptions
   readonly #underWay = new Map<string, Promise<IntrospectedToken | undefined>>()
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting = new Set<() => void>()
   readonly #closing = new AbortController()
   #asking = 0
 
@@ -45,27 +45,55 @@ export class FirstSights {
 
   close(): void {
     this.#closing.abort()
-    for (const resume of this.#waiting.splice(0)) resume()
   }
 
   async #ask(token: string): Promise<IntrospectedToken | undefined> {
     const { source, atOnce, waiting } = this.#options
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(deadlineMs)])
-    if (this.#asking >= atOnce) {
-      if (this.#waiting.length >= waiting) throw new NoAnswer('Too many tokens are asked for')
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    } else {
-      this.#asking++
-    }
+    if (this.#asking >= atOnce && this.#waiting.size >= waiting) throw new NoAnswer('Too many tokens are asked for')
+    if (this.#asking >= atOnce) await this.#waitForTurn(signal)
+    else this.#asking++
     try {
-      signal.throwIfAborted()
-      return await source.introspect(token, signal)
+      return await before(signal, source.introspect(token, signal))
     } catch (error) {
       throw new NoAnswer('The service did not answer', { cause: error })
     } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#asking--
-      else next()
+      this.#endTurn()
     }
   }
+
+  async #waitForTurn(signal: AbortSignal): Promise<void> {
+    let begin = () => {}
+    const turn = new Promise<void>((resolve) => {
+      begin = resolve
+    })
+    this.#waiting.add(begin)
+    try {
+      await before(signal, turn)
+    } catch (error) {
+      // The turn may have come at the same moment: it goes on to the next.
+      if (!this.#waiting.delete(begin)) this.#endTurn()
+      throw new NoAnswer('The service did not answer in time', { cause: error })
+    }
+  }
+
+  #endTurn(): void {
+    const [next] = this.#waiting
+    if (next === undefined) {
+      this.#asking--
+      return
+    }
+    this.#waiting.delete(next)
+    next()
+  }
+}
+
+/** The answer, or a rejection once the signal is aborted: a source may not look at the signal. */
+function before<Answer>(signal: AbortSignal, answer: Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }

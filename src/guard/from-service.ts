@@ -128,11 +128,19 @@ function readEvent(event: unknown): SourceEvent {
   return {
     cursor,
     epoch,
-    block: typeof block === 'string' ? readBase64url(block) : undefined,
+    block: typeof block === 'string' ? readBlock(block) : undefined,
     arrivedAt: typeof arrivedAt === 'number' ? arrivedAt : undefined,
     readAt,
     hasGap,
     isComplete,
+  }
+}
+
+function readBlock(text: string): Uint8Array {
+  try {
+    return readBase64url(text)
+  } catch {
+    throw new SourceError('unreadable', 'The service sent a block that is not in base64url')
   }
 }
 

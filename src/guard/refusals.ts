@@ -43,9 +43,11 @@ export function refusalOf(verdict: InvalidVerdict | UnsureVerdict): Refusal {
 
 /**
  * The access token in a header `Authorization`. Undefined if there is none: no header, or another scheme, which is for
- * somebody else.
+ * somebody else. No expression that goes back and forth: the text may be long, and comes from a stranger.
  */
 export function readBearer(authorization: string | null | undefined): string | undefined {
-  const [, token] = /^bearer(?: +(.*?))? *$/i.exec(authorization ?? '') ?? []
-  return /^bearer\b/i.test(authorization ?? '') ? (token ?? '') : undefined
+  const scheme = 'bearer'
+  if (authorization?.slice(0, scheme.length).toLowerCase() !== scheme) return undefined
+  const rest = authorization.slice(scheme.length)
+  return /^\w/.test(rest) ? undefined : rest.trim()
 }

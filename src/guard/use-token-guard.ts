@@ -122,7 +122,7 @@ export function useTokenGuard(
   async function find(place: Place): Promise<Finding> {
     for (const extract of tokenLookupLocations) {
       const found = await extract(place)
-      if (found !== undefined) return findingOf(await guard.check(found.token))
+      if (typeof found?.token === 'string') return findingOf(await guard.check(found.token))
     }
     return 'missing'
   }

@@ -318,6 +318,36 @@ describe('a token that is seen for the first time', () => {
   })
 })
 
+test('questions that a source never answers are answered when the guard is closed, also those that wait', async () => {
+  const { guard, send, service } = startGuard({ asking: { atOnce: 1, waiting: 2 } })
+  await send(first)
+  service.introspect = () => new Promise(() => {})
+  const checking = [1, 2, 3].map((id) => outcome(guard, tokenOf(id)))
+
+  await guard.close()
+
+  expect(await Promise.all(checking)).toEqual(['unsure', 'unsure', 'unsure'])
+  expect([service.asked, guard.status.asking]).toEqual([1, 0])
+})
+
+test.each([
+  ['a header of spaces', `bearer${' '.repeat(200_000)}\n${' '.repeat(200_000)}x`],
+  ['a scheme that is cut off', 'bearer'],
+  ['a token that is too long', `Bearer ${'x'.repeat(1_000_000)}`],
+])('%s is refused', async (_, header) => {
+  const { guard, send } = startGuard()
+  await send(first)
+
+  expect(await guard.admit(header)).toMatchObject({ ok: false, status: 401 })
+})
+
+test.each(['bearers x', 'bearer1', 'Basic bearer', 'bear', ''])(
+  'another scheme is for somebody else: %j',
+  async (header) => {
+    expect(await startGuard().guard.admit(header)).toEqual({ ok: true, token: undefined })
+  },
+)
+
 describe('while it does not know enough, a guard', () => {
   test('that asks, asks the service about each token each time', async () => {
     const { guard, send, pass, service } = startGuard({ whenStale: 'ask' })

@@ -28,6 +28,25 @@ test('a notifier that finishes has sent what was requested before, also while it
   expect(sent).toBe(2)
 })
 
+test('what is appended while a notification is sent takes a bounded memory, and the next notification comes', async () => {
+  const sent: number[] = []
+  let finishFirst = () => {}
+  const { notify, finish } = createNotifier((appended) => {
+    sent.push(appended.length)
+    return new Promise<void>((resolve) => {
+      finishFirst = resolve
+      if (sent.length > 1) resolve()
+    })
+  }, dropEvents)
+  notify(nothingAppended)
+
+  for (let appended = 0; appended < 50_000; appended++) notify(nothingAppended)
+  finishFirst()
+  await finish()
+
+  expect(sent).toEqual([1, 4_000])
+})
+
 test('a notifier finishes even if it cannot send, and reports that', async () => {
   const events: ServiceEvent[] = []
   const { notify, finish } = createNotifier(

@@ -37,6 +37,9 @@ export function createLocalNotifications(): Notifications {
 /** At most 200 notifications a second go to other processes. What is appended meanwhile goes together. */
 const minIntervalMs = 5
 
+/** A payload holds less than so many. Beyond it, what was appended is read from the log alone. */
+const mostSections = 4_000
+
 /** PostgreSQL's limit of a payload is 7,999 bytes. */
 const mostPayloadBytes = 7_900
 
@@ -82,7 +85,8 @@ export function createNotifier(
   return { notify, finish }
 
   function notify(appended: BlockSection): void {
-    unsent.push(appended)
+    // The sending may take long, and there may be very many meanwhile.
+    if (unsent.length < mostSections) unsent.push(appended)
     if (!isSending) void sendAll()
   }
 
