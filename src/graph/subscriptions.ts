@@ -1,4 +1,4 @@
-import type { GuardEvent } from '../tokens/live/guard-feed.ts'
+import type { GuardFeedEvent } from '../tokens/live/guard-feed.ts'
 import type { FeedEvent } from '../tokens/live/subscriptions.ts'
 import type { Builder } from './builder.ts'
 import type { RevocationRef } from './revocation.ts'
@@ -45,7 +45,7 @@ export function defineSubscriptions(builder: Builder, revocation: RevocationRef)
         _,
         { after, forGuard },
         { tokens, caller },
-      ): Promise<AsyncIterableIterator<FeedEvent | GuardEvent>> => {
+      ): Promise<AsyncIterableIterator<FeedEvent | GuardFeedEvent>> => {
         const cursor = after == null ? undefined : String(after)
         return forGuard ? tokens.followForGuard(cursor, caller) : tokens.followRevocations(cursor, caller)
       },
@@ -55,7 +55,7 @@ export function defineSubscriptions(builder: Builder, revocation: RevocationRef)
 }
 
 function defineEvent(builder: Builder, revocation: RevocationRef) {
-  return builder.objectRef<FeedEvent | GuardEvent>('RevocationFeedEvent').implement({
+  return builder.objectRef<FeedEvent | GuardFeedEvent>('RevocationFeedEvent').implement({
     description: 'The revocations that were recorded since the previous event.',
     fields: (t) => ({
       cursor: t.id({
@@ -94,7 +94,7 @@ function defineEvent(builder: Builder, revocation: RevocationRef) {
       readAt: t.float({
         nullable: true,
         description:
-          'With `forGuard`: everything that was committed by then was sent by the end of this event, if `isComplete`. In milliseconds of a clock of this instance, that only differences of one stream have a meaning on.',
+          'With `forGuard`: everything that was committed by then was sent by the end of this event, if `isComplete`. In milliseconds on a clock of this instance: compare it only with `arrivedAt` of the same stream.',
         resolve: (event) => ('readAt' in event ? event.readAt : null),
       }),
       isComplete: t.boolean({
@@ -106,6 +106,6 @@ function defineEvent(builder: Builder, revocation: RevocationRef) {
   })
 }
 
-function encodeBlock(event: FeedEvent | GuardEvent): string | null {
+function encodeBlock(event: FeedEvent | GuardFeedEvent): string | null {
   return 'block' in event && event.block !== undefined ? Buffer.from(event.block).toString('base64url') : null
 }

@@ -1,10 +1,9 @@
+import { generationSeconds, horizonSeconds } from '../tokens/block.ts'
 import { IdSet } from './id-set.ts'
 
-/** Ids are remembered for 3,900 s and up to one generation longer: by then no token lives that they could end. */
-const generationSeconds = 975
-
 /**
- * Ids that are forgotten some time after they were revoked. One set is asked. Beside it, one set for each generation says
+ * Ids that are forgotten 3,900 s after they were revoked, and up to a generation later: by then no token lives that they
+ * could end. One set is asked. Beside it, one set for each generation says
  * which ids to take out of it.
  *
  * By the time of revocation and not by id: a session may be a year old when it is revoked, so chunks of old ids would
@@ -16,11 +15,6 @@ export class AgingSet {
   readonly #generations = new Map<number, IdSet>()
   /** Chunks of generations that are past the horizon, whose ids are still to be taken out. */
   #leaving: Iterator<readonly number[], void, undefined> | undefined
-  readonly #horizonSeconds: number
-
-  constructor(horizonSeconds: number) {
-    this.#horizonSeconds = horizonSeconds
-  }
 
   get size(): number {
     return this.#asked.size
@@ -62,7 +56,7 @@ export class AgingSet {
 
   #takeOldest(now: number): IdSet | undefined {
     for (const [number, generation] of this.#generations) {
-      if ((number + 1) * generationSeconds + this.#horizonSeconds > now) continue
+      if ((number + 1) * generationSeconds + horizonSeconds > now) continue
       this.#generations.delete(number)
       return generation
     }

@@ -1,4 +1,5 @@
 import type { GuardEvent, GuardState } from './events.ts'
+import type { KnownToken } from './known-token.ts'
 import type { GuardSource } from './source.ts'
 
 export interface GuardOptions {
@@ -81,20 +82,6 @@ export interface UnsureVerdict {
   readonly outcome: 'unsure'
   readonly code: 'REVOCATION_STATE_STALE' | 'SERVICE_UNAVAILABLE'
   readonly retryAfterSeconds: number
-}
-
-/** What a valid access token says. */
-export interface KnownToken {
-  readonly realmName: string
-  readonly username: string
-  readonly sessionId: string
-  readonly clientId: string
-  /** Without the service's own scopes: those hold only at the service. */
-  readonly scopes: readonly string[]
-  readonly issuedAt: Date
-  readonly expiresAt: Date
-  /** `opaque` or `signed`. */
-  readonly kind: 'opaque' | 'signed'
 }
 
 /** Claims of a signed access token (RFC 9068) of our service, whose signature, issuer and audience were verified. */

@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import { readToken } from '../tokens/token.ts'
-import type { InvalidVerdict, KnownToken, UnsureVerdict, ValidVerdict, Verdict } from './api.ts'
+import type { InvalidVerdict, UnsureVerdict, ValidVerdict, Verdict } from './api.ts'
 import type { FirstSights } from './first-sights.ts'
 import type { Follower } from './follower.ts'
+import type { IntrospectedToken, KnownToken } from './known-token.ts'
 import { readIntrospected, type Sighting } from './read-claims.ts'
 import { RecentMap } from './recent-map.ts'
 import type { RevocationSet } from './revocation-set.ts'
-import type { IntrospectedToken } from './source.ts'
 import type { Timekeeper } from './timekeeper.ts'
 
 export interface ChecksOptions {

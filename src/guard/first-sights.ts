@@ -1,4 +1,5 @@
-import type { GuardSource, IntrospectedToken } from './source.ts'
+import type { IntrospectedToken } from './known-token.ts'
+import type { GuardSource } from './source.ts'
 
 /** The service did not answer, or too many are asked for. */
 class NoAnswer extends Error {}

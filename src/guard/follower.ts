@@ -20,6 +20,7 @@ import type { GuardEvent, GuardState, ResetReason } from './events.ts'
 import type { RevocationSet } from './revocation-set.ts'
 import { type GuardSource, SourceError, type SourceEvent } from './source.ts'
 import { later, type Moment, type Timekeeper } from './timekeeper.ts'
+import { background } from './timers.ts'
 
 export interface FollowerOptions {
   readonly source: Pick<GuardSource, 'follow'>
@@ -231,11 +232,4 @@ function sleep(ms: number, signal: AbortSignal): Promise<void> {
     const timer = background(setTimeout(wake, ms))
     signal.addEventListener('abort', wake)
   })
-}
-
-/** A timer that keeps no process alive. Where it is a number, as in workers, nothing has to be done. */
-export function background<Timer>(timer: Timer): Timer {
-  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function')
-    timer.unref()
-  return timer
 }

@@ -1,7 +1,8 @@
 import { readBase64url } from './base64url.ts'
 import { followDocument, introspectDocument } from './documents.ts'
 import { readNextEvents } from './event-stream.ts'
-import { type GuardSource, type IntrospectedToken, SourceError, type SourceEvent } from './source.ts'
+import type { IntrospectedToken } from './known-token.ts'
+import { type GuardSource, SourceError, type SourceEvent } from './source.ts'
 
 export interface ServiceSourceOptions {
   /** The service's GraphQL endpoint: `https://tokens.internal/graphql`. */

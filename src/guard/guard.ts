@@ -1,16 +1,17 @@
-import type { Admission, Guard, GuardOptions, GuardStatus, KnownToken, Verdict } from './api.ts'
+import type { Admission, Guard, GuardOptions, GuardStatus, Verdict } from './api.ts'
 import { Checks, stale } from './checks.ts'
 import type { GuardEvent, GuardState } from './events.ts'
 import { FirstSights } from './first-sights.ts'
-import { background, Follower } from './follower.ts'
+import { Follower } from './follower.ts'
+import type { KnownToken } from './known-token.ts'
 import { readClaims, type Sighting } from './read-claims.ts'
 import { readBearer, refusalOf } from './refusals.ts'
 import { RevocationSet } from './revocation-set.ts'
+import { StateObserver } from './state-observer.ts'
 import { type Clocks, machineClocks, Timekeeper } from './timekeeper.ts'
+import { background } from './timers.ts'
 import { TokenWatch } from './token-watch.ts'
 
-/** How often observers are told of a change of the state. Checks judge it themselves. */
-const observeMs = 1_000
 /** Streams outlast the guard's knowledge by so much, so that a short outage of the service does not end them all. */
 const streamsOutlastMs = 30_000
 /** Forgetting takes so long at once, and then lets other work go first. */
@@ -43,8 +44,6 @@ export function createGuardWithClocks(options: GuardOptions, clocks: Clocks): Gu
   const time = new Timekeeper(clocks)
   const revocations = new RevocationSet()
   const counts = { valid: 0, invalid: 0, unsure: 0, passedWhileStale: 0 }
-  const waitingForReady = new Set<() => void>()
-  let reported: GuardState = 'CATCHING_UP'
   let isForgetting = false
   let lastFollowing = time.moment()
   const watch = new TokenWatch({ revocations, time, report: reportFailure })
@@ -64,7 +63,7 @@ export function createGuardWithClocks(options: GuardOptions, clocks: Clocks): Gu
     },
     onProgress() {
       forgetSome()
-      observe()
+      observer.observe()
     },
   })
   const checks = new Checks({
@@ -80,7 +79,7 @@ export function createGuardWithClocks(options: GuardOptions, clocks: Clocks): Gu
       counts.passedWhileStale++
     },
   })
-  const observer = background(setInterval(observe, observeMs))
+  const observer = new StateObserver({ stateNow: () => follower.state, report, onObserved })
   const running = follower.run().catch(reportFailure)
 
   return {
@@ -101,15 +100,14 @@ export function createGuardWithClocks(options: GuardOptions, clocks: Clocks): Gu
       return verdict instanceof Promise ? verdict.then(admissionOf) : admissionOf(verdict)
     },
     watch: (token, onEnd) => watch.watch(sightingOf(token), onEnd),
-    ready: ({ withinMs } = {}) => waitForFollowing(withinMs),
+    ready: ({ withinMs } = {}) => observer.waitForFollowing(withinMs),
     get status() {
       return status()
     },
     async close() {
       follower.close()
       firstSights.close()
-      clearInterval(observer)
-      observe()
+      observer.close()
       watch.endAll('closed')
       await running
     },
@@ -153,7 +151,7 @@ export function createGuardWithClocks(options: GuardOptions, clocks: Clocks): Gu
     try {
       options.onEvent?.(event)
     } catch {
-      // A guard goes on whatever its observer does, and has nobody else to tell.
+      // A fault of the observer must not stop the guard.
     }
   }
 
@@ -161,34 +159,12 @@ export function createGuardWithClocks(options: GuardOptions, clocks: Clocks): Gu
     report({ name: 'check_failed', error })
   }
 
-  /** Tells of changes of the state, and ends streams that have outlasted the guard's knowledge. */
-  function observe(): void {
+  /** Ends the streams that have outlasted the guard's knowledge, and after a gap those that were revoked in it. */
+  function onObserved(state: GuardState, hasChanged: boolean): void {
     if (time.adoptSetBack()) report({ name: 'clock_set_back' })
-    const { state } = follower
     if (state === 'FOLLOWING') lastFollowing = time.moment()
     else if (whenStale === 'refuse' && time.since(lastFollowing) > streamsOutlastMs) watch.endAll('stale')
-    if (state === reported) return
-    // The revocations of a gap are known again.
-    if (state === 'FOLLOWING') watch.endAllRevoked()
-    report({ name: 'state_changed', from: reported, to: state })
-    reported = state
-    if (state === 'FOLLOWING' || state === 'CLOSED') for (const resume of [...waitingForReady]) resume()
-  }
-
-  function waitForFollowing(withinMs: number | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = () => {
-        clearTimeout(timer)
-        waitingForReady.delete(settle)
-        if (follower.state === 'FOLLOWING') resolve()
-        else if (follower.state === 'CLOSED') reject(new Error('The guard is closed.'))
-        else
-          reject(new Error(`The guard does not know all revocations after ${withinMs} ms: is the service reachable?`))
-      }
-      const timer = withinMs === undefined ? undefined : setTimeout(settle, withinMs)
-      if (follower.state === 'FOLLOWING' || follower.state === 'CLOSED') settle()
-      else waitingForReady.add(settle)
-    })
+    if (state === 'FOLLOWING' && hasChanged) watch.endAllRevoked()
   }
 
   function forgetSome(): void {

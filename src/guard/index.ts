@@ -7,7 +7,6 @@ export type {
   GuardOptions,
   GuardStatus,
   InvalidVerdict,
-  KnownToken,
   Refusal,
   TokenEnd,
   UnsureVerdict,
@@ -19,7 +18,8 @@ export type { GuardEvent, GuardState, ResetReason } from './events.ts'
 export { fromService, type ServiceSourceOptions } from './from-service.ts'
 export { fromTokens } from './from-tokens.ts'
 export { createGuard } from './guard.ts'
-export { type GuardSource, type IntrospectedToken, SourceError, type SourceEvent } from './source.ts'
+export type { IntrospectedToken, KnownToken } from './known-token.ts'
+export { type GuardSource, SourceError, type SourceEvent } from './source.ts'
 export {
   type ExtractedToken,
   type ExtractTokenFunction,

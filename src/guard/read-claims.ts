@@ -1,8 +1,8 @@
 import { serviceScopes } from '../tokens/caller.ts'
 import { readSubject } from '../tokens/owner.ts'
-import type { KnownToken, VerifiedClaims } from './api.ts'
+import type { VerifiedClaims } from './api.ts'
+import type { IntrospectedToken, KnownToken } from './known-token.ts'
 import type { RevocableAccessToken } from './revocation-set.ts'
-import type { IntrospectedToken } from './source.ts'
 
 /** A token that this guard knows: what it says, and what decides whether it has ended. */
 export interface Sighting {

@@ -1,4 +1,4 @@
-import type { BlockSection } from '../tokens/block.ts'
+import { type BlockSection, horizonSeconds } from '../tokens/block.ts'
 import { AgingSet } from './aging-set.ts'
 import { OwnerBounds, type SessionOwner } from './bounds.ts'
 
@@ -7,8 +7,6 @@ export interface RevocableAccessToken extends SessionOwner {
   readonly pairId: number
 }
 
-/** How long a revocation can matter: the longest access token, and 300 s for clocks that differ. */
-const horizonSeconds = 3_900
 /** Bounds that are looked at each time, to forget them. */
 const boundsAtOnce = 1_000
 
@@ -17,8 +15,8 @@ const boundsAtOnce = 1_000
  * Node, so that it runs wherever JavaScript does.
  */
 export class RevocationSet {
-  #tokens = new AgingSet(horizonSeconds)
-  #sessions = new AgingSet(horizonSeconds)
+  #tokens = new AgingSet()
+  #sessions = new AgingSet()
   #owners = new OwnerBounds()
   #added = 0
 
@@ -55,8 +53,8 @@ export class RevocationSet {
 
   /** Forgets everything. */
   clear(): void {
-    this.#tokens = new AgingSet(horizonSeconds)
-    this.#sessions = new AgingSet(horizonSeconds)
+    this.#tokens = new AgingSet()
+    this.#sessions = new AgingSet()
     this.#owners = new OwnerBounds()
     this.#added++
   }

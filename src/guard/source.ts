@@ -1,3 +1,5 @@
+import type { IntrospectedToken } from './known-token.ts'
+
 /** Where a guard learns what was revoked, and asks about a token that it sees for the first time. */
 export interface GuardSource {
   /**
@@ -25,16 +27,6 @@ export interface SourceEvent {
   readonly readAt: number
   readonly hasGap: boolean
   readonly isComplete: boolean
-}
-
-export interface IntrospectedToken {
-  readonly realmName: string
-  readonly username: string
-  readonly sessionId: string
-  readonly clientId: string
-  readonly scopes: readonly string[]
-  readonly issuedAt: Date
-  readonly expiresAt: Date
 }
 
 /** Why a source does not answer. The message names no token, secret or user. */

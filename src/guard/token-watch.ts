@@ -1,10 +1,10 @@
 import type { BlockSection } from '../tokens/block.ts'
 import type { TokenEnd } from './api.ts'
-import { background } from './follower.ts'
 import { type LiveToken, LiveTokens } from './live-tokens.ts'
 import type { Sighting } from './read-claims.ts'
 import type { RevocationSet } from './revocation-set.ts'
 import type { Timekeeper } from './timekeeper.ts'
+import { background } from './timers.ts'
 
 interface Watched extends LiveToken {
   readonly end: (reason: TokenEnd) => void

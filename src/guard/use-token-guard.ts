@@ -1,10 +1,11 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
-import type { Guard, GuardOptions, InvalidVerdict, KnownToken, TokenEnd, UnsureVerdict, Verdict } from './api.ts'
+import type { Guard, GuardOptions, InvalidVerdict, TokenEnd, UnsureVerdict, Verdict } from './api.ts'
 import { stale } from './checks.ts'
 import { EndingStream } from './ending-stream.ts'
-import { background } from './follower.ts'
 import { createGuard } from './guard.ts'
+import type { KnownToken } from './known-token.ts'
 import { readBearer, reasonOf } from './refusals.ts'
+import { background } from './timers.ts'
 
 export interface TokenGuardPluginOptions {
   /**
@@ -42,8 +43,7 @@ export interface TokenGuardPlugin {
   onContextBuilding(payload: {
     // biome-ignore lint/suspicious/noExplicitAny: each server has its own context
     readonly context: any
-    // biome-ignore lint/suspicious/noExplicitAny: the same
-    extendContext(extension: any): void
+    extendContext(extension: unknown): void
   }): Promise<void>
   onExecute(payload: Operation): void
   onSubscribe(payload: Operation): { onSubscribeResult(payload: SubscribeResult): void } | undefined
@@ -53,14 +53,12 @@ export interface TokenGuardPlugin {
 interface Operation {
   // biome-ignore lint/suspicious/noExplicitAny: each server has its own context
   readonly args: { readonly contextValue?: any }
-  // biome-ignore lint/suspicious/noExplicitAny: the result types of the servers differ
-  setResultAndStopExecution(result: any): void
+  setResultAndStopExecution(result: unknown): void
 }
 
 interface SubscribeResult {
   readonly result: unknown
-  // biome-ignore lint/suspicious/noExplicitAny: the same
-  setResult(result: any): void
+  setResult(result: unknown): void
 }
 
 /**

@@ -52,7 +52,7 @@ export const metrics = {
   streams: {
     kind: 'gauge',
     labels: ['verb'],
-    help: 'Open streams: `watch_token` waits for the end of one token, `follow_revocations` follows the whole log.',
+    help: 'Open streams: `watch_token` waits for the end of one token, `follow_revocations` follows the whole log, and `follow_for_guard` does so for a guard.',
   },
   retention_rounds_total: { kind: 'counter', labels: [], help: 'Rounds of retention that succeeded.' },
   retention_deleted_total: {

@@ -1,6 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Cursor, Snapshot } from './cursor.ts'
-import { readSnapshot, writeCursor } from './cursor.ts'
+import { type Cursor, readSnapshot, type Snapshot, writeCursor } from './cursor.ts'
 import type { Database } from './engine/database.ts'
 import { currentEpoch } from './engine/identity.ts'
 

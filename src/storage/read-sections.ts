@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { BlockSection, OwnerRevocation } from '../tokens/block.ts'
-import { horizonSeconds, type SectionPage, type SinceOptions } from '../tokens/revocation-log.ts'
-import { type Cursor, readCursor, type Snapshot } from './cursor.ts'
+import { type BlockSection, generationSeconds, horizonSeconds, type OwnerRevocation } from '../tokens/block.ts'
+import type { SectionPage } from '../tokens/revocation-log.ts'
+import { type Cursor, readCursor } from './cursor.ts'
 import type { Database } from './engine/database.ts'
-import { beginning, cursorAfter, isLost, type LastRow, type LogState, readLogState, unseen } from './log-state.ts'
+import { beginning, cursorAfter, isLost, type LastRow, readLogState, unseen } from './log-state.ts'
 
 /** One age of a page, as the statement gives it: ids in hexadecimal, 8 bytes each, ascending. */
 interface JsonSection {
@@ -30,31 +30,27 @@ interface JsonPage {
 /**
  * `readSince` in the form of a guard: only what can still cover a live access token, and of it only what decides.
  *
- * A page of 65,536 rows costs this process a hundredth of what it would as rows: Postgres packs the ids.
+ * Postgres packs the ids: as rows, each would be an object of its own here.
  *
  * @throws TokenServiceError ERR_BAD_INPUT: not a cursor of this feed
  */
-export async function readSections(
-  database: Database,
-  after: string | undefined,
-  { limit, upTo }: SinceOptions,
-): Promise<SectionPage> {
+export async function readSections(database: Database, after: string | undefined, limit: number): Promise<SectionPage> {
   const cursor = after === undefined ? beginning : readCursor(after)
-  const target = upTo === undefined ? undefined : readCursor(upTo).seen
-  const read = (from: Cursor, upToSnapshot: Snapshot | undefined) =>
-    readLogState(database, {
-      rows: unseen(from, { rows: limit + 1, matching: isLive(database), start: horizonStart(database) }),
-      target: upToSnapshot,
-      page: packed(database, limit, from),
-    })
-  const state = await read(cursor, cursor.page?.snapshot ?? target)
+  const state = await readLogState(database, {
+    rows: unseen(cursor, { rows: limit + 1, matching: isLive(database), start: horizonStart(database) }),
+    target: cursor.page?.snapshot,
+    page: packed(database, limit, cursor),
+  })
   if (after !== undefined && isLost(cursor, state))
     return { sections: [], cursor: after, epoch: state.epoch, hasGap: true, hasMore: true }
-  return pageOf(cursor, state, target)
+  const { last = null, sections } = state.page ?? {}
+  return {
+    sections: (sections ?? []).map(readSection),
+    epoch: state.epoch,
+    hasGap: false,
+    ...cursorAfter(cursor, state, { target: undefined, last: last ?? undefined }),
+  }
 }
-
-/** Revocations of one age are remembered and forgotten together: a guard keeps five generations of 975 s. */
-const ageStepSeconds = 975
 
 /** As text: a driver writes a Date in the time zone of its process. */
 function ago({ time }: Pick<Database, 'time'>, seconds: number): SQL {
@@ -93,23 +89,13 @@ function packed(database: Database, limit: number, { seen }: Cursor): SQL<JsonPa
     aged as (
       select ${ids(sql`pair_id`, sql`'access_token'`)} as access_tokens, ${ids(sql`session_id`, sql`'session'`)} as sessions,
         json_agg(json_build_array(realm, username, client_id, bound, spared_session_id)) filter (where selector = 'owner') as owners,
-        greatest(0, floor(extract(epoch from ${ago(database, 0)} - at) / ${ageStepSeconds})) * ${ageStepSeconds} as age
+        greatest(0, floor(extract(epoch from ${ago(database, 0)} - at) / ${generationSeconds})) * ${generationSeconds} as age
       from numbered where place <= ${limit} group by age)
     select json_build_object(
       'last', (
         select json_build_object('xid', xid::text, 'revision', revision) from numbered
         where place = ${limit} and exists (select from numbered where place > ${limit})),
       'sections', (select json_agg(aged) from aged)))`
-}
-
-function pageOf(cursor: Cursor, state: LogState<JsonPage>, target: Snapshot | undefined): SectionPage {
-  const { last = null, sections } = state.page ?? {}
-  return {
-    sections: (sections ?? []).map(readSection),
-    epoch: state.epoch,
-    hasGap: false,
-    ...cursorAfter(cursor, state, { target, last: last ?? undefined }),
-  }
 }
 
 function readSection({ age, access_tokens, sessions, owners }: JsonSection): BlockSection {

@@ -31,8 +31,7 @@ export function createRevocationLog(database: Database): RevocationLog {
         const { rows, ...page } = await one('read_feed', () => readSince(database, cursor, options))
         return { ...page, revocations: rows.map(readRow) }
       }),
-    readSections: (cursor, options) =>
-      guardStorage(() => one('read_feed', () => readSections(database, cursor, options))),
+    readSections: (cursor, limit) => guardStorage(() => one('read_feed', () => readSections(database, cursor, limit))),
     listen: database.notifications.listen,
   }
 }

@@ -32,6 +32,12 @@ export type OwnerRevocation = Pick<Revocation, 'realm' | 'username' | 'clientId'
   readonly bound: number
 }
 
+/** How long a revocation can matter to a guard: the longest access token, and 300 s for clocks that differ. */
+export const horizonSeconds = 3_900
+
+/** Revocations of one age are sent, remembered and forgotten together: five generations, and one in which they leave. */
+export const generationSeconds = 975
+
 /** A block that this version cannot read. A reader must not guess: what it skips could be a revocation. */
 export class UnreadableBlock extends Error {}
 

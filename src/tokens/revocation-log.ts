@@ -34,7 +34,7 @@ export interface RevocationLog {
    *
    * @throws TokenServiceError ERR_BAD_INPUT: not a cursor
    */
-  readSections(cursor: string | undefined, options: SinceOptions): Promise<SectionPage>
+  readSections(cursor: string | undefined, limit: number): Promise<SectionPage>
 
   /**
    * Calls `onChange` whenever the log may have grown. It is only a hint, sometimes without a new row: the receiver
@@ -43,9 +43,6 @@ export interface RevocationLog {
    */
   listen(onChange: (appended?: BlockSection) => void): () => void
 }
-
-/** How long a revocation can matter to a guard: the longest access token, and 300 s for clocks that differ. */
-export const horizonSeconds = 3_900
 
 export interface SinceOptions {
   readonly limit: number

@@ -7,7 +7,7 @@ import type { TokensDependencies } from './dependencies.ts'
 import { type Introspection, introspect } from './introspect.ts'
 import { type InvalidationAnswer, type InvalidationOptions, type InvalidationTarget, invalidate } from './invalidate.ts'
 import { type IssueRequest, issue } from './issue.ts'
-import type { GuardEvent } from './live/guard-feed.ts'
+import type { GuardFeedEvent } from './live/guard-feed.ts'
 import { createSubscriptions, type FeedEvent } from './live/subscriptions.ts'
 import { createClientVerbs } from './manage-clients.ts'
 import { assertLifetimes, type IssuedPair } from './pair.ts'
@@ -131,7 +131,7 @@ export interface Tokens extends ClientVerbs {
    *
    * @throws TokenServiceError ERR_BAD_INPUT, ERR_UNAUTHENTICATED, ERR_FORBIDDEN
    */
-  followForGuard(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<GuardEvent>>
+  followForGuard(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<GuardFeedEvent>>
 
   /** Ends all streams of `watchToken`, `followRevocations` and `followForGuard`, and any that they answer from now on. For shutdown. */
   endStreams(): void

@@ -1,12 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { createRevocationLog } from '../../src/storage/revocation-log.ts'
-import { type BlockSection, decodeBlock, joinSections } from '../../src/tokens/block.ts'
+import { type BlockSection, decodeBlock, horizonSeconds, joinSections } from '../../src/tokens/block.ts'
 import type { ClientCaller } from '../../src/tokens/caller.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
-import type { GuardEvent } from '../../src/tokens/live/guard-feed.ts'
+import type { GuardFeedEvent } from '../../src/tokens/live/guard-feed.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
-import { horizonSeconds } from '../../src/tokens/revocation-log.ts'
 import type { Tokens } from '../../src/tokens/tokens.ts'
 import { basic } from '../support/basic.ts'
 import { type EventStream, subscribe } from '../support/event-stream.ts'
@@ -36,7 +35,7 @@ const pairOf = async ({ accessToken }: IssuedPair) => {
 async function follow(after?: string, tokens = service.tokens) {
   const stream = await tokens.followForGuard(after, guard)
   open.push(stream)
-  const next = async (): Promise<GuardEvent> => {
+  const next = async (): Promise<GuardFeedEvent> => {
     const step = await stream.next()
     return step.done ? expect.unreachable('The stream ended') : step.value
   }
@@ -65,7 +64,7 @@ async function follow(after?: string, tokens = service.tokens) {
   }
 }
 
-const contentOf = (events: readonly GuardEvent[]): BlockSection =>
+const contentOf = (events: readonly GuardFeedEvent[]): BlockSection =>
   joinSections(events.flatMap(({ block }) => (block === undefined ? [] : [...decodeBlock(block)])))
 
 describe('a guard that begins', () => {
@@ -203,7 +202,7 @@ test('no revocation is missed, whatever the size of the pages', async () => {
     const read: BlockSection[] = []
     let cursor: string | undefined
     for (let hasMore = true; hasMore; ) {
-      const page = await log.readSections(cursor, { limit })
+      const page = await log.readSections(cursor, limit)
       read.push(...page.sections)
       ;({ cursor, hasMore } = page)
     }

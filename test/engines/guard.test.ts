@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Guard, KnownToken, TokenEnd } from '../../src/guard/api.ts'
+import type { Guard, TokenEnd } from '../../src/guard/api.ts'
+import type { KnownToken } from '../../src/guard/known-token.ts'
 import type { InvalidationTarget } from '../../src/tokens/invalidate.ts'
 import type { IssuedPair } from '../../src/tokens/pair.ts'
 import { followService } from '../support/guards.ts'

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type BlockSection, decodeBlock, joinSections, nothingAppended } from '../../src/tokens/block.ts'
 import type { Revocation } from '../../src/tokens/coverage.ts'
 import type { Feed } from '../../src/tokens/live/feed.ts'
-import { createGuardFeed, type GuardEvent, type Link } from '../../src/tokens/live/guard-feed.ts'
+import { createGuardFeed, type GuardFeedEvent, type Link } from '../../src/tokens/live/guard-feed.ts'
 
 type Follower = Parameters<Feed['join']>[0]
 
@@ -55,7 +55,7 @@ function start() {
 
 /** What a reader gets that went on from this link. */
 function after(link: Link) {
-  const events: GuardEvent[] = []
+  const events: GuardFeedEvent[] = []
   for (let next = link.next; next !== undefined; next = next.next) events.push(next.event)
   const content = (upTo = events.length): BlockSection =>
     joinSections(events.slice(0, upTo).flatMap(({ block }) => (block === undefined ? [] : [...decodeBlock(block)])))

@@ -55,7 +55,7 @@ describe('a set that forgets', () => {
   }
 
   test('forgets an id some time after the horizon, and never before it', () => {
-    const set = new AgingSet(3_900)
+    const set = new AgingSet()
     set.add([1, 2, 3], 100)
 
     forgetAll(set, 100 + 3_900)
@@ -65,7 +65,7 @@ describe('a set that forgets', () => {
   })
 
   test('keeps an id that was revoked again later', () => {
-    const set = new AgingSet(3_900)
+    const set = new AgingSet()
     set.add([1, 2], 0)
     set.add([2], 3_000)
 
@@ -77,7 +77,7 @@ describe('a set that forgets', () => {
   })
 
   test('takes what was revoked long ago for as old as it is', () => {
-    const set = new AgingSet(3_900)
+    const set = new AgingSet()
     set.add([7], 10_000 - 3_000)
 
     forgetAll(set, 10_000 + 2_000)

@@ -19,7 +19,7 @@ import { EarlyEntries } from './early-entries.ts'
 import type { Feed, FeedBatch, FeedReading } from './feed.ts'
 
 /** What a guard gets at once. */
-export interface GuardEvent {
+export interface GuardFeedEvent {
   /** The position after this event. To continue after a lost connection, send it back as `after`. */
   readonly cursor: string
   /** Names the history of the database. With another epoch, a guard forgets all that it knows. */
@@ -37,12 +37,12 @@ export interface GuardEvent {
 
 /** One event and what comes after it. */
 export class Link {
-  readonly event: GuardEvent
+  readonly event: GuardFeedEvent
   next: Link | undefined
   /** True once what comes after it is no longer kept. */
   isCutOff: boolean = false
 
-  constructor(event: GuardEvent) {
+  constructor(event: GuardFeedEvent) {
     this.event = event
   }
 
@@ -178,7 +178,7 @@ class GuardReader {
     this.#add({ cursor, epoch, readAt, block: encodeBlock([joinSections(collected)]) })
   }
 
-  #add(added: Pick<GuardEvent, 'cursor' | 'epoch' | 'readAt' | 'block'>): void {
+  #add(added: Pick<GuardFeedEvent, 'cursor' | 'epoch' | 'readAt' | 'block'>): void {
     const link = new Link({ ...added, hasGap: false, isComplete: true })
     if (this.#newest !== undefined) this.#newest.next = link
     this.#newest = link

@@ -6,7 +6,7 @@
  */
 import { encodeBlock, isEmptySection } from '../block.ts'
 import type { RevocationLog, SectionPage } from '../revocation-log.ts'
-import type { GuardEvent, GuardFeed, Link } from './guard-feed.ts'
+import type { GuardFeed, GuardFeedEvent, Link } from './guard-feed.ts'
 import type { Stream } from './stream.ts'
 
 export interface GuardSubscriptionDependencies {
@@ -18,7 +18,7 @@ export interface GuardSubscriptionDependencies {
 interface Snapshot {
   readonly link: Link
   /** The pages that were asked for, in order. */
-  readonly pages: Promise<GuardEvent>[]
+  readonly pages: Promise<GuardFeedEvent>[]
 }
 
 interface SharedSnapshot {
@@ -34,9 +34,9 @@ export interface GuardSubscriptions {
   /** The events after a cursor, or from a snapshot on. `mayFollow` is called at each heartbeat. */
   follow(
     after: string | undefined,
-    stream: Stream<GuardEvent>,
+    stream: Stream<GuardFeedEvent>,
     mayFollow: () => Promise<boolean>,
-  ): AsyncGenerator<GuardEvent, void, undefined>
+  ): AsyncGenerator<GuardFeedEvent, void, undefined>
 }
 
 export function createGuardSubscriptions({ log, guardFeed }: GuardSubscriptionDependencies): GuardSubscriptions {
@@ -60,20 +60,20 @@ export function createGuardSubscriptions({ log, guardFeed }: GuardSubscriptionDe
   }
 
   /** The pages that a reader at this cursor has not seen, and the link to go on with. */
-  async function* catchUp(after: string | undefined): AsyncGenerator<GuardEvent, Link, undefined> {
+  async function* catchUp(after: string | undefined): AsyncGenerator<GuardFeedEvent, Link, undefined> {
     if (after === undefined) return yield* readSnapshot()
     const link = await guardFeed.newest()
-    let page = await log.readSections(after, { limit: pageRows })
+    let page = await log.readSections(after, pageRows)
     while (!page.hasGap) {
       yield eventOf(page, link)
       if (!page.hasMore) return link
-      page = await log.readSections(page.cursor, { limit: pageRows })
+      page = await log.readSections(page.cursor, pageRows)
     }
     return yield* readSnapshot(page.epoch)
   }
 
   /** `epochAfterGap`: of which history the snapshot must be, and that its reader has missed something. */
-  async function* readSnapshot(epochAfterGap?: string): AsyncGenerator<GuardEvent, Link, undefined> {
+  async function* readSnapshot(epochAfterGap?: string): AsyncGenerator<GuardFeedEvent, Link, undefined> {
     const snapshot = await currentSnapshot(epochAfterGap)
     const hasGap = epochAfterGap !== undefined
     for (let place = 0; ; place++) {
@@ -107,13 +107,13 @@ export function createGuardSubscriptions({ log, guardFeed }: GuardSubscriptionDe
   }
 
   /** A page is read once, when the first reader asks for it. */
-  function pageOf(snapshot: Snapshot, place: number): Promise<GuardEvent> {
+  function pageOf(snapshot: Snapshot, place: number): Promise<GuardFeedEvent> {
     const { link, pages } = snapshot
     const known = pages[place]
     if (known !== undefined) return known
     const before = pages[place - 1]
     const read = async () => {
-      const page = await log.readSections((await before)?.cursor, { limit: pageRows })
+      const page = await log.readSections((await before)?.cursor, pageRows)
       // What was read before belongs to another history of the database, or retention has overtaken the reader.
       if (page.hasGap) throw new Error('The log changed while a snapshot was read')
       return eventOf(page, link)
@@ -127,7 +127,7 @@ export function createGuardSubscriptions({ log, guardFeed }: GuardSubscriptionDe
   }
 }
 
-function eventOf({ sections, cursor, epoch, hasMore }: SectionPage, { event: { readAt } }: Link): GuardEvent {
+function eventOf({ sections, cursor, epoch, hasMore }: SectionPage, { event: { readAt } }: Link): GuardFeedEvent {
   const block = sections.every(isEmptySection) ? undefined : encodeBlock(sections)
   return { cursor, epoch, block, readAt, hasGap: false, isComplete: !hasMore }
 }

@@ -20,7 +20,7 @@ import { watchScope } from '../current-scopes.ts'
 import type { LogPage, RevocationLog } from '../revocation-log.ts'
 import type { TokenStore } from '../store.ts'
 import { createFeed, type Feed, pageRows } from './feed.ts'
-import { createGuardFeed, type GuardEvent } from './guard-feed.ts'
+import { createGuardFeed, type GuardFeedEvent } from './guard-feed.ts'
 import { createGuardSubscriptions } from './guard-subscription.ts'
 import { Stream } from './stream.ts'
 import { createWatchers } from './watchers.ts'
@@ -44,7 +44,7 @@ export interface FeedEvent {
 export interface Subscriptions {
   watchToken(caller: Caller): Promise<AsyncIterableIterator<Revocation>>
   followRevocations(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<FeedEvent>>
-  followForGuard(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<GuardEvent>>
+  followForGuard(after: string | undefined, caller: Caller): Promise<AsyncIterableIterator<GuardFeedEvent>>
   endStreams(): void
 }
 
@@ -103,7 +103,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
     async followForGuard(after, caller) {
       const arrivedAt = performance.now()
       assertScope(caller, 'follow_revocations', 'follow the revocations for a guard')
-      const stream = new Stream<GuardEvent>()
+      const stream = new Stream<GuardFeedEvent>()
       return begin('follow_for_guard', stream, async () => {
         stream.onEnd(guardFeed.join(() => stream.signal()))
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())

@@ -226,6 +226,7 @@ export const authorityRequests: Readonly<Record<string, Readonly<Record<string, 
   Subscriptions: {
     'wait for the own end': graphql('lists', 'subscription { tokenInvalidated { id } }'),
     'follow all revocations': graphql('lists', 'subscription { revocationFeed { cursor } }'),
+    'follow for a guard': graphql('lists', 'subscription { revocationFeed(forGuard: true) { cursor } }'),
   },
   OAuth: {
     'revoke an access token': revoke(({ accessToken }) => accessToken),

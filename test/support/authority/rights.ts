@@ -118,6 +118,7 @@ export const rights: Readonly<Record<string, Readonly<Record<string, Rights>>>> 
   Subscriptions: {
     'wait for the own end': { may: owners },
     'follow all revocations': everyManager,
+    'follow for a guard': { may: ['client all'] },
   },
   OAuth: {
     'revoke an access token': revokedByOAuth,
