@@ -176,7 +176,7 @@ test('every TypeScript block compiles against the package as it is', async () =>
       .filter(({ language }) => language === 'ts')
       .map(({ code }) => code)
       .join('\n')
-      .replaceAll("from 'invalidate-token/guard'", "from './project/src/guard/index.ts'")
+      .replaceAll("from 'invalidate-token-guard'", "from './project/src/guard/standalone.ts'")
       .replaceAll("from 'invalidate-token'", "from './project/src/index.ts'")
       .replaceAll("from '../support/", "from './project/test/support/")
       .replaceAll("'@elastic/elasticsearch'", "'elasticsearch-8'")
