@@ -83,7 +83,7 @@ function defineEvent(builder: Builder, revocation: RevocationRef) {
         nullable: true,
         description:
           'With `forGuard`: the revocations of this event in a compact encoding, in base64url. Null in a heartbeat.',
-        resolve: (event) => encodeBlock(event),
+        resolve: (event) => blockText(event),
       }),
       arrivedAt: t.float({
         nullable: true,
@@ -106,6 +106,7 @@ function defineEvent(builder: Builder, revocation: RevocationRef) {
   })
 }
 
-function encodeBlock(event: FeedEvent | GuardFeedEvent): string | null {
+/** A block as the schema shows it. */
+export function blockText(event: FeedEvent | GuardFeedEvent): string | null {
   return 'block' in event && event.block !== undefined ? Buffer.from(event.block).toString('base64url') : null
 }

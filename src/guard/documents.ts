@@ -1,6 +1,6 @@
 /**
- * The operations of a guard, byte for byte: the service takes a short way for them. Sent by `from-service.ts`, known by
- * `src/http/graphql/guard-stream.ts`.
+ * The operations of a guard, byte for byte. Sent by `from-service.ts`; `src/http/graphql/guard-stream.ts` knows the first
+ * one, and writes its events without graphql-js.
  */
 export const followDocument =
   'subscription FollowForGuard($after: ID) { revocationFeed(after: $after, forGuard: true) { cursor hasGap epoch block arrivedAt readAt isComplete } }'

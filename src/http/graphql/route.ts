@@ -18,6 +18,7 @@ import { assertMayReadSchema, type Exposure, hasPreflight } from '../exposure.ts
 import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
 import type { Documents } from './documents.ts'
+import { isForGuard, subscribeForGuard } from './guard-stream.ts'
 import { noteOperation } from './operation-name.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
@@ -154,12 +155,13 @@ function useRequestLimits(
       const refusal = await refuseToRun(args, args.contextValue)
       if (refusal !== undefined) setResultAndStopExecution({ errors: [refusal] })
     },
-    async onSubscribe({ args, setResultAndStopExecution }) {
+    async onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       const refusal =
         refuseSubscription(args.contextValue, args.document) ?? (await refuseToRun(args, args.contextValue))
       if (refusal !== undefined) return setResultAndStopExecution({ errors: [refusal] })
       const { requestContext } = args.contextValue
       const leave = streams.takePlace(requestContext)
+      if (isForGuard(args)) setSubscribeFn(subscribeForGuard)
       return {
         onSubscribeResult: ({ result, setResult }) => {
           if (!isAsyncIterable(result)) return leave()
