@@ -39,6 +39,8 @@ interface Unseen {
   readonly rows: number
   /** Only rows for which this is true. All by default. */
   readonly matching?: SQL
+  /** Which columns, with those of the order: all by default. */
+  readonly columns?: SQL
   /** Where the log begins for this reader: only rows with a higher revision. All by default. */
   readonly start?: SQL
 }
@@ -50,16 +52,17 @@ interface Unseen {
  * those that the cursor's snapshot did not see: those from xmax on, and those that were running then, however old the
  * oldest of them is. Both ways read an index and stop at the limit.
  */
-export function unseen({ seen, page }: Cursor, { rows, matching = sql`true`, start = sql`0` }: Unseen): SQL {
+export function unseen({ seen, page }: Cursor, wanted: Unseen): SQL {
+  const { rows, matching = sql`true`, columns = sql`*`, start = sql`0` } = wanted
   const isWanted = sql`pg_visible_in_snapshot(xid, (select target from now)) and ${matching}`
   const { xid, revision } = page ?? { xid: '0', revision: 0 }
   if (seen === undefined)
-    return sql`select * from revocations where revision > ${page === undefined ? start : revision} and ${isWanted} order by revision limit ${rows}`
+    return sql`select ${columns} from revocations where revision > ${page === undefined ? start : revision} and ${isWanted} order by revision limit ${rows}`
   const isAfter = sql`(xid, revision) > (${xid}::xid8, ${revision}::bigint) and ${isWanted} order by xid, revision limit ${rows}`
   return sql`
-    (select * from revocations where xid >= ${String(seen.xmax)}::xid8 and ${isAfter})
+    (select ${columns} from revocations where xid >= ${String(seen.xmax)}::xid8 and ${isAfter})
     union all
-    (select * from revocations where xid = any(${`{${seen.running.join()}}`}::xid8[]) and ${isAfter})
+    (select ${columns} from revocations where xid = any(${`{${seen.running.join()}}`}::xid8[]) and ${isAfter})
     order by xid, revision limit ${rows}`
 }
 

@@ -65,6 +65,7 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
   const { begin, endStreams } = createStreams(observer)
   const guardFeed = createGuardFeed(feed)
   const guards = createGuardSubscriptions({ log, guardFeed })
+  const clientsOfGuards = joinLookups(dependencies.clients)
 
   return {
     async watchToken(caller) {
@@ -107,13 +108,30 @@ export function createSubscriptions(dependencies: SubscriptionsDependencies): Su
       return begin('follow_for_guard', stream, async () => {
         stream.onEnd(guardFeed.join(() => stream.signal()))
         if (caller.kind === 'owner') await watch(stream, caller.token, () => stream.end())
-        const mayFollow = await watchScope(dependencies, caller, 'follow_revocations')
+        const mayFollow = await watchScope({ clients: clientsOfGuards }, caller, 'follow_revocations')
         const events = guards.follow(after, stream, mayFollow)
         const first = await events.next()
         return first.done ? events : startWith({ ...first.value, arrivedAt }, events)
       })
     },
     endStreams,
+  }
+}
+
+/** The lookups of one client in one turn of the event loop become one: at a heartbeat, all guards ask at once. */
+function joinLookups(clients: SubscriptionsDependencies['clients']): SubscriptionsDependencies['clients'] {
+  const waiting = new Map<string, ReturnType<typeof clients.findClient>>()
+  return {
+    findClient(id) {
+      const joined =
+        waiting.get(id) ??
+        new Promise((resolve) => setImmediate(resolve)).then(() => {
+          waiting.delete(id)
+          return clients.findClient(id)
+        })
+      waiting.set(id, joined)
+      return joined
+    },
   }
 }
 
