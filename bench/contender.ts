@@ -14,6 +14,20 @@ export type Measure =
   /** Time from there until the exact counts are known. */
   | 'countsMs'
   | 'bytes'
+  /** Time of one call in this process. */
+  | 'nanos'
+  /** Memory of one entry. */
+  | 'bytesEach'
+  /** CPU time of the service for one event of a stream and one follower. */
+  | 'frameMicros'
+  /** From the start of a guard until it follows. */
+  | 'startMs'
+  /** CPU time of the service, of all of a piece of work. */
+  | 'cpuMs'
+  /** The longest time in which the event loop did nothing else. */
+  | 'pauseMs'
+  /** Memory that is still held afterwards. */
+  | 'heldMb'
 
 export type Sample = Readonly<Partial<Record<Measure, number>>>
 

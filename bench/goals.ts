@@ -1,5 +1,6 @@
 import type { Contender, Group, Measure } from './contender.ts'
 import type { BenchContext } from './context.ts'
+import { createGuardGroups } from './guard/goals.ts'
 import { createOidc } from './oidc/contenders.ts'
 import type { Options } from './options.ts'
 import { createTokenDatabases } from './ours/databases.ts'
@@ -75,6 +76,7 @@ export function createGoalGroups(context: BenchContext): readonly LineGroup<Goal
     { name: 'lists', lines: listGoals(createSessionPages(context, databases)) },
     { name: 'retention', lines: retentionGoals(createRetention(context, databases)), mostRounds: 3 },
     ...realms.map((realm, place) => realmGoals(realm, place === 0 ? pairs : mostPairs)),
+    ...createGuardGroups(context, databases),
   ]
 }
 

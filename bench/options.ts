@@ -19,7 +19,9 @@ export interface Options {
   readonly profileFolder: string | undefined
 }
 
-const usage = `npm run bench -- [options]
+const usage = `npm run bench -- [NAME …] [options]
+
+  NAME             the same as --only NAME
 
   --quick          one short round on small tables: shows that the benchmark works, not for quoting
   --full           growth and realm-wide invalidation with 10 M pairs as well (takes about half an hour more)
@@ -34,7 +36,7 @@ const usage = `npm run bench -- [options]
 
 /** @throws Error with the usage when an argument is unknown or invalid. */
 export function readOptions(args: readonly string[]): Options {
-  const { values } = parse(args)
+  const { values, positionals } = parse(args)
   if (values.against !== undefined && (values.full === true || values.profile !== undefined))
     throw new Error(`--against measures neither with --full nor with --profile\n\n${usage}`)
   const quick = values.quick === true
@@ -44,7 +46,7 @@ export function readOptions(args: readonly string[]): Options {
     seconds: wholeNumber('seconds', values.seconds, quick ? 2 : 4),
     pairs,
     mostPairs: values.full === true ? 10_000_000 : pairs,
-    only: values.only ?? [],
+    only: [...positionals, ...(values.only ?? [])],
     against: values.against,
     jsonFile: values.json,
     markdown: values.markdown === true,
@@ -58,6 +60,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
+      allowPositionals: true,
       options: {
         quick: yes,
         full: yes,

@@ -39,14 +39,25 @@ export function write(value: number | undefined, measure: Measure): string {
     case 'p99Ms':
     case 'effectMs':
     case 'countsMs':
+    case 'startMs':
+    case 'cpuMs':
+    case 'pauseMs':
       return value < 1000 ? `${value.toPrecision(3)} ms` : `${(value / 1000).toFixed(1)} s`
     case 'serverMicros':
     case 'postgresMicros':
       return `${Math.round(value)} µs`
+    case 'nanos':
+      return `${Math.round(value)} ns`
+    case 'frameMicros':
+      return `${value.toPrecision(3)} µs`
+    case 'bytesEach':
+      return `${value.toFixed(2)} bytes`
+    case 'heldMb':
+      return `${value.toFixed(2)} MB`
     case 'peakMb':
       return `${Math.round(value)} MB`
     case 'bytes':
-      return `${Math.round(value)} bytes`
+      return `${Math.round(value).toLocaleString('en')} bytes`
     default:
       return measure satisfies never
   }

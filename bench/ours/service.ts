@@ -19,7 +19,10 @@ export const checkout: Build = { name: 'ours', folder: fileURLToPath(new URL('..
 
 const adminSecret = 'a-secret-for-the-benchmark-of-40-letters'
 
-/** The `Authorization` header of a client with all scopes. */
+/** A client with all scopes. */
+export const adminCredentials = { clientId: 'admin', secret: adminSecret }
+
+/** The `Authorization` header of that client. */
 export const asAdmin = `Basic ${Buffer.from(`admin:${adminSecret}`).toString('base64')}`
 
 /** Starts the service on this database, with the flags of its `npm start`. */
