@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { completeHeaders } from '../http/answer-headers.ts'
 import type { FastAnswer } from '../http/graphql/fast-path.ts'
+import { pingFrame, takeFrames } from '../http/graphql/guard-stream.ts'
 import { isEventStream } from '../http/graphql/route.ts'
 import type { OpenRequest } from './open-requests.ts'
 
@@ -54,6 +55,11 @@ export async function write(request: OpenRequest, answer: Response): Promise<voi
     return
   }
   request.isStream = isEventStream(answer)
+  const frames = takeFrames(answer)
+  if (frames !== undefined) {
+    response.writeHead(status, completeHeaders(headers, context.id))
+    return writeFrames(response, frames)
+  }
   if (answer.body !== null && (request.isStream || Number(length) > pieceBytes)) {
     response.writeHead(status, completeHeaders(request.isStream ? headers : withLength, context.id))
     return writePieces(response, answer.body)
@@ -100,6 +106,26 @@ async function writePieces(response: ServerResponse, body: ReadableStream<Uint8A
     }
     writing = undefined
   }
+}
+
+/** As often as Yoga does it. */
+const pingMs = 12_000
+
+/** Writes the stream of a guard: each event as soon as it is there, and the next one once the guard has read. */
+async function writeFrames(response: ServerResponse, frames: AsyncIterator<Uint8Array>): Promise<void> {
+  const end = () => void frames.return?.()
+  response.once('close', end)
+  const ping = setInterval(() => {
+    if (!response.writableNeedDrain) response.write(pingFrame)
+  }, pingMs)
+  try {
+    for (let step = await frames.next(); step.done !== true; step = await frames.next())
+      if (!(await writePiece(response, step.value))) break
+  } finally {
+    clearInterval(ping)
+    response.off('close', end)
+  }
+  response.end()
 }
 
 /** Answers whether the client still reads, once it has read all but the last 64 KiB. */

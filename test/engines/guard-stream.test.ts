@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { followDocument } from '../../src/guard/documents.ts'
-import { createHandler, type Handler } from '../../src/http/handler.ts'
+import { createHandler } from '../../src/http/handler.ts'
+import { createRoutes } from '../../src/http/routes.ts'
+import { startServer } from '../../src/server/server.ts'
 import { createClientStore } from '../../src/storage/client-store.ts'
 import { digestClientSecret } from '../../src/tokens/clients.ts'
 import { TokenServiceError } from '../../src/tokens/errors.ts'
@@ -28,11 +30,11 @@ const otherDocument = `${followDocument} `
 
 async function open(
   query: string,
-  { variables = {}, credentials = authorization, handler = service.handler }: Asked = {},
+  { variables = {}, credentials = authorization, send = service.handler }: Asked = {},
 ) {
   const headers = { 'content-type': 'application/json', accept: 'text/event-stream', authorization: credentials }
   const body = JSON.stringify({ query, variables })
-  const response = await handler(new Request('http://localhost/graphql', { method: 'POST', headers, body }))
+  const response = await send(new Request('http://localhost/graphql', { method: 'POST', headers, body }))
   const reader = response.body?.getReader()
   const decoder = new TextDecoder()
   let text = ''
@@ -55,21 +57,35 @@ async function open(
   return { response, nextText }
 }
 
+type Send = (request: Request) => Promise<Response>
+
 interface Asked {
   readonly variables?: Readonly<Record<string, unknown>>
   readonly credentials?: string
-  readonly handler?: Handler
+  readonly send?: Send
 }
 
 const openBoth = (asked?: Asked) => Promise.all([open(followDocument, asked), open(otherDocument, asked)])
 const withoutTimes = (text: string) => text.replaceAll(/"(arrivedAt|readAt)":[\d.]+/g, '"$1":0')
 const headersOf = ({ headers }: Response) => {
-  const { 'x-request-id': _, ...others } = Object.fromEntries(headers)
+  const { 'x-request-id': _, date: __, ...others } = Object.fromEntries(headers)
   return others
 }
 
-test('the stream of a guard is written byte for byte as Yoga writes it', async () => {
-  const [short, long] = await openBoth()
+/** The service's own server on a port, which writes the frames itself. */
+const byServer: Send = async ({ headers, body }) => {
+  const { tokens, database, emit } = service
+  const routes = createRoutes({ tokens, assertReady: database.ping, emit })
+  const server = await startServer({ routes, port: 0, host: '127.0.0.1', emit })
+  onTestFinished(() => server.stop())
+  return fetch(`${server.origin}/graphql`, { method: 'POST', headers, body: await new Response(body).text() })
+}
+
+test.each([
+  { name: 'a server that it is mounted in', send: (request: Request) => service.handler(request) },
+  { name: 'its own server', send: byServer },
+])('the stream of a guard has the bytes of Yoga, by $name', async ({ send }) => {
+  const [short, long] = await openBoth({ send })
 
   expect(short.response.status).toBe(200)
   expect(headersOf(short.response)).toEqual(headersOf(long.response))
@@ -104,7 +120,7 @@ test('a log that fails ends it with the same error', async () => {
 test('it completes as Yoga completes it', async () => {
   const tokens = service.another()
   const { database, emit } = service
-  const [short, long] = await openBoth({ handler: createHandler({ tokens, assertReady: database.ping, emit }) })
+  const [short, long] = await openBoth({ send: createHandler({ tokens, assertReady: database.ping, emit }) })
   for (const { nextText } of [short, long]) expect(await nextText(/^event/)).toMatch(/"data"/)
 
   tokens.endStreams()

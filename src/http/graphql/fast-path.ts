@@ -21,6 +21,7 @@ import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { Documents } from './documents.ts'
 import { noteOperation } from './operation-name.ts'
+import { withoutHttp } from './without-http.ts'
 
 /**
  * The fast path serves the requests that make up the load: a plain POST of one operation with variables. It passes the
@@ -181,9 +182,4 @@ function statusOf(errors: readonly GraphQLError[], type: string, headers: Record
     if (!(http.spec && type === jsonType)) status = Math.max(status, http.status ?? 0)
   }
   return status || 200
-}
-
-function withoutHttp(error: GraphQLError): unknown {
-  const { http: _, ...extensions } = error.extensions
-  return { ...error.toJSON(), extensions }
 }

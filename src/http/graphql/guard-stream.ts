@@ -1,9 +1,9 @@
 /**
- * The stream of a guard, without graphql-js at each event: all guards send the same document, so an event has the same
- * text for all of them, and it is made once.
+ * The stream of a guard, without graphql-js and Yoga at each event: all guards send the same document, so an event has
+ * the same bytes for all of them. They are made once, and this service's own server writes them to each connection.
  *
- * Everything else is as for any other subscription: authentication, limits, errors, and how Yoga writes it. The text is
- * the one that graphql-js and Yoga would make, byte for byte (`test/engines/guard-stream.test.ts`).
+ * Everything before the first event is as for any other subscription: authentication, limits and errors. The bytes are
+ * those that Yoga would write (`test/engines/guard-stream.test.ts`).
  */
 import {
   createSourceEventStream,
@@ -12,10 +12,11 @@ import {
   type ExecutionResult,
   locatedError,
 } from 'graphql'
-import { isAsyncIterable } from 'graphql-yoga'
+import { type FetchAPI, isAsyncIterable } from 'graphql-yoga'
 import { blockText } from '../../graph/subscriptions.ts'
 import { followDocument } from '../../guard/documents.ts'
 import type { GuardFeedEvent } from '../../tokens/live/guard-feed.ts'
+import { withoutHttp } from './without-http.ts'
 
 /** Whether an operation is that of a guard. One whose variables do not fit is left to graphql-js, as is any other. */
 export function isForGuard({ document, variableValues }: ExecutionArgs): boolean {
@@ -67,9 +68,9 @@ class Results implements AsyncIterableIterator<ExecutionResult> {
 
 const over = { done: true, value: undefined } as const
 
-/** A result that Yoga writes by its own function. */
+/** A result, as the bytes that are sent. */
 interface WrittenResult extends ExecutionResult {
-  readonly stringify: () => string
+  readonly frame: Uint8Array
 }
 
 const results = new WeakMap<GuardFeedEvent, WrittenResult>()
@@ -80,8 +81,74 @@ function resultOf(event: GuardFeedEvent): WrittenResult {
   const { cursor, hasGap, epoch, arrivedAt = null, readAt, isComplete } = event
   // In the order of the document.
   const revocationFeed = { cursor, hasGap, epoch, block: blockText(event), arrivedAt, readAt, isComplete }
-  const text = JSON.stringify({ data: { revocationFeed } })
-  const result = { stringify: () => text }
+  const result = { frame: frameOf(JSON.stringify({ data: { revocationFeed } })) }
   results.set(event, result)
   return result
+}
+
+const utf8 = new TextEncoder()
+/** What Yoga begins with, and what keeps a connection on which nothing else is sent. */
+export const pingFrame: Uint8Array = utf8.encode(':\n\n')
+const completeFrame = utf8.encode('event: complete\ndata:\n\n')
+
+function frameOf(text: string): Uint8Array {
+  return utf8.encode(`event: next\ndata: ${text}\n\n`)
+}
+
+/** The frames of answers that this service's own server writes by itself. */
+const framesOfAnswers = new WeakMap<Response, AsyncIterator<Uint8Array>>()
+
+/** The frames of an answer that is the stream of a guard. Who takes them does not read the body. */
+export function takeFrames(answer: Response): AsyncIterator<Uint8Array> | undefined {
+  return framesOfAnswers.get(answer)
+}
+
+/**
+ * In the place of Yoga's writer of server-sent events. The body is for servers that this handler is mounted in, and costs
+ * nothing until it is read: a stream of the platform takes longer for an event than everything else.
+ */
+export function writeGuardStream(given: unknown, { Response, ReadableStream }: FetchAPI): Response {
+  const frames = framesOf((given as AsyncIterable<ExecutionResult>)[Symbol.asyncIterator]())
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    const { done, value } = await frames.next()
+    if (done === true) controller.close()
+    else controller.enqueue(value)
+  }
+  const cancel = async () => void (await frames.return?.())
+  const body = new ReadableStream<Uint8Array>({ pull, cancel }, { highWaterMark: 0 })
+  const answer = new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+  framesOfAnswers.set(answer, frames)
+  return answer
+}
+
+function framesOf(steps: AsyncIterator<ExecutionResult>): AsyncIterator<Uint8Array> {
+  let state: 'beginning' | 'open' | 'over' = 'beginning'
+  return {
+    async next() {
+      if (state === 'beginning') {
+        state = 'open'
+        return { done: false, value: pingFrame }
+      }
+      if (state === 'over') return over
+      const step = await steps.next()
+      if (step.done !== true)
+        return { done: false, value: isWritten(step.value) ? step.value.frame : frameOf(refusalText(step.value)) }
+      state = 'over'
+      return { done: false, value: completeFrame }
+    },
+    async return() {
+      state = 'over'
+      await steps.return?.()
+      return over
+    },
+  }
+}
+
+function isWritten(result: ExecutionResult): result is WrittenResult {
+  return 'frame' in result
+}
+
+/** Why the stream ends. */
+function refusalText({ errors = [] }: ExecutionResult): string {
+  return JSON.stringify({ errors: errors.map(withoutHttp) })
 }

@@ -18,7 +18,7 @@ import { assertMayReadSchema, type Exposure, hasPreflight } from '../exposure.ts
 import type { RateLimits } from '../rate-limits.ts'
 import type { RequestContext, RouteHandler } from '../request-context.ts'
 import type { Documents } from './documents.ts'
-import { isForGuard, subscribeForGuard } from './guard-stream.ts'
+import { isForGuard, subscribeForGuard, writeGuardStream } from './guard-stream.ts'
 import { noteOperation } from './operation-name.ts'
 import { malformed, readGetParams, readPostParams } from './params.ts'
 import { persistedQueryErrors } from './persisted-query.ts'
@@ -129,6 +129,7 @@ function useRequestLimits(
   { documents, limits, streams, exposure, maxBodyBytes }: GraphqlDependencies,
   present: (error: unknown) => GraphQLError,
 ): Plugin<GraphContext & ServerContext, ServerContext> {
+  const guardRequests = new WeakSet<RequestContext>()
   const presentUnlessFinal = (error: GraphQLError) => (persistedQueryErrors.includes(error) ? error : present(error))
   return {
     onRequestParse({ request, setRequestParser }) {
@@ -161,7 +162,10 @@ function useRequestLimits(
       if (refusal !== undefined) return setResultAndStopExecution({ errors: [refusal] })
       const { requestContext } = args.contextValue
       const leave = streams.takePlace(requestContext)
-      if (isForGuard(args)) setSubscribeFn(subscribeForGuard)
+      if (isForGuard(args)) {
+        guardRequests.add(requestContext)
+        setSubscribeFn(subscribeForGuard)
+      }
       return {
         onSubscribeResult: ({ result, setResult }) => {
           if (!isAsyncIterable(result)) return leave()
@@ -171,10 +175,12 @@ function useRequestLimits(
         },
       }
     },
-    onResultProcess({ result, setResult, resultProcessor, setResultProcessor }) {
+    onResultProcess({ result, setResult, resultProcessor, setResultProcessor, serverContext }) {
       // The client accepts no type in which this result can be written, so the result is an error, of status 406. Yoga
       // would send it without a body. RFC 9110 §12.4.1 allows to answer as if there were no `Accept`: in plain JSON.
       if (resultProcessor === undefined) setResultProcessor(processRegularResult, 'application/json')
+      else if (isAsyncIterable(result) && guardRequests.has(serverContext.requestContext))
+        setResultProcessor(writeGuardStream, 'text/event-stream')
       if ('errors' in result && result.errors !== undefined)
         setResult({ ...result, errors: result.errors.map(presentUnlessFinal) })
     },
