@@ -5,7 +5,7 @@ import type { GuardSource } from './source.ts'
 export interface GuardOptions {
   /** Where it learns what was revoked: `fromService`, or `fromTokens` in the process of the service. */
   readonly source: GuardSource
-  /** How old its knowledge may be, in ms: 1,000 to 60,000. By default 5,000, so that three heartbeats may be lost. */
+  /** How old its knowledge may be, in ms: 3,000 to 60,000. By default 5,000, so that three heartbeats may be lost. */
   readonly maxStalenessMs?: number
   /**
    * What a check answers while the guard does not know enough. `refuse` (default): 503. `ask`: asks the service about each

@@ -1,5 +1,6 @@
 import type { IntrospectedToken } from './known-token.ts'
 import type { GuardSource } from './source.ts'
+import { background } from './timers.ts'
 
 /** The service did not answer, or too many are asked for. */
 class NoAnswer extends Error {}
@@ -20,7 +21,8 @@ export class FirstSights {
   readonly #options: FirstSightsOptions
   readonly #underWay = new Map<string, Promise<IntrospectedToken | undefined>>()
   readonly #waiting = new Set<() => void>()
-  readonly #closing = new AbortController()
+  readonly #deadlines = new Set<AbortController>()
+  #isClosed: boolean = false
   #asking = 0
 
   constructor(options: FirstSightsOptions) {
@@ -45,17 +47,31 @@ export class FirstSights {
   }
 
   close(): void {
-    this.#closing.abort()
+    this.#isClosed = true
+    for (const deadline of this.#deadlines) deadline.abort()
   }
 
   async #ask(token: string): Promise<IntrospectedToken | undefined> {
-    const { source, atOnce, waiting } = this.#options
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(deadlineMs)])
+    const { atOnce, waiting } = this.#options
     if (this.#asking >= atOnce && this.#waiting.size >= waiting) throw new NoAnswer('Too many tokens are asked for')
-    if (this.#asking >= atOnce) await this.#waitForTurn(signal)
+    // With `AbortSignal.any` of an `AbortSignal.timeout`, Node may collect the timeout, and the deadline never comes.
+    const deadline = new AbortController()
+    this.#deadlines.add(deadline)
+    if (this.#isClosed) deadline.abort()
+    const timer = background(setTimeout(() => deadline.abort(), deadlineMs))
+    try {
+      return await this.#askInTurn(token, deadline.signal)
+    } finally {
+      clearTimeout(timer)
+      this.#deadlines.delete(deadline)
+    }
+  }
+
+  async #askInTurn(token: string, signal: AbortSignal): Promise<IntrospectedToken | undefined> {
+    if (this.#asking >= this.#options.atOnce) await this.#waitForTurn(signal)
     else this.#asking++
     try {
-      return await before(signal, source.introspect(token, signal))
+      return await before(signal, this.#options.source.introspect(token, signal))
     } catch (error) {
       throw new NoAnswer('The service did not answer', { cause: error })
     } finally {

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Guard, GuardOptions, TokenEnd } from '../../src/guard/api.ts'
 import type { GuardEvent } from '../../src/guard/events.ts'
 import { createGuardWithClocks } from '../../src/guard/guard.ts'
@@ -319,6 +319,20 @@ describe('a token that is seen for the first time', () => {
   })
 })
 
+test('a question that a source never answers is 503 after 5 s, also when it waits', async () => {
+  const { guard, send, service } = startGuard({ asking: { atOnce: 1, waiting: 2 } })
+  await send(first)
+  service.introspect = () => new Promise(() => {})
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+
+  const checking = [1, 2].map((id) => outcome(guard, tokenOf(id)))
+  await vi.advanceTimersByTimeAsync(5_000)
+
+  expect(await Promise.all(checking)).toEqual(['unsure', 'unsure'])
+  expect(guard.status.asking).toBe(0)
+})
+
 test('questions that a source never answers are answered when the guard is closed, also those that wait', async () => {
   const { guard, send, service } = startGuard({ asking: { atOnce: 1, waiting: 2 } })
   await send(first)
@@ -404,7 +418,7 @@ test('a fault of a callback does not reach a check, and a fault in a check is 50
 })
 
 test.each([
-  ['maxStalenessMs', { maxStalenessMs: 999 }],
+  ['maxStalenessMs', { maxStalenessMs: 2_999 }],
   ['maxStalenessMs', { maxStalenessMs: Number.NaN }],
   ['passForMs', { passForMs: -1 }],
   ['knownTokens', { knownTokens: 0 }],
