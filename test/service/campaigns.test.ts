@@ -3,6 +3,7 @@ import { playCampaign } from '../campaigns/campaign.ts'
 import { type CampaignName, campaigns } from '../campaigns/campaigns.ts'
 import { isFaketimeMissing } from '../campaigns/clock.ts'
 import { isMountRefused } from '../campaigns/disk.ts'
+import { playGuardCampaign } from '../campaigns/guard.ts'
 import { countViolations } from '../campaigns/ledger.ts'
 import { isDumpMissing } from '../campaigns/restore.ts'
 
@@ -32,5 +33,21 @@ describe('a service without one of its guarantees is caught:', () => {
     const options = { runs: 20, seed: 42, operations: 150, isControl: true, stopsAtViolation: true }
 
     expect(countViolations(await playCampaign(campaigns[name], options))).toBeGreaterThan(0)
+  })
+})
+
+describe('a guard that is cut from what it follows', () => {
+  test('accepts no invalidated token longer than its bound, and none once all works again', { timeout }, async () => {
+    const tally = await playGuardCampaign({ runs: 3, seed: 42, isControl: false })
+
+    expect(tally.evidence).toEqual([])
+    expect(tally.acknowledged + tally.unknown).toBe(18)
+    expect(tally.checks).toBeGreaterThan(100)
+  })
+
+  test('is caught if it lets tokens pass while it knows too little', { timeout }, async () => {
+    const tally = await playGuardCampaign({ runs: 20, seed: 3, isControl: true, stopsAtViolation: true })
+
+    expect(tally.acceptedLate).toBeGreaterThan(0)
   })
 })

@@ -14,6 +14,8 @@ export interface TcpProxy {
   dropAnswer(): void
   /** Resets all connections. */
   reset(): void
+  /** What the target sends arrives later by so much, from now on. */
+  delay(ms: number): void
   /** Carries new connections to another target from now on, and resets those to the old one. */
   retarget(target: string): void
   /** Carries new connections again. */
@@ -30,16 +32,28 @@ export async function startProxy(
   const pairs = new Set<{ readonly sockets: readonly Socket[]; isDead: boolean }>()
   let isCut = false
   let dropsAnswer = false
+  let delayMs = 0
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     const pair = { sockets: [client, upstream], isDead: isCut }
     pairs.add(pair)
+    let heldUntil = 0
+    /** In order, also when the delay has become shorter. */
+    const later = (run: () => void) => {
+      const now = performance.now()
+      heldUntil = Math.max(heldUntil, now + delayMs)
+      if (heldUntil <= now) run()
+      else setTimeout(run, heldUntil - now)
+    }
     const carry = (from: Socket, to: Socket) => {
       from.on('data', (bytes: Buffer) => {
         if (from === upstream && dropsAnswer) {
           dropsAnswer = false
           upstream.destroy()
-        } else if (!pair.isDead) to.write(from === client ? change(bytes) : bytes)
+        } else if (!pair.isDead) {
+          if (from === client) to.write(change(bytes))
+          else later(() => to.writable && to.write(bytes))
+        }
       })
       from.on('error', () => undefined)
       from.on('close', () => {
@@ -67,6 +81,9 @@ export async function startProxy(
     },
     dropAnswer() {
       dropsAnswer = true
+    },
+    delay(ms) {
+      delayMs = ms
     },
     reset,
     retarget(other) {
