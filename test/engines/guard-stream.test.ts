@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { followDocument } from '../../src/guard/documents.ts'
+import { takeFrames } from '../../src/http/graphql/guard-stream.ts'
 import { createHandler } from '../../src/http/handler.ts'
 import { createRoutes } from '../../src/http/routes.ts'
 import { startServer } from '../../src/server/server.ts'
@@ -99,6 +100,13 @@ test.each([
   const heartbeat = await short.nextText(/"block":null/)
   expect(heartbeat).toContain('"arrivedAt":null')
   expect(heartbeat).toBe(await long.nextText(/"block":null/))
+})
+
+test('only the document of a guard, byte for byte, is written in this way', async () => {
+  const [short, long] = await openBoth()
+
+  expect(takeFrames(short.response)).toBeDefined()
+  expect(takeFrames(long.response)).toBeUndefined()
 })
 
 test('a log that fails ends it with the same error', async () => {

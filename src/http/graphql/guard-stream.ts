@@ -39,7 +39,6 @@ export async function subscribeForGuard(
 /** A class, because a generator would take a turn more for each event. */
 class Results implements AsyncIterableIterator<ExecutionResult> {
   readonly #events: AsyncIterator<GuardFeedEvent>
-
   readonly #document: DocumentNode
 
   constructor(events: AsyncIterable<GuardFeedEvent>, document: DocumentNode) {
