@@ -20,7 +20,7 @@ const mintTokens = lazy(async () => {
   )
 })
 
-/** One SHA-256 of a token: the limit for whoever must not keep tokens in memory. */
+/** One SHA-256 of a token. A guard that keeps no tokens in memory cannot be faster. */
 export const hashToken: Contender = {
   name: 'SHA-256 of a token',
   prepare: mintTokens,

@@ -3,8 +3,7 @@ import { IdSet } from './id-set.ts'
 
 /**
  * Ids that are forgotten 3,900 s after they were revoked, and up to a generation later: by then no token lives that they
- * could end. One set is asked. Beside it, one set for each generation says
- * which ids to take out of it.
+ * could end. One set is asked. Beside it, one set for each generation says which ids to take out of it.
  *
  * By the time of revocation and not by id: a session may be a year old when it is revoked, so chunks of old ids would
  * be used again and again and could never be dropped.

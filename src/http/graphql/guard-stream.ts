@@ -32,6 +32,7 @@ function isGuardDocument({ loc }: DocumentNode): boolean {
 export async function subscribeForGuard(
   args: ExecutionArgs,
 ): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+  // graphql-js types events as unknown. The document says which they are.
   const events = await createSourceEventStream(args)
   return isAsyncIterable(events) ? new Results(events as AsyncIterable<GuardFeedEvent>, args.document) : events
 }
@@ -107,6 +108,7 @@ export function takeFrames(answer: Response): AsyncIterator<Uint8Array> | undefi
  * nothing until it is read: a stream of the platform takes longer for an event than everything else.
  */
 export function writeGuardStream(given: unknown, { Response, ReadableStream }: FetchAPI): Response {
+  // Called only for the results of `subscribeForGuard`, and of the error that ends them.
   const frames = framesOf((given as AsyncIterable<ExecutionResult>)[Symbol.asyncIterator]())
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
     const { done, value } = await frames.next()
